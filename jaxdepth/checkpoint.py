@@ -1,0 +1,84 @@
+"""Checkpoints: the one file that imports orbax."""
+
+import pathlib
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers
+
+
+class Checkpoints:
+    """The checkpoints of a run: the last one and the one of the best validation delta1, written in the background.
+
+    A checkpoint has two items, `model` (parameters and statistics) and `optimizer` (its state and the global step), so
+    that evaluation reads only the first. Restoring takes any number of devices: the target says the sharding.
+    A checkpoint is whole or not there: a killed write leaves a temporary folder that the next run removes.
+    """
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder).resolve()
+        policy = checkpoint_managers.AnyPreservationPolicy(
+            [
+                checkpoint_managers.LatestN(1),
+                checkpoint_managers.BestN(get_metric_fn=_delta1, n=1, keep_checkpoints_without_metrics=False),
+            ]
+        )
+        options = ocp.CheckpointManagerOptions(
+            best_fn=_delta1, best_mode="max", preservation_policy=policy, cleanup_tmp_directories=True
+        )
+        self._manager = ocp.CheckpointManager(self.folder, options=options, item_names=("model", "optimizer"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._manager.close()  # waits for a write under way
+
+    def last(self):
+        """The step of the last checkpoint, or None."""
+        return self._manager.latest_step()
+
+    def best(self):
+        """The step of the checkpoint with the best validation delta1, or None."""
+        return self._manager.best_step()
+
+    def save(self, state, *, delta1=None):
+        """Start writing the state under its global step; `delta1` is its validation score, where it has one."""
+        model = {"params": state.params, "batch_stats": state.batch_stats}
+        optimizer = {"opt_state": state.opt_state, "step": state.step}
+        self._manager.save(
+            int(state.step),
+            args=ocp.args.Composite(model=ocp.args.StandardSave(model), optimizer=ocp.args.StandardSave(optimizer)),
+            metrics=None if delta1 is None else {"delta1": float(delta1)},
+        )
+
+    def restore(self, state):
+        """The last checkpoint as a TrainState with the shapes and shardings of `state`, whose arrays are let go."""
+        model = {"params": state.params, "batch_stats": state.batch_stats}
+        optimizer = {"opt_state": state.opt_state, "step": state.step}
+        restored = self._restore(self.last(), model=_abstract(model), optimizer=_abstract(optimizer))
+        return state.replace(**restored["model"], **restored["optimizer"])
+
+    def restore_model(self, shapes, *, step, sharding):
+        """Parameters and statistics {"params", "batch_stats"} of a step, in the given shapes.
+
+        Raises FileNotFoundError where there is no such step.
+        """
+        steps = sorted(self._manager.all_steps())
+        if step not in steps:
+            kept = ", ".join(map(str, steps)) or "none"
+            raise FileNotFoundError(f"{self.folder}: no checkpoint of step {step}: expected one of those kept: {kept}")
+        target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), shapes)
+        return self._restore(step, model=target)["model"]
+
+    def _restore(self, step, **targets):
+        args = {name: ocp.args.StandardRestore(target) for name, target in targets.items()}
+        return self._manager.restore(step, args=ocp.args.Composite(**args))
+
+
+def _delta1(metrics):
+    return metrics["delta1"]
+
+
+def _abstract(tree):
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), tree)

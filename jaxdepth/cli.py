@@ -1,0 +1,34 @@
+"""What the commands share: where a run lives by default, and errors that fit on one line."""
+
+import pathlib
+import sys
+import traceback
+
+from absl import app
+
+_HERE = pathlib.Path(__file__).resolve().parent
+
+
+def run(main):
+    """`absl.app.run`, with an error that this package raises shown as one line on stderr and exit code 1.
+
+    Any other exception keeps its traceback: it is a defect and not an answer to the input.
+    """
+
+    def reporting(argv):
+        try:
+            return main(argv)
+        except (ValueError, OSError, FloatingPointError) as error:
+            raised_in = pathlib.Path(traceback.extract_tb(error.__traceback__)[-1].filename).resolve()
+            if _HERE not in raised_in.parents:
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+
+    app.run(reporting)
+
+
+def default_workdir(config_filename):
+    """`runs/kscale` for `configs/kscale.py`, `runs/kscale-quick` for `configs/kscale.py:quick`."""
+    file, _, argument = config_filename.partition(":")
+    return str(pathlib.Path("runs", "-".join(filter(None, [pathlib.Path(file).stem, argument]))))

@@ -1,0 +1,270 @@
+"""NYU Depth V2's labelled frames (Silberman 2012): reader of `nyu_depth_v2_labeled.mat` with a cache of what was read.
+
+The file is MATLAB v7.3, that is HDF5 with column-major arrays: h5py sees every axis reversed, pictures as
+[n, channel, x, y] and depths as [n, x, y].
+"""
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+import h5py
+import numpy as np
+from absl import logging
+from PIL import Image
+from tqdm import tqdm
+
+from jaxdepth import geometry
+from jaxdepth.data.frames import Frames
+from jaxdepth.data.splits import NYU_FRAMES, nyu_lists
+
+FILE_NAME = "nyu_depth_v2_labeled.mat"
+PAGE = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"  # the labelled data set, 2.8 GB
+FULL_SIZE = (480, 640)
+OFFICIAL_BYTES = 2_972_037_809
+
+_ARRAYS = {  # name in the file: (axes after the first, dtype, what it holds)
+    "images": ((3, 640, 480), np.dtype(np.uint8), "RGB as [n, channel, x, y]"),
+    "depths": ((640, 480), np.dtype(np.float32), "metres as [n, x, y]"),
+    "labels": ((640, 480), np.dtype(np.uint16), "classes as [n, x, y]"),
+}
+_BLOCK = 16  # frames read at once: 40 MB
+_LAYOUT = 1  # counted up when what the cache holds changes
+
+
+def open_nyu(path, *, frame_size=(240, 320), cache_dir=None) -> Frames:
+    """The frames of the .mat file at `path` at `frame_size` (h, w), memory-mapped from a cache that is made once.
+
+    Pictures are averaged over areas, depths and labels taken from the pixel in the middle of each area (row
+    floor((i + .5) 480 / h)), so that no depth is invented across an edge. NaN, infinite and negative depths become 0,
+    no measurement, and are counted. Ids are `frame_ids` where the file has them (a part of the data set), otherwise the
+    file must hold all 1449 frames and ids are 1..1449.
+
+    Args:
+      path: the .mat file.
+      frame_size: (h, w), at most 480 x 640.
+      cache_dir: where the converted arrays are kept; None: the environment variable JAXDEPTH_CACHE, else
+        ~/.cache/jaxdepth. An entry belongs to the file's path, size and time of change and to frame_size.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: not an HDF5 file, cut off, or an array is missing or not as in the official file.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; expected {FILE_NAME} from {PAGE}")
+    h, w = frame_size
+    if not (1 <= h <= FULL_SIZE[0] and 1 <= w <= FULL_SIZE[1]):
+        raise ValueError(f"frame_size={tuple(frame_size)}: expected (height, width) from (1, 1) to {FULL_SIZE}")
+    path = path.resolve()
+    folder = _cache_folder(path, (h, w), cache_dir)
+    cached = _load(folder)
+    if cached is None:
+        _build(path, folder, (h, w))
+        cached = _load(folder)
+        if cached is None:
+            raise ValueError(f"{folder}: the cache cannot be read back right after it was written")
+    else:
+        logging.info("%s: converted frames from %s", path, folder)
+    arrays, meta = cached
+    counts = meta["counts"]
+    logging.info(
+        "%s: masked depths: %d NaN, %d infinite, %d negative pixels; %d frames without any depth",
+        *(path, counts["nan"], counts["inf"], counts["negative"], counts["empty_frames"]),
+    )
+    return Frames(
+        name="nyu",
+        images=arrays["images"],
+        depths=arrays["depths"],
+        labels=arrays["labels"],
+        ids=np.array(arrays["ids"]),
+        intrinsics=geometry.resize_intrinsics(geometry.NYU_INTRINSICS, from_size=FULL_SIZE, to_size=(h, w)),
+        full_depth=functools.partial(full_depth, path),
+        splits=nyu_lists(),
+        counts=counts,
+        description=f"NYU Depth V2 from {path}: {len(arrays['ids'])} frames at {h}x{w}",
+    )
+
+
+def full_depth(path, position: int) -> np.ndarray:
+    """Depth float32 [480, 640] in metres of the frame at `position`, from the file; 0 = no measurement."""
+    with _open(path) as file:
+        return _valid(_read(file, path, "depths", slice(position, position + 1))[0])[0]
+
+
+def check(file: h5py.File, path) -> np.ndarray:
+    """Ids int64 [N] of the open .mat `file`, after a look at the shapes and types of all arrays that are needed.
+
+    Raises ValueError, one line naming the file, the array, what was found and what was expected.
+    """
+    for name, (axes, dtype, what) in _ARRAYS.items():
+        array = file.get(name)
+        if not isinstance(array, h5py.Dataset):
+            raise ValueError(
+                f"{path}: no array '{name}', found {sorted(file)}; expected {(('N', *axes))} {dtype}, {what}"
+            )
+        if array.shape[1:] != axes or array.dtype != dtype or array.shape[0] == 0:
+            expected = f"({', '.join(map(str, ('N', *axes)))}) {dtype}, {what}"
+            raise ValueError(f"{path}: array '{name}' is {array.shape} {array.dtype}; expected {expected}")
+    lengths = {name: len(file[name]) for name in _ARRAYS}
+    n = lengths["images"]
+    if set(lengths.values()) != {n}:
+        raise ValueError(f"{path}: arrays of unequal length {lengths}; expected one N for all")
+    if "frame_ids" not in file:
+        if n != NYU_FRAMES:
+            raise ValueError(
+                f"{path}: array 'images' has {n} frames and there is no array 'frame_ids'; expected all {NYU_FRAMES} "
+                f"frames of the official file, or frame_ids ({n}, 1) to say which official ids these are"
+            )
+        return np.arange(1, n + 1, dtype=np.int64)
+    array = file["frame_ids"]
+    values = array[()] if isinstance(array, h5py.Dataset) and array.dtype.kind in "fiu" else np.empty(0)
+    ids = values.ravel().astype(np.int64)
+    if (
+        values.size != n
+        or (ids != values.ravel()).any()
+        or (np.diff(ids) <= 0).any()
+        or ids[0] < 1
+        or ids[-1] > NYU_FRAMES
+    ):
+        found = f"{getattr(array, 'shape', 'a group')} {getattr(array, 'dtype', '')}".strip()
+        raise ValueError(
+            f"{path}: array 'frame_ids' is {found}; expected ({n}, 1) whole numbers, ascending, from 1 to {NYU_FRAMES}"
+        )
+    return ids
+
+
+def nearest_index(size: int, out_size: int) -> np.ndarray:
+    """The pixels of an axis of `size` that hold the centres of `out_size` equal parts: floor((i + .5) size / out_size)."""
+    return (2 * np.arange(out_size) + 1) * size // (2 * out_size)
+
+
+def _convert(path, folder: pathlib.Path, frame_size) -> dict:
+    """Write the arrays of the .mat at `path` into `folder`, at `frame_size`; returns the counts of what was masked."""
+    h, w = frame_size
+    rows, columns = nearest_index(FULL_SIZE[0], h), nearest_index(FULL_SIZE[1], w)
+    counts = dict.fromkeys(("nan", "inf", "negative", "empty_frames"), 0)
+    with _open(path) as file:
+        ids = check(file, path)
+        n = len(ids)
+        if "frame_ids" not in file and path.stat().st_size != OFFICIAL_BYTES:
+            logging.warning("%s: %d bytes; the official file has %d", path, path.stat().st_size, OFFICIAL_BYTES)
+
+        def array(name, shape, dtype):
+            return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape)
+
+        images = array("images", (n, h, w, 3), np.uint8)
+        depths = array("depths", (n, h, w), np.float32)
+        labels = array("labels", (n, h, w), np.uint16)
+        array("ids", (n,), np.int64)[:] = ids
+        with tqdm(total=n, desc=f"{path.name} -> {h}x{w}", unit="frame", disable=None) as bar:
+            for start in range(0, n, _BLOCK):
+                block = slice(start, min(start + _BLOCK, n))
+                for i, picture in enumerate(_read(file, path, "images", block), start):
+                    images[i] = _shrink(picture, frame_size)
+                valid, masked = _valid(_read(file, path, "depths", block))
+                for name, count in masked.items():
+                    counts[name] += count
+                depths[block] = valid[:, rows[:, None], columns]
+                labels[block] = _read(file, path, "labels", block)[:, rows[:, None], columns]
+                bar.update(block.stop - block.start)
+        for written in (images, depths, labels):
+            written.flush()
+    return counts
+
+
+def _shrink(picture: np.ndarray, frame_size) -> np.ndarray:
+    """uint8 [480, 640, 3] averaged over areas to uint8 [h, w, 3], halves rounded up."""
+    h, w = frame_size
+    image = Image.fromarray(picture)
+    if FULL_SIZE[0] % h == 0 and FULL_SIZE[1] % w == 0:  # exact, where resize would round once in each direction
+        return np.asarray(image.reduce((FULL_SIZE[1] // w, FULL_SIZE[0] // h)))
+    return np.asarray(image.resize((w, h), Image.Resampling.BOX))
+
+
+def _valid(depths: np.ndarray) -> tuple[np.ndarray, dict]:
+    """Depths [..., H, W] with NaN, infinite and negative values as 0, and how many there were of each."""
+    nan, inf = np.isnan(depths), np.isinf(depths)
+    negative = (depths < 0) & ~inf
+    valid = np.where(nan | inf | negative, np.float32(0), depths)
+    empty = ~(valid > 0).any((-2, -1))
+    masks = {"nan": nan, "inf": inf, "negative": negative, "empty_frames": empty}
+    return valid, {name: int(mask.sum()) for name, mask in masks.items()}
+
+
+@contextlib.contextmanager
+def _open(path):
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: not a readable HDF5 (MATLAB v7.3) file, or cut off: {reason}") from error
+    with file:
+        yield file
+
+
+def _read(file, path, name: str, block: slice) -> np.ndarray:
+    """Frames of one array with their axes in the order of the package: [n, y, x] or [n, y, x, channel]."""
+    try:
+        return np.ascontiguousarray(file[name][block].swapaxes(1, -1))
+    except OSError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: array '{name}' is damaged at frames {block.start}:{block.stop}: {reason}") from error
+
+
+def _cache_folder(path: pathlib.Path, frame_size, cache_dir) -> pathlib.Path:
+    root = pathlib.Path(cache_dir or os.environ.get("JAXDEPTH_CACHE") or "~/.cache/jaxdepth").expanduser()
+    stat = path.stat()
+    key = json.dumps([_LAYOUT, str(path), stat.st_size, stat.st_mtime_ns, *frame_size])
+    return root / f"nyu-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def _load(folder: pathlib.Path) -> tuple[dict, dict] | None:
+    """The memory-mapped arrays and meta of a cache folder; None where there is none or a file of it is damaged."""
+    if not folder.exists():
+        return None
+    try:
+        meta = json.loads((folder / "meta.json").read_text())
+        arrays = {}
+        for name, (shape, dtype) in meta["arrays"].items():
+            array = np.load(
+                folder / f"{name}.npy", mmap_mode="r"
+            )  # raises where the file is shorter than its header says
+            if array.shape != tuple(shape) or array.dtype != dtype:
+                raise ValueError(f"{name}.npy is {array.shape} {array.dtype}, expected {shape} {dtype}")
+            arrays[name] = np.asarray(array)
+        return arrays, meta
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        logging.warning("%s: damaged cache is made anew: %s", folder, error)
+        return None
+
+
+def _build(path: pathlib.Path, folder: pathlib.Path, frame_size) -> None:
+    """Convert into a temporary folder and rename it to `folder`: whatever has that name is complete.
+
+    Another process may do the same at the same time: the first to rename wins, the second's work is dropped.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f"{folder.name}.part-", dir=folder.parent))
+    try:
+        counts = _convert(path, temporary, frame_size)
+        arrays = {f.stem: np.load(f, mmap_mode="r") for f in sorted(temporary.glob("*.npy"))}
+        shapes = {name: [list(array.shape), str(array.dtype)] for name, array in arrays.items()}
+        meta = {"path": str(path), "frame_size": list(frame_size), "counts": counts, "arrays": shapes}
+        (temporary / "meta.json").write_text(json.dumps(meta, indent=1))
+        if folder.exists() and _load(folder) is None:
+            damaged = folder.with_name(f"{temporary.name}.damaged")
+            folder.rename(damaged)  # in one step, so that no process meets it half removed
+            shutil.rmtree(damaged)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if _load(folder) is None:
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,75 @@
+"""Which frames a run uses: NYU Depth V2 where its file is found, otherwise the built-in rooms."""
+
+import dataclasses
+import os
+import pathlib
+
+from absl import logging
+
+from jaxdepth.data.frames import Frames
+from jaxdepth.data.nyu import FILE_NAME, PAGE, open_nyu
+
+SOURCES = ("auto", "nyu", "rooms")
+DEFAULT_FOLDER = "data"
+
+
+def open_frames(
+    source, *, path=None, frame_size=(240, 320), rooms_frames=(2000, 200), seed=0, cache_dir=None
+) -> Frames:
+    """The frames of `source`; which they are and why stands in their `description`, which is also logged.
+
+    Args:
+      source: "nyu"; "rooms"; "auto" takes NYU where its file is found and rooms otherwise.
+      path: NYU's file or the folder that holds it; None or "": the environment variable JAXDEPTH_DATA, else `data/`
+        in the working directory. Not looked at for rooms.
+      frame_size: (h, w) of the frames.
+      rooms_frames: (train, val) numbers of rooms.
+      seed: of the rooms.
+      cache_dir: see `jaxdepth.data.nyu.open_nyu`.
+
+    Raises:
+      ValueError: unknown source, or a file that is not as expected.
+      FileNotFoundError: path or JAXDEPTH_DATA is given and leads to no file (also under "auto": a place that was named
+        is never passed over in silence), or source is "nyu" and the file is nowhere.
+    """
+    if source not in SOURCES:
+        raise ValueError(f"config.data.source={source!r}: expected one of {', '.join(SOURCES)}")
+    file, reason = (None, "asked for") if source == "rooms" else find_nyu(path)
+    if file is not None:
+        frames = open_nyu(file, frame_size=frame_size, cache_dir=cache_dir)
+    elif source == "nyu":
+        raise FileNotFoundError(f"config.data.source='nyu': {reason}; get {FILE_NAME} from {PAGE}")
+    else:
+        from jaxdepth.data.rooms import open_rooms  # compiles a renderer: only where rooms are used
+
+        frames = open_rooms(*rooms_frames, seed=seed, frame_size=frame_size)
+    frames = dataclasses.replace(frames, description=f"data: {frames.description} ({reason})")
+    logging.info(frames.description)
+    return frames
+
+
+def find_nyu(path=None) -> tuple[pathlib.Path | None, str]:
+    """NYU's file and why it is this one; (None, where it was looked for) where only the default place was left.
+
+    Raises FileNotFoundError where `path`, else JAXDEPTH_DATA, is given and leads to no file.
+    """
+    for name, value in (("config.data.path", path), ("JAXDEPTH_DATA", os.environ.get("JAXDEPTH_DATA"))):
+        if value:
+            file = _file_at(value)
+            if file is None:
+                found = f"a folder without {FILE_NAME}" if os.path.isdir(value) else "no such file or folder"
+                raise FileNotFoundError(f"{name}={str(value)!r}: {found}; get {FILE_NAME} from {PAGE}")
+            return file, f"found by {name}"
+    file = _file_at(DEFAULT_FOLDER)
+    if file is not None:
+        return file, f"found in {DEFAULT_FOLDER}/"
+    return None, (
+        f"{FILE_NAME} not found: config.data.path and JAXDEPTH_DATA are not set, "
+        f"and it is not in {pathlib.Path(DEFAULT_FOLDER).resolve()}"
+    )
+
+
+def _file_at(place) -> pathlib.Path | None:
+    place = pathlib.Path(place).expanduser()
+    place = place / FILE_NAME if place.is_dir() else place
+    return place if place.is_file() else None

@@ -1,0 +1,241 @@
+"""Evaluation: protocols, the mean-depth baseline, and the measures of a checkpoint under a protocol."""
+
+import dataclasses
+import functools
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdepth import metrics, models, sharding, state, workdir
+from jaxdepth.checkpoint import Checkpoints
+from jaxdepth.data import pipeline, sources, splits
+from jaxdepth.data.frames import centre_corner
+
+BASELINE = "mean_depth"
+FULL_SIZE = (480, 640)
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """How a prediction is judged: at which size, inside which window, up to which depth.
+
+    Attributes:
+      name: what `--protocol` takes.
+      full_size: judged at 480x640, or at the network's size inside the centre crop.
+      rows, columns: (first, past the last) pixel of the window, or None for all.
+      min_depth, max_depth: metres; truth outside is left out, predictions are clipped.
+    """
+
+    name: str
+    full_size: bool
+    rows: tuple | None = None
+    columns: tuple | None = None
+    min_depth: float = 1e-3
+    max_depth: float = 10.0
+
+    def describe(self, frames, split, *, crop_size):
+        """All that a number needs beside it, for JSON."""
+        size = FULL_SIZE if self.full_size else tuple(crop_size)
+        return {
+            "name": self.name,
+            "source": frames.name,
+            "split": split.name,
+            "split_hash": split.hash,
+            "truth": "filled depth" if frames.name == "nyu" else "exact depth",
+            "network_input": f"centre {crop_size[0]}x{crop_size[1]} of {frames.size[0]}x{frames.size[1]} (rows x columns)",
+            "judged_at": list(size),
+            "resize": "border continued to the frame, then bilinear depth" if self.full_size else "none",
+            "rows": list(self.rows or (0, size[0])),
+            "columns": list(self.columns or (0, size[1])),
+            "min_depth": self.min_depth,
+            "max_depth": self.max_depth,
+            "pooling": "mean over images of per-image values",
+        }
+
+
+PROTOCOLS = {
+    p.name: p
+    for p in (
+        Protocol("paper", full_size=False),
+        Protocol("eigen_crop", full_size=True, rows=(45, 471), columns=(41, 601)),
+        Protocol("full", full_size=True),
+    )
+}
+
+
+def mean_depth_baseline(frames, positions):
+    """The per-pixel geometric mean of the valid depths of some frames: float32 [H, W], metres.
+
+    A pixel that is never valid takes the geometric mean of all. Raises ValueError where no depth is valid at all.
+    """
+    total, count = np.zeros(frames.size), np.zeros(frames.size)
+    for position in positions:
+        depth = np.asarray(frames.depths[position], np.float64)
+        total += np.log(np.where(depth > 0, depth, 1.0))
+        count += depth > 0
+    if not count.any():
+        raise ValueError(f"source {frames.name!r}: not one of {len(positions)} training frames has a valid depth")
+    mean = np.where(count > 0, total / np.maximum(count, 1), total.sum() / count.sum())
+    return np.exp(mean).astype(np.float32)
+
+
+def make_scorer(network, frames, *, positions, protocol, mean_depth, batch_size, crop_size, mesh):
+    """A function of the network's variables that gives the measures of all its outputs over some frames.
+
+    Args:
+      network: see `jaxdepth.models`.
+      frames: the source; positions: which of its frames.
+      protocol: a Protocol.
+      mean_depth: float32 [H, W] metres at the working resolution, judged beside the outputs.
+      batch_size: of all processes together; crop_size: (h, w), the network's; mesh: from `jaxdepth.sharding`.
+
+    Returns:
+      `score({"params", "batch_stats"}) -> {output: {metric: mean over images}}`, the baseline as output `mean_depth`.
+    """
+    top, left = centre_corner(mean_depth.shape, crop_size=crop_size)
+    baseline = np.log(mean_depth[top : top + crop_size[0], left : left + crop_size[1]])
+    replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
+
+    @functools.partial(jax.jit, in_shardings=(replicated, batched), out_shardings=replicated)
+    def eval_step(variables, batch):
+        _, outputs = network.apply(variables, batch["image"])
+        predictions = {group: outputs[group] for group in network.groups}
+        predictions[BASELINE] = jnp.broadcast_to(baseline[None], batch["image"].shape[:3])
+        size = dict(frame_size=frames.size, crop_size=crop_size)
+        return {
+            name: judge(log_depth, batch["truth"], batch["weight"], protocol, **size)
+            for name, log_depth in predictions.items()
+        }
+
+    def score(variables):
+        sums = None
+        for batch in pipeline.eval_batches(
+            frames,
+            positions,
+            batch_size=batch_size,
+            crop_size=crop_size,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        ):
+            truth = batch["depth"]
+            if protocol.full_size:
+                truth = np.stack([frames.full_depth(position) for position in batch["position"]])
+            batch = {"image": batch["image"], "truth": truth, "weight": batch["weight"]}
+            new = eval_step(variables, sharding.put(batch, batched))
+            sums = new if sums is None else jax.tree.map(jnp.add, sums, new)
+        return {name: metrics.finalize(values) for name, values in jax.device_get(sums).items()}
+
+    return score
+
+
+def judge(log_depth, truth, weight, protocol, *, frame_size, crop_size):
+    """Sums of the measures of log depth [B, h, w] of the centre crop, against truth at the protocol's size."""
+    mask = None
+    if protocol.full_size:
+        log_depth = to_full_size(log_depth, frame_size=frame_size, crop_size=crop_size)
+    if protocol.rows is not None:
+        rows, columns = (jnp.arange(n) for n in truth.shape[1:])
+        inside_rows = (rows >= protocol.rows[0]) & (rows < protocol.rows[1])
+        inside_columns = (columns >= protocol.columns[0]) & (columns < protocol.columns[1])
+        mask = inside_rows[:, None] & inside_columns[None, :]
+    per_image, valid = metrics.depth_metrics(
+        log_depth, truth, min_depth=protocol.min_depth, max_depth=protocol.max_depth, mask=mask
+    )
+    return metrics.sum_over_images(per_image, valid, weight=weight)
+
+
+def to_full_size(log_depth, *, frame_size, crop_size):
+    """Log depth [B, h, w] of the centre crop -> [B, 480, 640]: the border continued to the frame, depth bilinear."""
+    top, left = centre_corner(frame_size, crop_size=crop_size)
+    below, right = frame_size[0] - crop_size[0] - top, frame_size[1] - crop_size[1] - left
+    depth = jnp.pad(jnp.exp(log_depth), ((0, 0), (top, below), (left, right)), mode="edge")
+    return jnp.log(jax.image.resize(depth, (depth.shape[0], *FULL_SIZE), "bilinear"))
+
+
+def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None, path=None, split=None, output=None):
+    """Evaluate a checkpoint of a training run.
+
+    Args:
+      folder: the run's workdir.
+      step: which checkpoint; None for the last.
+      protocol: one of PROTOCOLS.
+      source, path, split: the frames; None for those of the run (its validation frames). `all` is every frame.
+      output: a JSON file to write.
+
+    Returns:
+      {"protocol", "frames", "metrics", "mean_depth_baseline", "outputs" (of each scale), "checkpoint"}.
+
+    Raises:
+      ValueError, FileNotFoundError: an unknown protocol, source or split, a workdir without config or checkpoint.
+    """
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"protocol={protocol!r}: expected one of {', '.join(PROTOCOLS)}")
+    protocol = PROTOCOLS[protocol]
+    config = workdir.read_config(folder)["config"]
+    data, batch_size, crop_size = config["data"], config["batch_size"], tuple(config["data"]["crop_size"])
+    mesh = sharding.make_mesh()
+    sharding.check_batch_size(batch_size, mesh)
+    frames = sources.open_frames(
+        source or data["source"],
+        path=path or data["path"],
+        frame_size=tuple(data["frame_size"]),
+        rooms_frames=tuple(data["rooms_frames"]),
+        seed=config["seed"],
+    )
+    chosen = splits.split(split or data["split"], frames.ids, lists=frames.splits, parts=("val",))
+    network = models.build(**config["model"])
+    with Checkpoints(pathlib.Path(folder, "checkpoints")) as checkpoints:
+        step = checkpoints.last() if step is None else step
+        variables = checkpoints.restore_model(
+            state.shapes(network, crop_size), step=step, sharding=sharding.replicated(mesh)
+        )
+    score = make_scorer(
+        network,
+        frames,
+        positions=chosen.val,
+        protocol=protocol,
+        mean_depth=workdir.mean_depth(folder),
+        batch_size=batch_size,
+        crop_size=crop_size,
+        mesh=mesh,
+    )
+    scores = score(variables)
+    fused, *others = network.groups
+    result = {
+        "protocol": protocol.describe(frames, chosen, crop_size=crop_size),
+        "frames": len(chosen.val),
+        "metrics": scores[fused],
+        "mean_depth_baseline": scores[BASELINE],
+        "outputs": {name: scores[name] for name in others},
+        "checkpoint": {"workdir": str(folder), "step": step},
+    }
+    if output is not None and jax.process_index() == 0:
+        workdir.write_atomically(output, (json.dumps(result, indent=2) + "\n").encode())
+    return result
+
+
+def table(scores, names=("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog")):
+    """{row: {metric: value}} as text, a row a line."""
+    width = max(map(len, scores))
+    lines = [" " * width + "".join(f"{name:>9}" for name in names)]
+    lines += [f"{row:<{width}}" + "".join(f"{values[name]:9.4f}" for name in names) for row, values in scores.items()]
+    return "\n".join(lines)
+
+
+def report(result):
+    """The result of `evaluate_checkpoint` as lines to read: the protocol, then a row for each output."""
+    p = result["protocol"]
+    rows = {"prediction": result["metrics"], **result["outputs"], "mean depth": result["mean_depth_baseline"]}
+    (top, bottom), (left, right) = p["rows"], p["columns"]
+    return "\n".join(
+        [
+            f"{p['source']}, split {p['split']} ({p['split_hash']}), {result['frames']} frames, "
+            f"step {result['checkpoint']['step']}",
+            f"protocol {p['name']}: rows {top}:{bottom}, columns {left}:{right} of {p['judged_at'][0]}x{p['judged_at'][1]}, "
+            f"{p['truth']} up to {p['max_depth']:g} m, {p['pooling']}",
+            table(rows),
+        ]
+    )

@@ -1,0 +1,78 @@
+"""The train gate (section 5.3): which outputs a step learns from, and how that changes over a training.
+
+Gate 0 is the fused output, gate k that of scale k. In general a network names its parameter groups by gate, and the
+output of gate i belongs to group i.
+"""
+
+import dataclasses
+
+import numpy as np
+
+SCHEDULES = ("joint", "cycle", "coarse_to_fine", "random")
+
+
+@dataclasses.dataclass(frozen=True)
+class Gate:
+    """What one step learns from; a static argument of the compiled step.
+
+    Attributes:
+      losses: (gate, weight) of every output whose loss enters the step.
+      trained: names of the parameter groups that the step changes. Every other group keeps its parameters, optimizer
+        state and statistics bit for bit, and runs as in the test.
+      stop_gradient: whether the fused output's gradient stops at the concatenation.
+    """
+
+    losses: tuple
+    trained: tuple
+    stop_gradient: bool
+
+
+def single(gate, groups, *, stop_gradient):
+    """The gate that selects one output: scale `gate` alone, or the fusion (and, without `stop_gradient`, all) at 0."""
+    if not 0 <= gate < len(groups):
+        raise ValueError(f"gate={gate}: expected 0 to {len(groups) - 1}")
+    trained = (groups[gate],) if gate or stop_gradient else tuple(groups)
+    return Gate(((gate, 1.0),), trained, stop_gradient)
+
+
+def joint(groups, weights, *, stop_gradient):
+    """The weighted sum of all outputs' losses in one step."""
+    return Gate(tuple(enumerate(weights)), tuple(groups), stop_gradient)
+
+
+def schedule(name, groups, *, steps, seed, weights, stop_gradient):
+    """The gate as a function of the global step.
+
+    `joint` trains all outputs in every step, each loss times its weight; `cycle` takes gates 1, 2, .., K, 0 in turn, a
+    step each; `coarse_to_fine` divides `steps` into K + 1 equal phases with gates K, .., 1, 0; `random` draws a gate for
+    each step with probability proportional to its weight.
+
+    Args:
+      name: one of SCHEDULES.
+      groups: the network's group names, by gate.
+      steps: length of the training.
+      seed: of the draws of `random`.
+      weights: one for each gate (fused output first), or empty for ones.
+      stop_gradient: whether the fused output's gradient stops at the concatenation.
+
+    Returns:
+      A function step -> Gate.
+
+    Raises:
+      ValueError: for an unknown name, or weights of another number, negative, or all zero.
+    """
+    if name not in SCHEDULES:
+        raise ValueError(f"config.gate.schedule={name!r}: expected one of {', '.join(SCHEDULES)}")
+    weights = tuple(float(w) for w in weights) or (1.0,) * len(groups)
+    if len(weights) != len(groups) or min(weights) < 0 or not sum(weights):
+        raise ValueError(f"config.gate.weights={weights}: expected {len(groups)} (for {', '.join(groups)}), not negative")
+    gates = [single(gate, groups, stop_gradient=stop_gradient) for gate in range(len(groups))]
+    coarse_to_fine = gates[:0:-1] + gates[:1]
+    if name == "joint":
+        return lambda step: joint(groups, weights, stop_gradient=stop_gradient)
+    if name == "cycle":
+        return lambda step: gates[(step + 1) % len(gates)]
+    if name == "coarse_to_fine":
+        return lambda step: coarse_to_fine[min(step * len(gates) // steps, len(gates) - 1)]
+    probabilities = np.array(weights) / sum(weights)
+    return lambda step: gates[np.random.default_rng((seed, step)).choice(len(gates), p=probabilities)]

@@ -1,0 +1,104 @@
+"""Learning rates by parameter name, and updates that leave the groups outside a gate bit for bit alone.
+
+A group is a top-level name of the parameters (`fusion`, `scale1`, ...). Each has an optax chain and a state of its own:
+clipping, moments and weight decay of one group know nothing of another. Learning rates are functions of the global
+step, so a group that was gated out for a while does not fall behind.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import traverse_util
+
+SCHEDULES = ("constant", "cosine")
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+    """`init(params) -> state`; `update(grads, state, params, *, step, trained) -> (params, state)`."""
+
+    init: Callable
+    update: Callable
+    learning_rates: Callable  # step -> {parameter name: learning rate}
+
+
+def learning_rate_schedule(name, peak, *, steps, warmup_steps):
+    """The learning rate as a function of the global step: linear warm-up, then `constant` or `cosine` down to 0."""
+    if name not in SCHEDULES:
+        raise ValueError(f"config.optim.rules: schedule {name!r}: expected one of {', '.join(SCHEDULES)}")
+    warmup_steps = min(warmup_steps, steps - 1)
+    after = optax.constant_schedule(peak)
+    if name == "cosine":
+        after = optax.cosine_decay_schedule(peak, max(steps - warmup_steps, 1))
+    warmup = optax.linear_schedule(peak / (warmup_steps + 1), peak, warmup_steps)
+    return optax.join_schedules([warmup, after], [warmup_steps]) if warmup_steps > 0 else after
+
+
+def match_rules(names, rules):
+    """For each parameter name the index of the first rule whose pattern matches all of it.
+
+    Args:
+      names: names such as `scale1/block1/conv1/kernel`.
+      rules: (pattern, learning rate factor, schedule name).
+
+    Raises:
+      ValueError: for names that no rule covers, and for a rule that covers no name.
+    """
+    matched = {name: [i for i, rule in enumerate(rules) if re.fullmatch(rule[0], name)] for name in names}
+    if missing := [name for name, hits in matched.items() if not hits]:
+        raise ValueError(f"config.optim.rules cover no learning rate for {', '.join(missing[:3])} ({len(missing)} names)")
+    matched = {name: hits[0] for name, hits in matched.items()}
+    if unused := set(range(len(rules))) - set(matched.values()):
+        raise ValueError(f"config.optim.rules: {rules[min(unused)][0]!r} matches no parameter of this network")
+    return matched
+
+
+def adamw(params, *, learning_rate, rules, steps, warmup_steps, weight_decay, clip_norm):
+    """AdamW (Loshchilov & Hutter 2019) for gated groups, each clipped by its own global norm.
+
+    Args:
+      params: the parameters or their shapes.
+      learning_rate: the peak learning rate, before each rule's factor.
+      rules: see `match_rules`.
+      steps: length of the training; warmup_steps: of which the learning rate rises.
+      weight_decay: decoupled, times the learning rate, of arrays with two axes or more (kernels).
+      clip_norm: the largest gradient norm of a group.
+
+    Returns:
+      An Optimizer.
+    """
+    matched = match_rules(_flat(params), rules)
+    schedules = [
+        learning_rate_schedule(schedule, learning_rate * factor, steps=steps, warmup_steps=warmup_steps)
+        for _, factor, schedule in rules
+    ]
+    direction = optax.chain(
+        optax.clip_by_global_norm(clip_norm),
+        optax.scale_by_adam(),
+        optax.add_decayed_weights(weight_decay, mask=lambda tree: jax.tree.map(lambda x: jnp.ndim(x) > 1, tree)),
+    )
+
+    def learning_rates(step):
+        return {name: schedules[i](step) for name, i in matched.items()}
+
+    def init(params):
+        return {group: direction.init(tree) for group, tree in params.items()}
+
+    def update(grads, state, params, *, step, trained):
+        params, state = dict(params), dict(state)
+        rates = traverse_util.unflatten_dict(learning_rates(step), sep="/")
+        for group in trained:
+            updates, state[group] = direction.update(grads[group], state[group], params[group])
+            updates = jax.tree.map(lambda u, rate: -rate * u, updates, rates[group])
+            params[group] = optax.apply_updates(params[group], updates)
+        return params, state
+
+    return Optimizer(init, update, learning_rates)
+
+
+def _flat(params):
+    return traverse_util.flatten_dict(params, sep="/")

@@ -1,0 +1,33 @@
+"""The train state: all that a checkpoint holds, and all that a step changes."""
+
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+
+class TrainState(flax.struct.PyTreeNode):
+    """Global step (int32 scalar), parameters, normalisation statistics and optimizer state, each by group."""
+
+    step: Any
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+
+
+def shapes(network, crop_size):
+    """The network's variables as shapes: {"params": ..., "batch_stats": ...}."""
+    picture = jax.ShapeDtypeStruct((1, *crop_size, 3), jnp.float32)
+    return jax.eval_shape(network.init, jax.random.key(0), picture)
+
+
+def create(network, optimizer, *, seed, crop_size, sharding):
+    """A fresh TrainState, made on the devices in the given sharding; a pure function of the seed."""
+
+    def init():
+        variables = network.init(jax.random.key(seed), jnp.zeros((1, *crop_size, 3)))
+        params = variables["params"]
+        return TrainState(jnp.zeros((), jnp.int32), params, variables["batch_stats"], optimizer.init(params))
+
+    return jax.jit(init, out_shardings=sharding)()

@@ -1,0 +1,71 @@
+"""The pure train and eval steps."""
+
+import functools
+
+import jax
+import optax
+
+from jaxdepth import losses
+
+
+def make_train_step(network, optimizer, *, lam, replicated, batch_sharding):
+    """The compiled train step `(state, batch, gate) -> (state, metrics)`.
+
+    `state` is donated, `gate` (a `jaxdepth.gate.Gate`) static: for each gate a program is compiled that computes no
+    more than its outputs need. `batch` holds image [B, H, W, 3] and depth [B, H, W]; the metrics are float32 scalars:
+    `loss`, `loss/GROUP` of each output that the gate selects, and `grad_norm/GROUP` of each group that it trains.
+    """
+
+    @functools.partial(
+        jax.jit,
+        static_argnums=2,
+        donate_argnums=0,
+        in_shardings=(replicated, {"image": batch_sharding, "depth": batch_sharding}),
+        out_shardings=replicated,
+    )
+    def train_step(state, batch, gate):
+        trained = {group: state.params[group] for group in gate.trained}
+
+        def loss_fn(trained):
+            values, batch_stats = gate_losses(network, state.params | trained, state.batch_stats, batch, gate, lam=lam)
+            return sum(weight * values[network.groups[output]] for output, weight in gate.losses), (values, batch_stats)
+
+        (loss, (values, batch_stats)), grads = jax.value_and_grad(loss_fn, has_aux=True)(trained)
+        params, opt_state = optimizer.update(
+            grads, state.opt_state, state.params, step=state.step, trained=gate.trained
+        )
+        state = state.replace(step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state)
+        norms = {f"grad_norm/{group}": optax.tree.norm(grads[group]) for group in gate.trained}
+        return state, {"loss": loss, **{f"loss/{name}": value for name, value in values.items()}, **norms}
+
+    return train_step
+
+
+def gate_losses(network, params, batch_stats, batch, gate, *, lam):
+    """The loss of each output that the gate selects, by group name, and the new statistics of all groups."""
+    selected = [output for output, _ in gate.losses]
+    (_, outputs), updated = network.apply(
+        {"params": params, "batch_stats": batch_stats},
+        batch["image"],
+        gate=selected[0] if len(selected) == 1 else 0,
+        trained=gate.trained,
+        stop_gradient=gate.stop_gradient,
+        mutable=["batch_stats"],
+    )
+    values = {}
+    for group in (network.groups[output] for output in selected):
+        per_image = losses.scale_invariant(outputs[group], batch["depth"], lam=lam)
+        values[group] = losses.mean_over_images(per_image, losses.valid_mask(batch["depth"]))
+    frozen = {group: stats for group, stats in batch_stats.items() if group not in gate.trained}
+    return values, dict(updated["batch_stats"]) | frozen
+
+
+def make_predict_step(network, *, sharding):
+    """The compiled forward pass `(params, batch_stats, image [B, H, W, 3]) -> {group: log depth [B, H, W]}`."""
+
+    @functools.partial(jax.jit, in_shardings=sharding, out_shardings=sharding)
+    def predict_step(params, batch_stats, image):
+        _, outputs = network.apply({"params": params, "batch_stats": batch_stats}, image)
+        return {group: outputs[group] for group in network.groups}
+
+    return predict_step

@@ -1,0 +1,171 @@
+"""The main job: train a network on a source of frames, keep its checkpoints, and say how good it is."""
+
+import contextlib
+import math
+import pathlib
+import signal
+import sys
+import threading
+import time
+
+import jax
+import numpy as np
+from absl import logging
+from tqdm import tqdm
+
+from jaxdepth import evaluate, gate, models, optim, sharding, state, step, viz, workdir
+from jaxdepth.checkpoint import Checkpoints
+from jaxdepth.data import pipeline, sources, splits
+from jaxdepth.data.frames import centre_crop
+
+PROTOCOL = evaluate.PROTOCOLS["paper"]
+
+
+def train_and_evaluate(config, folder):
+    """Train as `config` says in the workdir `folder`, going on where an earlier run in it stopped.
+
+    Args:
+      config: an ml_collections ConfigDict as `configs/kscale.py` makes it.
+      folder: the workdir; comes to hold config.json, metrics.jsonl, mean_depth.npy, checkpoints/, panel.png, curves.png.
+
+    Returns:
+      The validation scores at the last step, {output: {metric: value}} with the baseline as output `mean_depth`; None
+      where SIGTERM stopped the run before its end.
+
+    Raises:
+      ValueError, FileNotFoundError: a setting out of range, data that is missing or not as it should be, or a workdir
+        that holds another run.
+      FloatingPointError: a loss that is not finite.
+    """
+    # ------------------------------------------------------------------------------------------------ devices and data
+    mesh = sharding.make_mesh()
+    replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
+    sharding.check_batch_size(config.batch_size, mesh)
+    chief = jax.process_index() == 0
+    frames = sources.open_frames(
+        config.data.source,
+        path=config.data.path,
+        frame_size=tuple(config.data.frame_size),
+        rooms_frames=tuple(config.data.rooms_frames),
+        seed=config.seed,
+    )
+    split = splits.split(config.data.split, frames.ids, lists=frames.splits)
+    crop_size = tuple(config.data.crop_size)
+    steps_per_epoch = max(1, len(split.train) // config.batch_size)
+    steps = config.steps or config.epochs * steps_per_epoch
+
+    # ------------------------------------------------------------------------------------------- network and optimizer
+    network = models.build(**config.model.to_dict())
+    shapes = state.shapes(network, crop_size)
+    optimizer = optim.adamw(shapes["params"], steps=steps, **config.optim.to_dict())
+    gate_at = gate.schedule(groups=network.groups, steps=steps, seed=config.seed, **config.gate.to_dict())
+    fused = network.groups[0]
+
+    # ------------------------------------------------------------------------------- workdir: a new run or an older one
+    folder = pathlib.Path(folder)
+    record = workdir.run_record(config, frames, split)
+    with contextlib.ExitStack() as stack:
+        checkpoints = stack.enter_context(Checkpoints(folder / "checkpoints"))
+        workdir.open_run(folder, record, at_step=checkpoints.last(), chief=chief)
+        mean_depth = workdir.mean_depth(folder, lambda: evaluate.mean_depth_baseline(frames, split.train))
+        network = network.clone(
+            mean_log_depth=float(np.log(mean_depth).mean()),
+            blocked_gradient=jax.default_backend() == "cpu",
+        )
+        train_state = state.create(network, optimizer, seed=config.seed, crop_size=crop_size, sharding=replicated)
+        if checkpoints.last() is not None:
+            train_state = checkpoints.restore(train_state)
+        start = int(train_state.step)
+        logging.info("workdir %s: from step %d to %d, %d steps an epoch", folder, start, steps, steps_per_epoch)
+
+        # ------------------------------------------------------------------------------------ what the loop is made of
+        train_step = step.make_train_step(
+            network, optimizer, lam=config.loss.lam, replicated=replicated, batch_sharding=batched
+        )
+        predict_step = step.make_predict_step(network, sharding=replicated)
+        score = evaluate.make_scorer(
+            network,
+            frames,
+            positions=split.val,
+            protocol=PROTOCOL,
+            mean_depth=mean_depth,
+            batch_size=config.batch_size,
+            crop_size=crop_size,
+            mesh=mesh,
+        )
+        batches = pipeline.train_batches(
+            frames,
+            split.train,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            start_step=start,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+            crop_size=crop_size,
+            **config.data.augmentation.to_dict(),
+        )
+        panel_positions = split.val[np.linspace(0, len(split.val) - 1, config.panel_frames).astype(int)]
+        panel_images, panel_truth = centre_crop(
+            frames.images[panel_positions], frames.depths[panel_positions], crop_size=crop_size
+        )
+
+        def log(at, part, values):
+            if chief:
+                values = {f"{frames.name}/{part}/{name}": value for name, value in values.items()}
+                workdir.append_metrics(folder, {"step": at, "wall_time": round(time.time(), 3), **values})
+
+        def validate(at):
+            scores = score({"params": train_state.params, "batch_stats": train_state.batch_stats})
+            log(at, "val", {k if o == fused else f"{o}/{k}": v for o in scores for k, v in scores[o].items()})
+            outputs = predict_step(train_state.params, train_state.batch_stats, np.float32(panel_images) / 255)
+            if chief:
+                shown = {name: np.exp(outputs[name]) for name in (*network.groups[:0:-1], fused)}
+                viz.panel(folder / "panel.png", panel_images, shown, truth=panel_truth, title=f"{folder}, step {at}")
+                viz.curves(folder / "curves.png", workdir.read_metrics(folder), title=f"{folder}, split {split.name}")
+            return scores
+
+        # -------------------------------------------------------------------------------------------------- the loop
+        stop = stack.enter_context(sigterm_flag())
+        bar = stack.enter_context(progress_bar(start, steps, config.batch_size, chief=chief))
+        scores = None
+        for at in range(start + 1, steps + 1):
+            batch = next(batches)
+            batch = sharding.put({"image": batch["image"], "depth": batch["depth"]}, batched)
+            train_state, values = train_step(train_state, batch, gate_at(at - 1))
+            bar.update(config.batch_size)
+            logs = at % config.log_every == 0 or at == steps
+            epoch_ends = at % steps_per_epoch == 0 or at == steps
+            stopping = (logs or jax.process_count() == 1) and sharding.any_process(stop.is_set())
+            if logs:
+                values = {name: float(value) for name, value in jax.device_get(values).items()}
+                if not math.isfinite(values["loss"]):
+                    raise FloatingPointError(f"step {at}: loss={values['loss']}; the last checkpoint is from before it")
+                log(at, "train", values)
+                bar.set_postfix(step=at, loss=f"{values['loss']:.4f}")
+            if epoch_ends:
+                scores = validate(at)
+                bar.write(f"step {at}: " + ", ".join(f"{o} {v['delta1']:.3f}" for o, v in scores.items()) + " (delta1)")
+            if epoch_ends or stopping or at % config.checkpoint_every == 0:
+                checkpoints.save(train_state, delta1=scores[fused]["delta1"] if epoch_ends else None)
+            if stopping and at < steps:
+                logging.info("stopped by SIGTERM at step %d; the same command goes on from there", at)
+                return None
+    return scores or validate(steps)
+
+
+@contextlib.contextmanager
+def sigterm_flag():
+    """A threading.Event that SIGTERM sets, instead of ending the process, for the time of the context."""
+    asked = threading.Event()
+    previous = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def progress_bar(start, steps, batch_size, *, chief):
+    """A bar over the images of the run, with images/s and the time left; a line every 30 s where no one looks on."""
+    interval = 0.1 if sys.stderr.isatty() else 30
+    total, initial = steps * batch_size, start * batch_size
+    return tqdm(total=total, initial=initial, unit="image", mininterval=interval, disable=not chief)

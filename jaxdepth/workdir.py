@@ -1,0 +1,111 @@
+"""The plain files of a run: config.json, metrics.jsonl and the mean-depth baseline of its training split."""
+
+import json
+import os
+import pathlib
+
+import numpy as np
+
+# What may change when a run is continued: its length, where its data lies, and what only the log and the disk see.
+FREE_FIELDS = ("epochs", "steps", "log_every", "checkpoint_every", "panel_frames", "data.path")
+
+
+def write_atomically(path, data):
+    """Write bytes to `path` so that it holds the old content or all of the new one, never a part."""
+    path = pathlib.Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def run_record(config, frames, split):
+    """What config.json holds: {"config": all settings, source and split as found, "data": which frames those were}."""
+    settings = config.to_dict()
+    settings["data"] |= {"source": frames.name, "split": split.name}
+    data = {
+        "split_hash": split.hash,
+        "train_frames": len(split.train),
+        "val_frames": len(split.val),
+        "masked": dict(frames.counts),
+        "intrinsics": [float(x) for x in frames.intrinsics],
+    }
+    return {"config": settings, "data": data}
+
+
+def open_run(workdir, record, *, at_step, chief):
+    """Make the workdir that of the run `record`, new (`at_step` None) or continued from a checkpoint.
+
+    Lines of metrics.jsonl past `at_step` are dropped. Only the `chief` process writes. Raises as `check_same_run`.
+    """
+    workdir = pathlib.Path(workdir)
+    if at_step is not None:
+        check_same_run(workdir, record)
+    if not chief:
+        return
+    workdir.mkdir(parents=True, exist_ok=True)
+    if at_step is None:
+        (workdir / "mean_depth.npy").unlink(missing_ok=True)
+    write_atomically(workdir / "config.json", (json.dumps(record, indent=2) + "\n").encode())
+    kept = [line for line in read_metrics(workdir) if at_step is not None and line["step"] <= at_step]
+    write_atomically(workdir / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept).encode())
+
+
+def read_config(workdir):
+    """config.json of a run. Raises FileNotFoundError or ValueError where it is missing or not readable."""
+    path = pathlib.Path(workdir, "config.json")
+    if not path.is_file():
+        has = "checkpoints but no config.json" if path.with_name("checkpoints").is_dir() else "no config.json"
+        raise FileNotFoundError(f"workdir {str(workdir)!r} has {has}: expected the folder of a training run")
+    try:
+        record = json.loads(path.read_text())
+        return {"config": dict(record["config"]), "data": dict(record["data"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: not the config.json of a training run ({error})") from error
+
+
+def check_same_run(workdir, record):
+    """Raise ValueError with the differences where `record` is not the run that `workdir` holds.
+
+    The fields of FREE_FIELDS may differ; the frames (source, split, hash) and all other settings may not.
+    """
+    old, new = _flatten(read_config(workdir)), _flatten(json.loads(json.dumps(record)))
+    free = {f"config.{name}" for name in FREE_FIELDS}
+    names = [n for n in sorted({*old, *new} - free) if old.get(n) != new.get(n)]
+    if names:
+        difference = "; ".join(f"{n}: {old.get(n)!r} there, {new.get(n)!r} now" for n in names)
+        raise ValueError(f"workdir {str(workdir)!r} holds another run ({difference}): set it back, or take a new --workdir")
+
+
+def _flatten(tree, prefix=""):
+    if not isinstance(tree, dict):
+        return {prefix: tree}
+    return {n: v for k, sub in tree.items() for n, v in _flatten(sub, f"{prefix}.{k}" if prefix else k).items()}
+
+
+def read_metrics(workdir):
+    """The lines of metrics.jsonl as dicts; a last line that was cut off is left out."""
+    path = pathlib.Path(workdir, "metrics.jsonl")
+    lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def append_metrics(workdir, record):
+    """Append one line to metrics.jsonl: {"step": ..., "wall_time": seconds since the epoch, NAME: value, ...}."""
+    with open(pathlib.Path(workdir, "metrics.jsonl"), "a") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def mean_depth(workdir, compute=None):
+    """The mean-depth baseline, float32 [H, W] metres, from mean_depth.npy; made by `compute()` where that is missing."""
+    path = pathlib.Path(workdir, "mean_depth.npy")
+    if not path.is_file():
+        if compute is None:
+            raise FileNotFoundError(f"{path}: missing: the mean-depth baseline is kept by the training run")
+        array = compute().astype(np.float32)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.npy")
+        np.save(temporary, array)
+        temporary.replace(path)
+    return np.load(path)

@@ -1,0 +1,26 @@
+"""Train a network: `python launch/train.py --config=configs/kscale.py`. The same command goes on where it stopped."""
+
+from absl import flags
+from ml_collections import config_flags
+
+from jaxdepth import cli
+
+_CONFIG = config_flags.DEFINE_config_file("config", help_string="The run's settings: FILE.py[:ARGUMENT].")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Where the run is kept; by default runs/NAME of the config.")
+_DISTRIBUTED = flags.DEFINE_bool("distributed", False, "One of several processes, found by jax.distributed.initialize.")
+flags.mark_flag_as_required("config")
+
+
+def main(_):
+    import jax
+
+    from jaxdepth.train import train_and_evaluate
+
+    if _DISTRIBUTED.value:
+        jax.distributed.initialize()
+    workdir = _WORKDIR.value or cli.default_workdir(config_flags.get_config_filename(flags.FLAGS["config"]))
+    train_and_evaluate(_CONFIG.value, workdir)
+
+
+if __name__ == "__main__":
+    cli.run(main)
