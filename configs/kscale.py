@@ -27,10 +27,10 @@ def get_config(arg=""):
     config.model = model = ml_collections.ConfigDict()
     model.name = "kscale"
     model.k = 4
-    model.width = 32
-    model.max_width = 256
+    model.width = 24
+    model.max_width = 192
     model.blocks = (2, 2, 4, 4)
-    model.fusion_blocks = 3
+    model.fusion_blocks = 2
     model.finest_stride = 4
     model.upscaling = "bilinear"
     model.features = True

@@ -4,7 +4,7 @@ import pathlib
 import sys
 import traceback
 
-from absl import app
+from absl import app, logging
 
 _HERE = pathlib.Path(__file__).resolve().parent
 
@@ -25,6 +25,10 @@ def run(main):
             print(f"error: {error}", file=sys.stderr)
             return 1
 
+    # Orbax tells of every file that it writes; what matters to a reader are its warnings.
+    logging.get_absl_handler().python_handler.addFilter(
+        lambda record: record.levelno >= logging.converter.STANDARD_WARNING or "orbax" not in record.pathname
+    )
     app.run(reporting)
 
 

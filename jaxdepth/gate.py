@@ -62,7 +62,7 @@ def schedule(name, groups, *, steps, seed, weights, stop_gradient):
       ValueError: for an unknown name, or weights of another number, negative, or all zero.
     """
     if name not in SCHEDULES:
-        raise ValueError(f"config.gate.schedule={name!r}: expected one of {', '.join(SCHEDULES)}")
+        raise ValueError(f"config.gate.name={name!r}: expected one of {', '.join(SCHEDULES)}")
     weights = tuple(float(w) for w in weights) or (1.0,) * len(groups)
     if len(weights) != len(groups) or min(weights) < 0 or not sum(weights):
         raise ValueError(f"config.gate.weights={weights}: expected {len(groups)} (for {', '.join(groups)}), not negative")

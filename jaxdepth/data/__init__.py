@@ -2,3 +2,7 @@
 
 `augment` and `pipeline.train_batches` are the only code that imports tensorflow, which costs seconds.
 """
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when tensorflow is imported: its errors only

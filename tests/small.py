@@ -1,0 +1,56 @@
+"""A network and batches that are small enough for a test, and the same code as the large ones."""
+
+import jax
+import numpy as np
+
+from jaxdepth import models, optim, sharding, state, step
+
+SIZE = (32, 48)
+MODEL = dict(
+    name="kscale",
+    k=3,
+    width=4,
+    max_width=8,
+    blocks=(1, 1, 2),
+    fusion_blocks=1,
+    finest_stride=2,
+    upscaling="bilinear",
+    features=True,
+    dtype="float32",
+)
+RULES = (("fusion/.*", 1.0, "cosine"), (r"scale\d+/.*", 0.5, "constant"))
+
+
+def network(**changes):
+    return models.build(**{**MODEL, **changes}).clone(mean_log_depth=0.9)
+
+
+def batch(size=8, *, seed=0):
+    rng = np.random.default_rng(seed)
+    depth = rng.uniform(0.5, 9, (size, *SIZE)).astype(np.float32)
+    depth[:, :5] = 0  # no measurement
+    return {"image": rng.random((size, *SIZE, 3), np.float32), "depth": depth}
+
+
+def trainer(net, *, devices=1, rules=RULES, weight_decay=0.1, warmup_steps=2):
+    """A fresh state, the compiled step `(state, batch, gate)` on so many devices, and the optimizer."""
+    mesh = sharding.make_mesh(jax.devices()[:devices])
+    replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
+    optimizer = optim.adamw(
+        state.shapes(net, SIZE)["params"],
+        learning_rate=1e-2,
+        rules=rules,
+        steps=20,
+        warmup_steps=warmup_steps,
+        weight_decay=weight_decay,
+        clip_norm=1.0,
+    )
+    train_state = state.create(net, optimizer, seed=0, crop_size=SIZE, sharding=replicated)
+    train_step = step.make_train_step(net, optimizer, lam=0.5, replicated=replicated, batch_sharding=batched)
+    return train_state, lambda s, b, gate: train_step(s, sharding.put(b, batched), gate), optimizer
+
+
+def bits(tree):
+    """The leaves by name, as bytes."""
+    flat = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path): np.asarray(leaf).tobytes() for path, leaf in flat}
