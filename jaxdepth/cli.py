@@ -25,9 +25,9 @@ def run(main):
             print(f"error: {error}", file=sys.stderr)
             return 1
 
-    # Orbax tells of every file that it writes; what matters to a reader are its warnings.
+    # Orbax tells of every file that it writes, and warns of every checkpoint without a score.
     logging.get_absl_handler().python_handler.addFilter(
-        lambda record: record.levelno >= logging.converter.STANDARD_WARNING or "orbax" not in record.pathname
+        lambda record: record.levelno >= logging.converter.STANDARD_ERROR or "orbax" not in record.pathname
     )
     app.run(reporting)
 

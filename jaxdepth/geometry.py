@@ -1,7 +1,7 @@
 """The pinhole camera: intrinsics under resizing and cropping, rays, and points from depth.
 
-Pixels are counted from 0 and the centre of the pixel in row i and column j lies at (x = j, y = i), so a frame of width W
-covers x from -.5 to W - .5. Sizes are (height, width). The camera frame is x right, y down, z forward, in metres.
+Pixels are counted from 0 and the centre of the pixel in row i and column j lies at (x = j, y = i), so a frame of width
+W covers x from -.5 to W - .5. Sizes are (height, width). The camera frame is x right, y down, z forward, in metres.
 """
 
 from typing import NamedTuple
@@ -23,14 +23,12 @@ class Intrinsics(NamedTuple):
 NYU_INTRINSICS = Intrinsics(fx=518.8579, fy=519.4696, cx=324.5824, cy=252.7362)
 
 
-def resize_intrinsics(
-    intrinsics: Intrinsics, *, from_size: tuple[int, int], to_size: tuple[int, int]
-) -> Intrinsics:
+def resize_intrinsics(intrinsics: Intrinsics, *, from_size: tuple[int, int], to_size: tuple[int, int]) -> Intrinsics:
     """Intrinsics of a frame resized from `from_size` to `to_size`, both (height, width).
 
-    The resize maps the frame's area onto the new frame's area (averaging, bilinear without aligned corners): with the scale
-    s = to / from a position c becomes (c + .5) s - .5 and a focal length f becomes f s. Taking every second pixel is not
-    such a resize: it halves c without the shift. Raises ValueError where a size is not positive.
+    The resize maps the frame's area onto the new frame's area (averaging, bilinear without aligned corners): with the
+    scale s = to / from a position c becomes (c + .5) s - .5 and a focal length f becomes f s. Taking every second pixel
+    is not such a resize: it halves c without the shift. Raises ValueError where a size is not positive.
     """
     for name, size in (("from_size", from_size), ("to_size", to_size)):
         if min(size) <= 0:
@@ -45,7 +43,7 @@ def resize_intrinsics(
 
 
 def crop_intrinsics(intrinsics: Intrinsics, *, top: float, left: float) -> Intrinsics:
-    """Intrinsics of the part of a frame whose first pixel is (row `top`, column `left`); negative where it is padded."""
+    """Intrinsics of the part of a frame that begins at row `top` and column `left` (negative where it is padded)."""
     return intrinsics._replace(cx=intrinsics.cx - left, cy=intrinsics.cy - top)
 
 
@@ -62,6 +60,7 @@ def back_project(depth: jax.Array, intrinsics: Intrinsics) -> jax.Array:
     """Points [..., H, W, 3] in metres, in the camera frame, from depth along z [..., H, W] in metres.
 
     A pixel without a measurement (depth 0) gives the point (0, 0, 0), the camera itself.
+    Raises ValueError where `depth` has fewer than two axes.
     """
     depth = jnp.asarray(depth)
     if depth.ndim < 2:

@@ -1,8 +1,9 @@
 """Built-in synthetic rooms: pictures with exact depth and labels, ray-cast in jax.
 
-A frame is a pure function of (seed, index): a box-shaped room, furniture of boxes that stand on its floor, textures of a
-metric size, one or two lamps at the ceiling, and NYU Depth V2's camera at eye height. The world has z up; the room's floor
-spans [0, width] x [0, length] at z = 0. All lengths are metres, all angles radians.
+A frame is a pure function of (seed, index): a box-shaped room, furniture of boxes that stand on its floor, textures of
+a metric size, one or two lamps at the ceiling, and NYU Depth V2's camera at eye height. Depth and labels are exact,
+light and textures only plausible. The world has z up; the room's floor spans [0, width] x [0, length] at z = 0. All
+lengths are metres, all angles radians.
 """
 
 from collections import deque
@@ -18,14 +19,18 @@ from jaxdepth.geometry import NYU_INTRINSICS, Intrinsics, rays, resize_intrinsic
 
 LABELS = ("unlabelled", "floor", "ceiling", "wall", "bed", "desk", "cabinet", "box")
 MAX_BOXES = 10
-CLEARANCE = 0.7  # free space around the camera: keeps depth above .5 m up to the frame's corners
+CLEARANCE = 0.7  # free space around the camera, so that depth is above .5 m up to the frame's corners
 
 FLOOR, CEILING, WALL, FIRST_BOX = 0, 1, 2, 3  # surfaces; box i is surface FIRST_BOX + i
-BED, DESK, CABINET, BOX = (LABELS.index(name) for name in ("bed", "desk", "cabinet", "box"))
 
-# width, length, height of each kind of furniture, least and greatest, in the order of LABELS from "bed" on
+# Least and greatest width, length and height of each kind of furniture: the labels from "bed" on, in their order.
 _SMALLEST = np.array([[1.0, 1.9, 0.4], [1.0, 0.5, 0.65], [0.5, 0.35, 0.9], [0.25, 0.25, 0.2]], np.float32)
 _LARGEST = np.array([[1.9, 2.2, 0.65], [1.8, 0.9, 0.85], [1.8, 0.65, 2.2], [0.7, 0.7, 0.7]], np.float32)
+
+
+def camera_intrinsics(size: tuple[int, int]) -> Intrinsics:
+    """Intrinsics of frames of `size` (height, width): NYU Depth V2's, resized."""
+    return resize_intrinsics(NYU_INTRINSICS, from_size=(480, 640), to_size=size)
 
 
 class Scene(NamedTuple):
@@ -42,7 +47,7 @@ class Scene(NamedTuple):
     powers: jax.Array  # [2] the first is the main light, the second may be 0
     tint: jax.Array  # [3] colour of the light
     ambient: jax.Array  # []
-    exposure: jax.Array  # [] mean of the exposed picture
+    exposure: jax.Array  # [] mean of the picture before its tone curve
     colours: jax.Array  # [S, 2, 3] the two colours of each texture, linear, in [0, 1]
     pattern: jax.Array  # [S] int32: 0 checks, 1 stripes, 2 smooth noise
     period: jax.Array  # [S] size of the texture's pattern
@@ -54,14 +59,13 @@ def _between(share, low, high):
 
 
 def _furniture(key, room, camera):
-    """Boxes on the floor that meet neither one another nor the camera (a box that would is left out)."""
+    """The first boxes on the floor, of twice as many drawn, that meet neither an earlier one nor the camera."""
     # One draw for all: each draw costs a third of a second to compile.
-    draws = jax.random.uniform(key, (10, MAX_BOXES))
+    draws = jax.random.uniform(key, (9, 2 * MAX_BOXES))
     kind = jnp.floor(draws[0] * len(_SMALLEST)).astype(jnp.int32)
     half = _between(draws[1:4].T, jnp.asarray(_SMALLEST)[kind], jnp.asarray(_LARGEST)[kind]) / 2
     place, turn, which_wall = draws[4:6].T, draws[6], draws[7]
     at_wall = draws[8] < 0.67  # with its back to a wall, as most furniture stands
-    left_out = draws[9] < 0.15
 
     yaw = 2 * jnp.pi * jnp.where(at_wall, jnp.floor(4 * turn) / 4, turn)
     cos, sin = jnp.abs(jnp.cos(yaw)), jnp.abs(jnp.sin(yaw))
@@ -70,12 +74,17 @@ def _furniture(key, room, camera):
     place = jnp.where(back, jnp.round(which_wall)[:, None], place)
     centre = extent + place * (room[None, :2] - 2 * extent)
 
-    gap = jnp.abs(centre[:, None] - centre[None]) - extent[:, None] - extent[None]  # [N, N, 2]
-    meets_earlier = jnp.any(jnp.tril(jnp.all(gap < 0.05, axis=-1), k=-1), axis=1)
-    outside = jnp.maximum(jnp.abs(camera[None, :2] - centre) - extent, 0)
-    near_camera = jnp.sum(outside**2, axis=1) < CLEARANCE**2
-    absent = meets_earlier | near_camera | left_out
-    return centre, jnp.where(absent[:, None], 0.0, half), yaw, kind + BED
+    gap = jnp.abs(centre[:, None] - centre[None]) - extent[:, None] - extent[None]  # [2 N, 2 N, 2]
+    meets = jnp.all(gap < 0.05, axis=-1)
+    to_camera = jnp.maximum(jnp.abs(camera[None, :2] - centre) - extent, 0)
+    free = jnp.sum(to_camera**2, axis=1) > (1.5 * CLEARANCE) ** 2
+
+    def place_next(i, stands):
+        return stands.at[i].set(free[i] & ~jnp.any(meets[i] & stands))
+
+    stands = jax.lax.fori_loop(0, 2 * MAX_BOXES, place_next, jnp.zeros_like(free))
+    first = jnp.argsort(~stands, stable=True)[:MAX_BOXES]
+    return centre[first], jnp.where(stands[:, None], half, 0.0)[first], yaw[first], kind[first] + LABELS.index("bed")
 
 
 def _camera_rotation(heading, pitch, roll):
@@ -104,15 +113,17 @@ def _surfaces(key):
 
 
 def scene(seed, index) -> Scene:
-    """The room, the camera and the light of frame `index` of `seed` (integers of at most 32 bits, or traced)."""
+    """The room, the camera and the light of frame `index` of `seed` (integers from 0 to 2^31 - 1, or traced)."""
     key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), index)
     view_key, box_key, surface_key = jax.random.split(key, 3)
-    draws = jax.random.uniform(view_key, (20,))
+    draws = jax.random.uniform(view_key, (22,))
     # The floor's diagonal is within the range of NYU's sensor, 10 m.
     room = _between(draws[0:3], jnp.array([3.0, 3.0, 2.4]), jnp.array([6.0, 8.0, 3.2]))
     nearest = jnp.array([CLEARANCE, CLEARANCE, 1.2])
     position = _between(draws[3:6], nearest, jnp.stack([room[0] - CLEARANCE, room[1] - CLEARANCE, jnp.float32(1.7)]))
-    target = draws[6:8] * room[:2]  # looks at a point in the room, seldom straight at the next wall
+    # Looks at the farther of two points in the room, as one who wants a room in the picture.
+    one, other = draws[6:8] * room[:2] - position[:2], draws[20:22] * room[:2] - position[:2]
+    target = jnp.where(jnp.sum(one**2) > jnp.sum(other**2), one, other)
     pitch, roll = jnp.deg2rad(_between(draws[8:10], jnp.array([-25.0, -3.0]), jnp.array([5.0, 3.0])))
     lamps = _between(draws[10:14].reshape(2, 2), 0.2, 0.8) * room[None, :2]
     tint = _between(draws[14:17], jnp.array([0.95, 0.8, 0.6]), jnp.ones(3))
@@ -125,12 +136,12 @@ def scene(seed, index) -> Scene:
         box_yaw=yaw,
         box_label=label,
         position=position,
-        rotation=_camera_rotation(jnp.arctan2(target[1] - position[1], target[0] - position[0]), pitch, roll),
+        rotation=_camera_rotation(jnp.arctan2(target[1], target[0]), pitch, roll),
         lights=jnp.concatenate([lamps, jnp.full((2, 1), room[2] - 0.1)], axis=1),
         powers=jnp.stack([jnp.ones_like(draws[17]), jnp.maximum(_between(draws[17], -0.5, 0.8), 0)]),
         tint=tint,
         ambient=_between(draws[18], 0.03, 0.12),
-        exposure=_between(draws[19], 0.25, 0.5),
+        exposure=_between(draws[19], 0.15, 0.45),
         colours=colours,
         pattern=pattern,
         period=period,
@@ -143,7 +154,8 @@ def _turn(x, y, cos, sin):
 
 
 def _reciprocal(x):
-    return 1 / jnp.where(jnp.abs(x) < 1e-7, 1e-7, x)
+    """1 / x, finite at 0, where it has the sign that `_cast` takes 0 to have: not positive."""
+    return 1 / jnp.where(jnp.abs(x) < 1e-7, jnp.where(x > 0, 1e-7, -1e-7), x)
 
 
 def _cast(scene, origin, directions):
@@ -162,25 +174,21 @@ def _cast(scene, origin, directions):
     surface = jnp.where(axis == 2, jnp.where(dz > 0, CEILING, FLOOR), WALL)
 
     def nearer(hit, box):
-        distance, surface, axis = hit
         number, centre, half, yaw = box
         cos, sin = jnp.cos(yaw), jnp.sin(yaw)
         ox, oy = _turn(origin[0] - centre[0], origin[1] - centre[1], cos, sin)
         local = (*_turn(dx, dy, cos, sin), dz)
-        # Slabs: between near and far the ray lies between both faces of an axis. A box of size 0 has no such interval.
-        per_metre = [_reciprocal(d) for d in local]
-        middle = [-o * r for o, r in zip((ox, oy, origin[2] - half[2]), per_metre, strict=True)]
-        near = [m - h * jnp.abs(r) for m, h, r in zip(middle, half, per_metre, strict=True)]
-        far = [m + h * jnp.abs(r) for m, h, r in zip(middle, half, per_metre, strict=True)]
+        # Between near and far the ray lies between the two faces of an axis. A box of size 0 has no such interval.
+        inverse = [_reciprocal(d) for d in local]
+        middle = [-o * r for o, r in zip((ox, oy, origin[2] - half[2]), inverse, strict=True)]
+        near = [m - h * jnp.abs(r) for m, h, r in zip(middle, half, inverse, strict=True)]
+        far = [m + h * jnp.abs(r) for m, h, r in zip(middle, half, inverse, strict=True)]
         first = jnp.maximum(jnp.maximum(near[0], near[1]), near[2])
         last = jnp.minimum(jnp.minimum(far[0], far[1]), far[2])
-        new = (first < last) & (first > 0) & (first < distance)
+        new = (first < last) & (first > 0) & (first < hit[0])
         new_axis = jnp.where(first == near[2], 2, jnp.where(first == near[1], 1, 0))
-        return (
-            jnp.where(new, first, distance),
-            jnp.where(new, number, surface),
-            jnp.where(new, new_axis, axis),
-        ), None
+        found = (first, number, new_axis)
+        return tuple(jnp.where(new, value, old) for value, old in zip(found, hit, strict=True)), None
 
     boxes = (FIRST_BOX + jnp.arange(MAX_BOXES), scene.box_centre, scene.box_half, scene.box_yaw)
     return jax.lax.scan(nearer, (distance, surface, axis), boxes)[0]
@@ -233,7 +241,7 @@ def _shade(scene, directions, hit, focal):
         square = to_point[0] ** 2 + to_point[1] ** 2 + to_point[2] ** 2
         cosine = -side * along_normal(*_turn(to_point[0], to_point[1], cos, sin), to_point[2]) * jax.lax.rsqrt(square)
         received = power * jnp.maximum(cosine, 0) / (0.5 + square)
-        if number == 0:  # only the main light casts shadows: it is half of the cost
+        if number == 0:  # the other light casts no shadow: each costs as much as the view itself
             received = jnp.where(_cast(scene, lamp, to_point)[0] > 0.999, received, 0.0)
         light = light + received
 
@@ -242,36 +250,28 @@ def _shade(scene, directions, hit, focal):
     v = jnp.where(axis == 2, local_y, world[2])
     period, pattern = scene.period[surface], scene.pattern[surface]
     pixel = distance / focal  # metres that a pixel covers
-    wave = _square_wave(u / period, 4 * pixel / period)
-    checks = wave * _square_wave(v / period, 4 * pixel / period)
+    wave = _square_wave(u / period, 2 * pixel / period)
+    checks = wave * _square_wave(v / period, 2 * pixel / period)
     noise = _value_noise(u / period, v / period)
     mix = jnp.where(pattern == 2, noise, 0.5 + 0.5 * jnp.where(pattern == 0, checks, wave))
     grain_size = 0.04
     grain = (_value_noise(u / grain_size, v / grain_size) - 0.5) * jnp.minimum(1, grain_size / (2 * pixel))
     light = light * (1 + 0.25 * grain)
     first, second = scene.colours[:, 0], scene.colours[:, 1]
-    return [
-        light * scene.tint[c] * (first[:, c][surface] * (1 - mix) + second[:, c][surface] * mix) for c in range(3)
-    ]
+    return [light * scene.tint[c] * (first[:, c][surface] * (1 - mix) + second[:, c][surface] * mix) for c in range(3)]
 
 
-@partial(jax.jit, static_argnames="size")
-def render(seed, index, *, size: tuple[int, int] = (240, 320)) -> dict[str, jax.Array]:
-    """Frame `index` of `seed`, a pure function of both: integers of at most 32 bits, or traced.
-
-    Returns image uint8 [H, W, 3], depth float32 [H, W] (metres along z, measured at every pixel, within .5 and 10) and label
-    int32 [H, W] (positions in LABELS), for size = (H, W), seen through `camera_intrinsics(size)`.
-    """
-    what = scene(seed, index)
+def view(scene: Scene, *, size: tuple[int, int]) -> dict[str, jax.Array]:
+    """What the camera of a scene sees, as `render` returns it; for scenes made by hand or changed."""
     intrinsics = camera_intrinsics(size)
-    seen = rays(intrinsics, size)
-    x, y = seen[..., 0], seen[..., 1]
-    # By planes and without a matrix product, which some accelerators round. The rays have z = 1, so a ray's parameter is depth.
-    directions = [row[0] * x + row[1] * y + row[2] for row in what.rotation]
-    hit = _cast(what, what.position, directions)
-    colour = jnp.stack(_shade(what, directions, hit, intrinsics.fy), axis=-1)
-    exposed = 1 - jnp.exp(-colour * (what.exposure / jnp.mean(colour)))
-    labels = jnp.concatenate([jnp.array([1, 2, 3]), what.box_label])
+    x, y = jnp.moveaxis(rays(intrinsics, size)[..., :2], -1, 0)
+    # By planes, for speed, and without a matrix product, which some accelerators round. The camera's rays have z = 1,
+    # so the distance along one in units of its direction is depth.
+    directions = [row[0] * x + row[1] * y + row[2] for row in scene.rotation]
+    hit = _cast(scene, scene.position, directions)
+    colour = jnp.stack(_shade(scene, directions, hit, intrinsics.fy), axis=-1)
+    exposed = 1 - jnp.exp(-colour * (scene.exposure / jnp.mean(colour)))
+    labels = jnp.concatenate([jnp.array([1, 2, 3]), scene.box_label])  # [S]: floor, ceiling, wall, boxes
     return {
         "image": jnp.round(255 * jnp.sqrt(exposed)).astype(jnp.uint8),  # gamma 2
         "depth": hit[0],
@@ -279,9 +279,19 @@ def render(seed, index, *, size: tuple[int, int] = (240, 320)) -> dict[str, jax.
     }
 
 
-def camera_intrinsics(size: tuple[int, int]) -> Intrinsics:
-    """Intrinsics of frames of `size` (height, width): NYU Depth V2's, resized."""
-    return resize_intrinsics(NYU_INTRINSICS, from_size=(480, 640), to_size=size)
+@partial(jax.jit, static_argnames="size")
+def render(seed, index, *, size: tuple[int, int] = (240, 320)) -> dict[str, jax.Array]:
+    """Frame `index` of `seed`, a pure function of both: ordinary integers from 0 to 2^31 - 1, or traced.
+
+    Returns image uint8 [H, W, 3], depth float32 [H, W] (metres along z, every pixel within .5 and 10) and label int32
+    [H, W] (positions in LABELS, 0 is not used), for size = (H, W), seen through `camera_intrinsics(size)`.
+    """
+    return view(scene(seed, index), size=size)
+
+
+def _keep(filled, i, frame):
+    for name, value in frame.items():
+        filled[name][i] = value
 
 
 def frames(
@@ -295,8 +305,8 @@ def frames(
         raise ValueError(f"count={count}: expected 0 or more frames")
     kinds = jax.eval_shape(partial(render, size=size), seed, start)
     filled = {name: np.empty((count, *kind.shape), kind.dtype) for name, kind in kinds.items()}
-    # One compiled frame at a time: a batch would be another program, whose last bits differ, and is slower on a CPU. A few
-    # are under way at once, so that copying and starting them costs no time.
+    # One compiled frame at a time: a batch would be another program, whose last bits differ, and is slower on a CPU. A
+    # few are under way at once, so that starting and copying one does not wait for another.
     under_way = deque()
     for i in tqdm(range(count), desc="rooms", unit="frame", disable=not show_progress):
         under_way.append((i, render(seed, start + i, size=size)))
@@ -305,8 +315,3 @@ def frames(
     for i, frame in under_way:
         _keep(filled, i, frame)
     return filled
-
-
-def _keep(filled, i, frame):
-    for name, value in frame.items():
-        filled[name][i] = value

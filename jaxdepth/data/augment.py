@@ -31,9 +31,7 @@ def augment(image, depth, seed, *, crop_size, scale, rotation, flip, colour):
     room = tf.maximum(s * size - tf.constant(crop_size, tf.float32), 0.0)
     offset = (draws[2:4] - 0.5) * room
     mirrored = draws[4] < 0.5 if flip else tf.constant(False)
-    image, depth = transform(
-        image, depth, scale=s, angle=angle, offset=offset, mirrored=mirrored, crop_size=crop_size
-    )
+    image, depth = transform(image, depth, scale=s, angle=angle, offset=offset, mirrored=mirrored, crop_size=crop_size)
     if colour:
         image = tf.clip_by_value(image * (1 + colour * (2 * draws[5:8] - 1)), 0.0, 1.0)
     return image, depth

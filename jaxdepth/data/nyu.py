@@ -121,10 +121,14 @@ def check(file: h5py.File, path) -> np.ndarray:
                 f"{path}: array 'images' has {n} frames and there is no array 'frame_ids'; expected all {NYU_FRAMES} "
                 f"frames of the official file, or frame_ids ({n}, 1) to say which official ids these are"
             )
+        size = pathlib.Path(path).stat().st_size
+        if size != OFFICIAL_BYTES:
+            logging.warning("%s: %d bytes; the official file has %d", path, size, OFFICIAL_BYTES)
         return np.arange(1, n + 1, dtype=np.int64)
     array = file["frame_ids"]
     values = array[()] if isinstance(array, h5py.Dataset) and array.dtype.kind in "fiu" else np.empty(0)
-    ids = values.ravel().astype(np.int64)
+    with np.errstate(invalid="ignore"):  # NaN is not equal to what it becomes, and so is refused below
+        ids = values.ravel().astype(np.int64)
     if (
         values.size != n
         or (ids != values.ravel()).any()
@@ -140,7 +144,7 @@ def check(file: h5py.File, path) -> np.ndarray:
 
 
 def nearest_index(size: int, out_size: int) -> np.ndarray:
-    """The pixels of an axis of `size` that hold the centres of `out_size` equal parts: floor((i + .5) size / out_size)."""
+    """Pixels of an axis of `size` that hold the centres of `out_size` equal parts: floor((i + .5) size / out_size)."""
     return (2 * np.arange(out_size) + 1) * size // (2 * out_size)
 
 
@@ -152,8 +156,6 @@ def _convert(path, folder: pathlib.Path, frame_size) -> dict:
     with _open(path) as file:
         ids = check(file, path)
         n = len(ids)
-        if "frame_ids" not in file and path.stat().st_size != OFFICIAL_BYTES:
-            logging.warning("%s: %d bytes; the official file has %d", path, path.stat().st_size, OFFICIAL_BYTES)
 
         def array(name, shape, dtype):
             return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape)
@@ -239,7 +241,7 @@ def _load(folder: pathlib.Path) -> tuple[dict, dict] | None:
                 raise ValueError(f"{name}.npy is {array.shape} {array.dtype}, expected {shape} {dtype}")
             arrays[name] = np.asarray(array)
         return arrays, meta
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         logging.warning("%s: damaged cache is made anew: %s", folder, error)
         return None
 

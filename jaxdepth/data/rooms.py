@@ -22,7 +22,7 @@ def open_rooms(train: int, val: int, *, seed=0, frame_size=(240, 320)) -> Frames
         )
     if not 0 <= seed < 2**31:
         raise ValueError(f"seed={seed}: expected 0 <= seed < 2^31")
-    made = rooms.frames(seed, 0, train + val, size=tuple(frame_size), show_progress=True)
+    made = rooms.frames(seed, 0, count=train + val, size=tuple(frame_size), show_progress=True)
     ids = (seed << 32) + np.arange(train + val, dtype=np.int64)
     depths = made["depth"]
     return Frames(

@@ -148,7 +148,7 @@ class Conv(nn.Module):
     use_bias: bool = False
     dtype: jnp.dtype | None = None
     blocked_gradient: bool = False
-    kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
+    kernel_init: nn.initializers.Initializer = nn.initializers.he_uniform()
 
     @nn.compact
     def __call__(self, x):

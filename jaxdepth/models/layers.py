@@ -70,7 +70,7 @@ class DepthHead(nn.Module):
     @nn.compact
     def __call__(self, x):
         """Features [B, h, w, C] -> log depth [B, H, W], and the map without its bias at the finest stride."""
-        small = nn.initializers.variance_scaling(0.01, "fan_in", "normal")
+        small = nn.initializers.variance_scaling(0.01, "fan_in", "uniform")
         x = Conv(1, 3, kernel_init=small, blocked_gradient=self.blocked_gradient, name="conv")(x.astype(jnp.float32))
         at_finest = Upscale(self.upscaling, name="to_finest")(x, self.to_finest)
         bias = self.param("bias", nn.initializers.constant(self.mean_log_depth), ())

@@ -1,0 +1,250 @@
+"""The main job as a user runs it: whole runs, kills, continued runs, and what bad input gets."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import fake_nyu
+import numpy as np
+import pytest
+import small
+from PIL import Image
+
+from configs import kscale
+from jaxdepth import evaluate, train, workdir
+from jaxdepth.checkpoint import Checkpoints
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A small file in NYU's layout and a cache folder."""
+    folder = tmp_path_factory.mktemp("data")
+    fake_nyu.write_mat(folder / "nyu_depth_v2_labeled.mat", 12)
+    os.environ["JAXDEPTH_CACHE"] = str(folder / "cache")
+    yield folder
+    del os.environ["JAXDEPTH_CACHE"]
+
+
+def settings(data, *, steps=10, **changes):
+    """kscale's config, small: crops of 32x48 from frames of 40x56."""
+    config = kscale.get_config()
+    changes = {
+        "steps": steps,
+        "batch_size": 4,
+        "log_every": 1,
+        "checkpoint_every": 3,
+        "panel_frames": 2,
+        "data.path": str(data),
+        "data.split": "dev",
+        "data.frame_size": (40, 56),
+        "data.crop_size": small.SIZE,
+        "optim.warmup_steps": 2,
+        **{f"model.{name}": value for name, value in small.MODEL.items()},
+        **changes,
+    }
+    config.update_from_flattened_dict(changes)
+    return config
+
+
+def command(data, folder, *, steps=10):
+    """The same run as `settings`, as a command line."""
+    tree = settings(data, steps=steps).to_dict()
+    flags = [
+        f"--config.{name}={value}" for name, value in workdir._flatten(tree).items() if value is not None and value != ()
+    ]
+    return [sys.executable, ROOT / "launch/train.py", f"--config={ROOT}/configs/kscale.py", f"--workdir={folder}", *flags]
+
+
+def final(folder):
+    """All bits of the last checkpoint, and metrics.jsonl without its times."""
+    net = small.network()
+    state, _, _ = small.trainer(net)
+    with Checkpoints(folder / "checkpoints") as checkpoints:
+        bits = small.bits(checkpoints.restore(state))
+    return bits, [{k: v for k, v in line.items() if k != "wall_time"} for line in workdir.read_metrics(folder)]
+
+
+@pytest.fixture(scope="module")
+def unbroken(data, tmp_path_factory):
+    """A run of ten steps with nothing between."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    scores = train.train_and_evaluate(settings(data), folder)
+    return folder, scores
+
+
+def test_a_run_leaves_what_the_contract_says(unbroken):
+    folder, scores = unbroken
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"config.json", "metrics.jsonl", "mean_depth.npy", "checkpoints", "panel.png", "curves.png"}
+    record = json.loads((folder / "config.json").read_text())
+    assert record["config"]["data"]["source"] == "nyu" and len(record["data"]["split_hash"]) == 12
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    train_lines = [line for line in lines if "nyu/train/loss" in line]
+    assert [line["step"] for line in train_lines] == list(range(1, 11))
+    assert all("nyu/train/loss/scale3" in line and line["wall_time"] > 1e9 for line in train_lines)
+    validation = [line for line in lines if "nyu/val/delta1" in line]
+    assert [line["step"] for line in validation] == [2, 4, 6, 8, 10]
+    for output in ("fusion", "scale1", "scale2", "scale3", "mean_depth"):
+        prefix = "" if output == "fusion" else f"{output}/"
+        for metric in ("delta1", "rmse", "d_scale_invariant"):
+            assert validation[-1][f"nyu/val/{prefix}{metric}"] == scores[output][metric]
+    for picture in ("panel.png", "curves.png"):
+        with Image.open(folder / picture) as image:
+            assert image.size[0] > 300
+
+
+def test_last_and_best_are_kept(unbroken):
+    folder, _ = unbroken
+    delta1 = {line["step"]: line["nyu/val/delta1"] for line in workdir.read_metrics(folder) if "nyu/val/delta1" in line}
+    with Checkpoints(folder / "checkpoints") as checkpoints:
+        assert checkpoints.last() == 10
+        assert delta1[checkpoints.best()] == max(delta1.values())
+    kept = {int(path.name) for path in (folder / "checkpoints").iterdir()}
+    assert kept == {10, checkpoints.best()}
+
+
+def test_the_same_command_on_a_finished_run_changes_nothing(unbroken, data):
+    folder, scores = unbroken
+    before = final(folder)
+    again = train.train_and_evaluate(settings(data), folder)
+    assert again == scores
+    assert final(folder) == before
+
+
+def start(data, folder):
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "4", "JAX_NUMPY_RANK_PROMOTION": "raise"}
+    return subprocess.Popen(command(data, folder), env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_step(process, folder, step):
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and process.poll() is None:
+        if (folder / "metrics.jsonl").exists() and any(r["step"] >= step for r in workdir.read_metrics(folder)):
+            return
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError(f"step {step} was not reached:\n{process.stderr.read()[-3000:]}")
+
+
+@pytest.mark.parametrize("step", [1, 5, pytest.param(7, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)])
+def test_killed_and_continued_equals_unbroken_bit_for_bit(unbroken, data, tmp_path, step):
+    process = start(data, tmp_path)
+    wait_for_step(process, tmp_path, step)
+    process.kill()  # SIGKILL
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    with open(tmp_path / "metrics.jsonl", "a") as file:
+        file.write('{"step": 9, "cut off in the mid')
+    scores = train.train_and_evaluate(settings(data), tmp_path)
+    assert scores == unbroken[1]
+    bits, lines = final(tmp_path)
+    expected_bits, expected_lines = final(unbroken[0])
+    assert bits == expected_bits
+    assert lines == expected_lines
+
+
+def test_sigterm_saves_and_exits_cleanly(unbroken, data, tmp_path):
+    process = start(data, tmp_path)
+    wait_for_step(process, tmp_path, 1)
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=300)
+    assert process.returncode == 0, log
+    stopped_at = workdir.read_metrics(tmp_path)[-1]["step"]
+    assert 1 <= stopped_at < 10 and f"stopped by SIGTERM at step {stopped_at}" in log
+    with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        assert checkpoints.last() == stopped_at
+    train.train_and_evaluate(settings(data), tmp_path)
+    assert final(tmp_path) == final(unbroken[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model.width": 8}, "config.model.width: 4 there, 8 now"),
+        ({"data.split": "paper"}, "config.data.split: 'dev' there, 'paper' now.*data.split_hash"),
+        ({"data.source": "rooms", "data.rooms_frames": (2, 1)}, "config.data.source: 'nyu' there, 'rooms' now"),
+        ({"optim.learning_rate": 1.0}, "config.optim.learning_rate"),
+    ],
+)
+def test_continuing_another_run_is_refused_with_the_difference(unbroken, data, changes, message):
+    before = small.bits({p.name: np.frombuffer(p.read_bytes(), np.uint8) for p in unbroken[0].glob("*.*")})
+    with pytest.raises(ValueError, match=f"holds another run.*{message}"):
+        train.train_and_evaluate(settings(data, **changes), unbroken[0])
+    assert small.bits({p.name: np.frombuffer(p.read_bytes(), np.uint8) for p in unbroken[0].glob("*.*")}) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model.name": "unet"}, "config.model.name='unet'"),
+        ({"gate.name": "zigzag"}, "config.gate.name='zigzag'"),
+        ({"data.source": "kinect"}, "config.data.source='kinect': expected one of auto, nyu"),
+        ({"data.split": "test"}, "config.data.split='test': expected one of paper, official, dev"),
+        ({"data.path": "/nowhere"}, "config.data.path='/nowhere'"),
+        ({"batch_size": 6}, "config.batch_size=6: expected a multiple of the 4 devices"),
+        ({"optim.rules": (("fusion/.*", 1.0, "cosine"),)}, "no learning rate for scale1"),
+        ({"data.crop_size": (64, 48)}, "crop_size"),
+    ],
+)
+def test_bad_settings_leave_nothing_behind(data, tmp_path, changes, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        train.train_and_evaluate(settings(data, **changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(data, tmp_path):
+    with pytest.raises(FloatingPointError, match="step .*: loss=(nan|inf)"):
+        train.train_and_evaluate(settings(data, **{"optim.learning_rate": 1e30, "optim.clip_norm": 1e30}), tmp_path)
+
+
+def test_the_command_says_an_error_in_one_line(data, tmp_path):
+    line = [*command(data, tmp_path / "run"), "--config.data.split=test"]
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("error: config.data.split='test': expected one of paper")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_evaluate_writes_the_contracts_json(unbroken, tmp_path):
+    folder, scores = unbroken
+    output = tmp_path / "result.json"
+    result = evaluate.evaluate_checkpoint(folder, protocol="paper", output=output)
+    assert json.loads(output.read_text()) == result
+    assert set(result) == {"protocol", "frames", "metrics", "mean_depth_baseline", "outputs", "checkpoint"}
+    assert result["metrics"] == pytest.approx(scores["fusion"], rel=1e-6)
+    assert result["mean_depth_baseline"] == pytest.approx(scores["mean_depth"], rel=1e-6)
+    assert result["checkpoint"] == {"workdir": str(folder), "step": 10}
+    assert result["protocol"]["split_hash"] == json.loads((folder / "config.json").read_text())["data"]["split_hash"]
+    everything = evaluate.evaluate_checkpoint(folder, protocol="full", split="all")
+    assert everything["frames"] == 12 and everything["protocol"]["split"] == "all"
+    assert "delta1" in evaluate.report(everything) and "mean depth" in evaluate.report(everything)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(protocol="kitti"), "protocol='kitti': expected one of paper, eigen_crop, full"),
+        (dict(split="test"), "config.data.split='test'"),
+        (dict(source="kinect"), "config.data.source='kinect'"),
+        (dict(step=4), "no checkpoint of step 4: expected one of those kept"),
+        (dict(folder="/nowhere"), "workdir '/nowhere' has no config.json"),
+    ],
+)
+def test_evaluate_refuses_what_it_cannot_do(unbroken, change, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        evaluate.evaluate_checkpoint(**{"folder": unbroken[0], **change})
+
+
+def test_a_checkpoint_without_its_config_is_refused(unbroken, data, tmp_path):
+    (tmp_path / "checkpoints").symlink_to(unbroken[0] / "checkpoints")
+    with pytest.raises(FileNotFoundError, match="checkpoints but no config.json"):
+        evaluate.evaluate_checkpoint(tmp_path)
+    with pytest.raises(FileNotFoundError, match="checkpoints but no config.json"):
+        train.train_and_evaluate(settings(data), tmp_path)
