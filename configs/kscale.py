@@ -1,4 +1,8 @@
-"""Model 3 of the paper: K scales under a train gate, with the paper's augmentation and loss."""
+"""Model 3 of the paper (section 5.3): K scales under a train gate, with the paper's augmentation and loss.
+
+python launch/train.py --config=configs/kscale.py:quick
+python launch/train.py --config=configs/kscale.py --config.data.path=nyu_depth_v2_labeled.mat
+"""
 
 import ml_collections
 
@@ -49,6 +53,15 @@ def get_config(arg=""):
     optim.warmup_steps = 200
     optim.weight_decay = 0.01
     optim.clip_norm = 1.0
+
+    if arg == "quick":
+        config.steps = 800
+        data.source = "rooms"
+        data.frame_size, data.crop_size = (120, 160), (112, 152)
+        data.rooms_frames = (600, 100)
+        model.k, model.blocks, model.width = 3, (1, 2, 4), 16
+        optim.learning_rate = 2e-3
+        optim.warmup_steps = 50
 
     config.log_every = 20
     config.checkpoint_every = 500  # steps, besides the end of each epoch

@@ -1,26 +1,45 @@
-"""Speed of the parts of the package on this machine, as rows for a table."""
+"""Measurements of speed on the machine at hand: `python launch/benchmark.py`."""
 
+import json
+import os
+import platform
 import time
+from itertools import islice
 
+import jax
 import numpy as np
 
-from jaxdepth.data import pipeline
-from jaxdepth.data.frames import Frames
+from jaxdepth import workdir
+
+_COLUMNS = ("what", "network", "batch", "unit", "ours", "peer", "peer_name", "ratio")
 
 
-def data(*, seconds=5.0, batch_size=8):
-    """Training batches a second of the tf.data pipeline with the paper's augmentation, 304x228 crops of 320x240 frames.
+def data(*, batches=60) -> list[dict]:
+    """Examples a second out of `pipeline.train_batches`: batches of 8, the paper's augmentation (section 3.2).
 
-    The frames are noise in memory, so the number is that of the augmentation and the batching and not of a disk.
-    Measures for `seconds` after the pipeline has started up. Prints the result.
-
-    Returns:
-      One row, in a list: "what", "network", "batch", "unit", "ours" and, as nothing is compared, None for "peer",
-      "peer_name" and "ratio".
+    Frames of 240x320 lie in memory and hold noise: what they show does not change the cost.
     """
-    batches = pipeline.train_batches(
-        _noise(64),
-        np.arange(64),
+    from jaxdepth.data import pipeline  # imports tensorflow
+    from jaxdepth.data.frames import Frames
+
+    count, size, batch_size = 64, (240, 320), 8
+    rng = np.random.default_rng(0)
+    depths = rng.uniform(0.5, 10, (count, *size)).astype(np.float32)
+    frames = Frames(
+        name="rooms",
+        images=rng.integers(0, 256, (count, *size, 3), np.uint8),
+        depths=depths,
+        labels=np.zeros((count, *size), np.uint16),
+        ids=np.arange(count),
+        intrinsics=(1.0, 1.0, 0.0, 0.0),
+        full_depth=depths.__getitem__,
+        splits={},
+        counts={},
+        description="noise",
+    )
+    stream = pipeline.train_batches(
+        frames,
+        np.arange(count),
         batch_size=batch_size,
         seed=0,
         crop_size=(228, 304),
@@ -29,40 +48,57 @@ def data(*, seconds=5.0, batch_size=8):
         flip=False,
         colour=0.0,
     )
-    for _ in range(10):
-        next(batches)
-    count, start = 0, time.perf_counter()
-    while time.perf_counter() - start < seconds:
-        next(batches)
-        count += batch_size
-    rate = count / (time.perf_counter() - start)
-    batches.close()
-    print(f"tfdata, batch {batch_size}: {rate:.0f} examples/s")
-    return [
-        {
-            "what": "tfdata",
-            "network": None,
-            "batch": batch_size,
-            "unit": "examples/s",
-            "ours": round(rate, 1),
-            "peer": None,
-            "peer_name": None,
-            "ratio": None,
-        }
-    ]
+    for _ in islice(stream, 5):  # fills the buffers, so that as much lies in them at the start as at the end
+        pass
+    start = time.perf_counter()
+    for _ in islice(stream, batches):
+        pass
+    seconds = time.perf_counter() - start
+    stream.close()
+    return [_row("tfdata", batch=batch_size, unit="examples/s", ours=batches * batch_size / seconds)]
 
 
-def _noise(n, size=(240, 320)):
-    rng = np.random.default_rng(0)
-    return Frames(
-        name="noise",
-        images=rng.integers(0, 256, (n, *size, 3), np.uint8),
-        depths=rng.uniform(0.5, 9.5, (n, *size)).astype(np.float32),
-        labels=np.zeros((n, *size), np.uint16),
-        ids=np.arange(n),
-        intrinsics=(1.0, 1.0, 0.0, 0.0),
-        full_depth=None,
-        splits={},
-        counts={},
-        description="noise",
+MEASUREMENTS = {"data": data}
+
+
+def run(names, output=None) -> list[dict]:
+    """Make the measurements `names` of MEASUREMENTS (none: all), print them as a table and return their rows.
+
+    With `output`, also write {"machine": {...}, "rows": [...]} to that JSON file. Raises ValueError for unknown names.
+    """
+    for name in names:
+        if name not in MEASUREMENTS:
+            raise ValueError(f"benchmark {name!r}: expected one of {', '.join(MEASUREMENTS)}")
+    rows = [row for name in names or MEASUREMENTS for row in MEASUREMENTS[name]()]
+    table = [_COLUMNS, *([_shown(row[column]) for column in _COLUMNS] for row in rows)]
+    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+    for cells in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+    if output:
+        record = {"machine": machine(), "rows": rows}
+        workdir.write_atomically(output, (json.dumps(record, indent=2) + "\n").encode())
+    return rows
+
+
+def machine() -> dict:
+    """What the numbers depend on: the device, the processor cores and the versions."""
+    devices = jax.devices()
+    return {
+        "device": devices[0].device_kind,
+        "devices": len(devices),
+        "cpu_cores": os.cpu_count(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+    }
+
+
+def _row(what, *, batch, unit, ours, network=None, peer=None, peer_name=None):
+    ratio = None if peer is None else ours / peer
+    return dict(
+        what=what, network=network, batch=batch, unit=unit, ours=ours, peer=peer, peer_name=peer_name, ratio=ratio
     )
+
+
+def _shown(value):
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -39,13 +39,15 @@ class Protocol:
     def describe(self, frames, split, *, crop_size):
         """All that a number needs beside it, for JSON."""
         size = FULL_SIZE if self.full_size else tuple(crop_size)
+        (h, w), (height, width) = crop_size, frames.size
         return {
             "name": self.name,
             "source": frames.name,
             "split": split.name,
             "split_hash": split.hash,
+            "frames": len(split.val),
             "truth": "filled depth" if frames.name == "nyu" else "exact depth",
-            "network_input": f"centre {crop_size[0]}x{crop_size[1]} of {frames.size[0]}x{frames.size[1]} (rows x columns)",
+            "network_input": f"centre {h}x{w} of {height}x{width} (rows x columns)",
             "judged_at": list(size),
             "resize": "border continued to the frame, then bilinear depth" if self.full_size else "none",
             "rows": list(self.rows or (0, size[0])),
@@ -83,7 +85,7 @@ def mean_depth_baseline(frames, positions):
 
 
 def make_scorer(network, frames, *, positions, protocol, mean_depth, batch_size, crop_size, mesh):
-    """A function of the network's variables that gives the measures of all its outputs over some frames.
+    """A function of the network's variables that measures all its outputs over some frames.
 
     Args:
       network: see `jaxdepth.models`.
@@ -203,15 +205,7 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
         mesh=mesh,
     )
     scores = score(variables)
-    fused, *others = network.groups
-    result = {
-        "protocol": protocol.describe(frames, chosen, crop_size=crop_size),
-        "frames": len(chosen.val),
-        "metrics": scores[fused],
-        "mean_depth_baseline": scores[BASELINE],
-        "outputs": {name: scores[name] for name in others},
-        "checkpoint": {"workdir": str(folder), "step": step},
-    }
+    result = as_result(scores, network.groups, protocol.describe(frames, chosen, crop_size=crop_size), folder, step)
     if output is not None and jax.process_index() == 0:
         workdir.write_atomically(output, (json.dumps(result, indent=2) + "\n").encode())
     return result
@@ -225,16 +219,29 @@ def table(scores, names=("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10
     return "\n".join(lines)
 
 
+def as_result(scores, groups, protocol, folder, step):
+    """Scores of the outputs `groups` (fused first) and the baseline in the form of evaluate's JSON."""
+    fused, *others = groups
+    return {
+        "protocol": protocol,
+        "frames": protocol["frames"],
+        "metrics": scores[fused],
+        "mean_depth_baseline": scores[BASELINE],
+        "outputs": {name: scores[name] for name in others},
+        "checkpoint": {"workdir": str(folder), "step": step},
+    }
+
+
 def report(result):
-    """The result of `evaluate_checkpoint` as lines to read: the protocol, then a row for each output."""
+    """A result as lines to read: the protocol, then a row for each output."""
     p = result["protocol"]
     rows = {"prediction": result["metrics"], **result["outputs"], "mean depth": result["mean_depth_baseline"]}
-    (top, bottom), (left, right) = p["rows"], p["columns"]
+    (top, bottom), (left, right), (height, width) = p["rows"], p["columns"], p["judged_at"]
     return "\n".join(
         [
             f"{p['source']}, split {p['split']} ({p['split_hash']}), {result['frames']} frames, "
             f"step {result['checkpoint']['step']}",
-            f"protocol {p['name']}: rows {top}:{bottom}, columns {left}:{right} of {p['judged_at'][0]}x{p['judged_at'][1]}, "
+            f"protocol {p['name']}: rows {top}:{bottom}, columns {left}:{right} of {height}x{width}, "
             f"{p['truth']} up to {p['max_depth']:g} m, {p['pooling']}",
             table(rows),
         ]

@@ -44,8 +44,8 @@ def schedule(name, groups, *, steps, seed, weights, stop_gradient):
     """The gate as a function of the global step.
 
     `joint` trains all outputs in every step, each loss times its weight; `cycle` takes gates 1, 2, .., K, 0 in turn, a
-    step each; `coarse_to_fine` divides `steps` into K + 1 equal phases with gates K, .., 1, 0; `random` draws a gate for
-    each step with probability proportional to its weight.
+    step each; `coarse_to_fine` divides `steps` into K + 1 equal phases with gates K, .., 1, 0; `random` draws a gate
+    for each step with probability proportional to its weight.
 
     Args:
       name: one of SCHEDULES.
@@ -65,7 +65,9 @@ def schedule(name, groups, *, steps, seed, weights, stop_gradient):
         raise ValueError(f"config.gate.name={name!r}: expected one of {', '.join(SCHEDULES)}")
     weights = tuple(float(w) for w in weights) or (1.0,) * len(groups)
     if len(weights) != len(groups) or min(weights) < 0 or not sum(weights):
-        raise ValueError(f"config.gate.weights={weights}: expected {len(groups)} (for {', '.join(groups)}), not negative")
+        raise ValueError(
+            f"config.gate.weights={weights}: expected {len(groups)} (for {', '.join(groups)}), not negative"
+        )
     gates = [single(gate, groups, stop_gradient=stop_gradient) for gate in range(len(groups))]
     coarse_to_fine = gates[:0:-1] + gates[:1]
     if name == "joint":

@@ -50,7 +50,9 @@ def match_rules(names, rules):
     """
     matched = {name: [i for i, rule in enumerate(rules) if re.fullmatch(rule[0], name)] for name in names}
     if missing := [name for name, hits in matched.items() if not hits]:
-        raise ValueError(f"config.optim.rules cover no learning rate for {', '.join(missing[:3])} ({len(missing)} names)")
+        raise ValueError(
+            f"config.optim.rules cover no learning rate for {', '.join(missing[:3])} ({len(missing)} names)"
+        )
     matched = {name: hits[0] for name, hits in matched.items()}
     if unused := set(range(len(rules))) - set(matched.values()):
         raise ValueError(f"config.optim.rules: {rules[min(unused)][0]!r} matches no parameter of this network")

@@ -15,6 +15,11 @@ class TrainState(flax.struct.PyTreeNode):
     batch_stats: Any
     opt_state: Any
 
+    @property
+    def variables(self):
+        """What the network is applied to: {"params", "batch_stats"}."""
+        return {"params": self.params, "batch_stats": self.batch_stats}
+
 
 def shapes(network, crop_size):
     """The network's variables as shapes: {"params": ..., "batch_stats": ...}."""

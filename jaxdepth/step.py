@@ -61,11 +61,11 @@ def gate_losses(network, params, batch_stats, batch, gate, *, lam):
 
 
 def make_predict_step(network, *, sharding):
-    """The compiled forward pass `(params, batch_stats, image [B, H, W, 3]) -> {group: log depth [B, H, W]}`."""
+    """The compiled forward pass `(variables, image [B, H, W, 3]) -> {group: log depth [B, H, W]}`."""
 
     @functools.partial(jax.jit, in_shardings=sharding, out_shardings=sharding)
-    def predict_step(params, batch_stats, image):
-        _, outputs = network.apply({"params": params, "batch_stats": batch_stats}, image)
+    def predict_step(variables, image):
+        _, outputs = network.apply(variables, image)
         return {group: outputs[group] for group in network.groups}
 
     return predict_step

@@ -26,7 +26,7 @@ def train_and_evaluate(config, folder):
 
     Args:
       config: an ml_collections ConfigDict as `configs/kscale.py` makes it.
-      folder: the workdir; comes to hold config.json, metrics.jsonl, mean_depth.npy, checkpoints/, panel.png, curves.png.
+      folder: the workdir, for config.json, metrics.jsonl, mean_depth.npy, checkpoints/, panel.png and curves.png.
 
     Returns:
       The validation scores at the last step, {output: {metric: value}} with the baseline as output `mean_depth`; None
@@ -115,9 +115,9 @@ def train_and_evaluate(config, folder):
                 workdir.append_metrics(folder, {"step": at, "wall_time": round(time.time(), 3), **values})
 
         def validate(at):
-            scores = score({"params": train_state.params, "batch_stats": train_state.batch_stats})
+            scores = score(train_state.variables)
             log(at, "val", {k if o == fused else f"{o}/{k}": v for o in scores for k, v in scores[o].items()})
-            outputs = predict_step(train_state.params, train_state.batch_stats, np.float32(panel_images) / 255)
+            outputs = predict_step(train_state.variables, np.float32(panel_images) / 255)
             if chief:
                 shown = {name: np.exp(outputs[name]) for name in (*network.groups[:0:-1], fused)}
                 viz.panel(folder / "panel.png", panel_images, shown, truth=panel_truth, title=f"{folder}, step {at}")
@@ -136,21 +136,29 @@ def train_and_evaluate(config, folder):
             logs = at % config.log_every == 0 or at == steps
             epoch_ends = at % steps_per_epoch == 0 or at == steps
             stopping = (logs or jax.process_count() == 1) and sharding.any_process(stop.is_set())
-            if logs:
+            saves = epoch_ends or stopping or at % config.checkpoint_every == 0
+            if logs or saves:
                 values = {name: float(value) for name, value in jax.device_get(values).items()}
-                if not math.isfinite(values["loss"]):
-                    raise FloatingPointError(f"step {at}: loss={values['loss']}; the last checkpoint is from before it")
+                if bad := [f"{name}={value}" for name, value in values.items() if not math.isfinite(value)]:
+                    raise FloatingPointError(f"step {at}: {', '.join(bad)}; the last checkpoint is from before it")
+            if logs:
                 log(at, "train", values)
                 bar.set_postfix(step=at, loss=f"{values['loss']:.4f}")
             if epoch_ends:
                 scores = validate(at)
                 bar.write(f"step {at}: " + ", ".join(f"{o} {v['delta1']:.3f}" for o, v in scores.items()) + " (delta1)")
-            if epoch_ends or stopping or at % config.checkpoint_every == 0:
+            if saves:
                 checkpoints.save(train_state, delta1=scores[fused]["delta1"] if epoch_ends else None)
             if stopping and at < steps:
                 logging.info("stopped by SIGTERM at step %d; the same command goes on from there", at)
                 return None
-    return scores or validate(steps)
+        scores = scores or score(train_state.variables)  # where nothing was left to do
+    if chief:
+        described = PROTOCOL.describe(frames, split, crop_size=crop_size)
+        print(evaluate.report(evaluate.as_result(scores, network.groups, described, folder, int(train_state.step))))
+        print(f"pictures: {folder / 'panel.png'}, {folder / 'curves.png'}")
+        print(f"next: python launch/evaluate.py --workdir={folder} --protocol=eigen_crop")
+    return scores
 
 
 @contextlib.contextmanager

@@ -76,7 +76,9 @@ def check_same_run(workdir, record):
     names = [n for n in sorted({*old, *new} - free) if old.get(n) != new.get(n)]
     if names:
         difference = "; ".join(f"{n}: {old.get(n)!r} there, {new.get(n)!r} now" for n in names)
-        raise ValueError(f"workdir {str(workdir)!r} holds another run ({difference}): set it back, or take a new --workdir")
+        raise ValueError(
+            f"workdir {str(workdir)!r} holds another run ({difference}): set it back, or take a new --workdir"
+        )
 
 
 def _flatten(tree, prefix=""):
@@ -99,7 +101,7 @@ def append_metrics(workdir, record):
 
 
 def mean_depth(workdir, compute=None):
-    """The mean-depth baseline, float32 [H, W] metres, from mean_depth.npy; made by `compute()` where that is missing."""
+    """The mean-depth baseline, float32 [H, W] metres, of mean_depth.npy; where that is missing, `compute()` makes it."""
     path = pathlib.Path(workdir, "mean_depth.npy")
     if not path.is_file():
         if compute is None:

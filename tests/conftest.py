@@ -1,12 +1,16 @@
 """Every test sees four CPU devices, strict shapes and warnings as errors, and none needs the network."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 # Arrays are small here: compiling takes longer than computing, and tests (and the processes that they start) share it.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", tempfile.mkdtemp(prefix="jaxdepth-tests-"))
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxdepth-tests-")
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 os.environ["JAX_PLATFORMS"] = "cpu"
 

@@ -1,56 +1,59 @@
-"""A small file in the layout of nyu_depth_v2_labeled.mat, of simple scenes in which what is far is dark."""
+"""Little files in the layout of nyu_depth_v2_labeled.mat: MATLAB v7.3, every axis reversed as h5py sees it."""
 
 import h5py
 import numpy as np
 
-from jaxdepth.data.splits import nyu_lists
-
-_CLASSES = {"images": "uint8", "depths": "single", "labels": "uint16", "frame_ids": "double"}
+FOCAL, HEIGHT = 519.0, 1.3  # pixels at 480x640, metres of the camera above the floor
 
 
-def write_mat(path, n, *, seed=0, ids=None, change=None):
-    """Write n frames to `path`; returns the arrays as written, in the file's order of axes.
+def frame(index, size=(480, 640)):
+    """A room that can be learned from its picture: a floor and a ceiling that recede, a back wall and three boxes.
 
-    `ids` are the official 1-based ids, ascending; by default the first of the split `dev`, a quarter of them (at least
-    one) from its validation part. `change(arrays)` may alter the dict of arrays before it is written, for tests of bad
-    files: what it removes is missing from the file.
+    Surfaces have colours of their own and darken with depth. Returns image uint8 [H, W, 3], depth float32 [H, W] in
+    metres, label uint16 [H, W] (1 floor, 2 ceiling, 3 wall, 4 box).
     """
-    rng = np.random.default_rng(seed)
-    pictures, depths, labels = zip(*(_scene(rng) for _ in range(n)), strict=True)
-    if ids is None:
-        train, val = nyu_lists()["dev"]
-        n_val = max(1, n // 4)
-        ids = sorted([*train[: n - n_val], *val[:n_val]])
-    arrays = {
-        "images": np.stack(pictures).transpose(0, 3, 2, 1),  # [n, channel, x, y]
-        "depths": np.stack(depths).transpose(0, 2, 1),
-        "labels": np.stack(labels).transpose(0, 2, 1),
-        "frame_ids": np.asarray(ids, np.float64)[:, None],
+    rng = np.random.default_rng(index)
+    h, w = size
+    y = ((np.arange(h) + 0.5) / h * 480 - 240)[:, None] / FOCAL
+    x = ((np.arange(w) + 0.5) / w * 640 - 320)[None, :] / FOCAL
+    wall = rng.uniform(3, 8)
+    floor = np.where(y > 0, HEIGHT / np.maximum(y, 1e-6), np.inf)
+    ceiling = np.where(y < 0, HEIGHT / np.maximum(-y, 1e-6), np.inf)
+    depth = np.broadcast_to(np.minimum(wall, np.minimum(floor, ceiling)), size).copy()
+    label = np.where(depth == wall, 3, np.where(np.broadcast_to(y, size) > 0, 1, 2)).astype(np.uint16)
+    for z in sorted(rng.uniform(1.2, wall, 3), reverse=True):
+        half, top, centre = rng.uniform(0.2, 0.6), rng.uniform(-0.5, 0.8), rng.uniform(-0.5, 0.5) * z
+        inside = (abs(x * z - centre) < half) & (y * z > top) & (y * z < HEIGHT)
+        depth[inside], label[inside] = z, 4
+    colours = rng.uniform([0.6, 0.4, 0.3], [0.9, 0.7, 0.5], (5, 3))
+    colours[[1, 2, 4]] = [0.6, 0.5, 0.4], [0.95, 0.95, 0.95], [0.3, 0.5, 0.9]
+    image = 255 * colours[label] * np.exp(-depth / 6)[..., None]
+    return image.astype(np.uint8), depth.astype(np.float32), label
+
+
+def write_mat(path, n, *, size=(480, 640), ids=None, **arrays):
+    """Write `n` frames as a .mat file at `path` and return the path.
+
+    Args:
+      size: (height, width) of the frames; the official file's is the default.
+      ids: their official ids, 1..n where not given; they also choose the frames' content.
+      arrays: what the file shall hold instead under a name, as h5py stores it; None leaves the array out.
+    """
+    ids = np.arange(1, n + 1) if ids is None else np.asarray(ids)
+    made = [frame(i, size) for i in ids]
+    contents = {
+        "images": np.stack([image.transpose(2, 1, 0) for image, _, _ in made]),  # [n, channel, x, y]
+        "depths": np.stack([depth.T for _, depth, _ in made]),  # [n, x, y]
+        "labels": np.stack([label.T for _, _, label in made]),
+        "frame_ids": ids.astype(np.float64)[:, None],
+        **arrays,
     }
-    if change:
-        change(arrays)
     with h5py.File(path, "w", userblock_size=512) as file:
-        for name, array in arrays.items():
-            chunked = {"chunks": (1, *array.shape[1:]), "compression": "gzip", "compression_opts": 1}
-            dataset = file.create_dataset(name, data=array, **(chunked if array.ndim > 2 else {}))
-            dataset.attrs["MATLAB_class"] = np.bytes_(_CLASSES[name])
-    header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created by fake_nyu.py HDF5 schema 1.00 ."
+        for name, array in contents.items():
+            if array is not None:
+                chunks = (1, *array.shape[1:]) if array.ndim > 2 else None
+                packing = dict(chunks=chunks, compression="gzip", compression_opts=1) if chunks else {}
+                file.create_dataset(name, data=array, **packing)
     with open(path, "r+b") as file:
-        file.write(header.ljust(116) + b"\0" * 8 + b"\x00\x02IM")
-    return arrays
-
-
-def _scene(rng):
-    """Picture uint8 [480, 640, 3], depth float32 [480, 640] metres and labels uint16 of a back wall, a floor and a box."""
-    x, y = np.arange(640, dtype=np.float32)[None], np.arange(480, dtype=np.float32)[:, None]
-    wall, camera_height = rng.uniform(2.5, 7.0), rng.uniform(0.9, 1.6)
-    floor = 519.0 * camera_height / np.maximum(y - rng.uniform(200, 280), 1.0)  # a level plane below the camera
-    depth = np.broadcast_to(np.minimum(floor, wall), (480, 640)).astype(np.float32)
-    labels = np.where(depth < wall, 2, 1).astype(np.uint16)
-    left, top = rng.integers(0, 480), rng.integers(120, 360)
-    box = (x >= left) & (x < left + 160) & (y >= top) & (y < top + 140)
-    depth = np.where(box, np.minimum(depth, np.float32(rng.uniform(1.2, 2.4))), depth)
-    labels = np.where(box, np.uint16(3), labels)
-    tint = np.array([[0.9, 0.9, 0.9], [1.0, 0.8, 0.6], [0.7, 0.8, 1.0]])[labels - 1]
-    picture = 255 * np.exp(-depth / 4)[..., None] * tint
-    return picture.astype(np.uint8), depth, labels
+        file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64 HDF5 schema 1.00 .".ljust(116) + b"\0" * 8 + b"\x00\x02IM")
+    return path

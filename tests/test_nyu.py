@@ -1,7 +1,7 @@
-"""The reader of nyu_depth_v2_labeled.mat, on files in its layout: right ones, bad ones and damaged ones."""
+"""The reader of nyu_depth_v2_labeled.mat: what it reads, what it refuses, and its cache."""
 
 import os
-from fractions import Fraction
+import shutil
 
 import fake_nyu
 import h5py
@@ -9,263 +9,287 @@ import numpy as np
 import pytest
 
 from jaxdepth.data import nyu
-from jaxdepth.data.splits import nyu_lists
+
+SHAPE = (640, 480)  # x, y
 
 
-def write(tmp_path, n=2, **arguments):
-    path = tmp_path / "labeled.mat"
-    return path, fake_nyu.write_mat(path, n, **arguments)
+@pytest.fixture(scope="module")
+def ramps(tmp_path_factory):
+    """One frame that no transposition or flip maps to itself; picture [y, x, channel], depth and label [y, x]."""
+    y, x = np.mgrid[:480, :640]
+    picture = np.stack([y // 2, x // 3, (x + 2 * y) % 251], axis=-1).astype(np.uint8)
+    depth = (1 + y / 100 + x / 10000).astype(np.float32)
+    label = (y * 100 + x % 100).astype(np.uint16)
+    folder = tmp_path_factory.mktemp("ramps")
+    path = fake_nyu.write_mat(
+        folder / nyu.FILE_NAME,
+        1,
+        ids=[7],
+        images=picture.transpose(2, 1, 0)[None],
+        depths=depth.T[None],
+        labels=label.T[None],
+    )
+    return path, picture, depth, label
 
 
-def read(path, tmp_path, **arguments):
-    return nyu.open_nyu(path, cache_dir=tmp_path / "cache", **arguments)
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    return fake_nyu.write_mat(tmp_path_factory.mktemp("good") / nyu.FILE_NAME, 3, ids=[3, 5, 1449])
 
 
-def test_a_mark_is_where_it_was_put(tmp_path):
-    def mark(arrays):
-        arrays["images"][:] = 0
-        arrays["images"][1, 0, 400:404, 100:102] = 200  # red at columns 400..403 of rows 100 and 101
-        arrays["images"][1, 2, 30:32, 470:480] = 90  # blue
-        arrays["depths"][1, 400:404, 100:102] = 7.5
-        arrays["labels"][1, 400:404, 100:102] = 894
+def areas(picture, size):
+    """Area average in float64, by the overlap of every output pixel with every input pixel."""
 
-    path, _ = write(tmp_path, change=mark)
-    frames = read(path, tmp_path)
-    expected = np.zeros((240, 320, 3), np.uint8)
-    expected[50, 200:202, 0] = 200
-    expected[235:240, 15, 2] = 90
-    np.testing.assert_array_equal(frames.images[1], expected)
-    assert not frames.images[0].any()
-    assert set(zip(*np.nonzero(frames.labels[1] == 894), strict=True)) == {(50, 200), (50, 201)}
-    assert (frames.depths[1][50, 200:202] == 7.5).all()
-    assert (frames.full_depth(1)[100:102, 400:404] == 7.5).all()
+    def overlap(n, m):
+        low, high = np.arange(m)[:, None] * n / m, (np.arange(m)[:, None] + 1) * n / m
+        pixel = np.arange(n)[None]
+        return np.clip(np.minimum(high, pixel + 1) - np.maximum(low, pixel), 0, None) * m / n
+
+    rows, columns = overlap(480, size[0]), overlap(640, size[1])
+    return np.einsum("iy,jx,yxc->ijc", rows, columns, picture.astype(np.float64), optimize=True)
 
 
-def test_halved_pictures_are_means_and_depths_are_picked(tmp_path):
-    def noise(arrays):
-        rng = np.random.default_rng(0)
-        arrays["images"] = rng.integers(0, 256, arrays["images"].shape, np.uint8)
-        arrays["depths"] = rng.uniform(0.5, 9, arrays["depths"].shape).astype(np.float32)
-        arrays["labels"] = rng.integers(0, 895, arrays["labels"].shape, np.uint16)
-
-    path, arrays = write(tmp_path, change=noise)
-    frames = read(path, tmp_path)
-    assert (frames.images.dtype, frames.depths.dtype, frames.labels.dtype) == (np.uint8, np.float32, np.uint16)
-    pictures = arrays["images"].transpose(0, 3, 2, 1).astype(int)
-    sums = sum(pictures[:, i::2, j::2] for i in (0, 1) for j in (0, 1))
-    np.testing.assert_array_equal(frames.images, (sums + 2) // 4)
-    np.testing.assert_array_equal(frames.depths, arrays["depths"].transpose(0, 2, 1)[:, 1::2, 1::2])
-    np.testing.assert_array_equal(frames.labels, arrays["labels"].transpose(0, 2, 1)[:, 1::2, 1::2])
-    np.testing.assert_array_equal(frames.full_depth(np.int64(1)), arrays["depths"][1].T)
-
-    whole = read(path, tmp_path, frame_size=(480, 640))
-    np.testing.assert_array_equal(whole.images, pictures)
-    np.testing.assert_array_equal(whole.depths[0], whole.full_depth(0))
-
-    odd = read(path, tmp_path, frame_size=(100, 150))
-    rows = [int((Fraction(2 * i + 1, 2)) * 480 / 100) for i in range(100)]
-    columns = [int((Fraction(2 * i + 1, 2)) * 640 / 150) for i in range(150)]
-    np.testing.assert_array_equal(odd.depths[1], arrays["depths"][1].T[rows][:, columns])
-    assert abs(odd.images.mean() - pictures.mean()) < 0.5
+def test_halving_is_the_mean_of_four_pixels_the_right_way_round(ramps, tmp_path):
+    path, picture, depth, label = ramps
+    frames = nyu.open_nyu(path, cache_dir=tmp_path)
+    assert (frames.name, len(frames), frames.size) == ("nyu", 1, (240, 320))
+    assert frames.ids.tolist() == [7] and frames.ids.dtype == np.int64
+    four = picture.astype(int)
+    four = four[0::2, 0::2] + four[0::2, 1::2] + four[1::2, 0::2] + four[1::2, 1::2]
+    np.testing.assert_array_equal(frames.images[0], (four + 2) // 4)
+    assert frames.images.dtype == np.uint8
+    for i, j in ((0, 0), (17, 200), (239, 319)):  # half-pixel rule: (i + .5) 480 / 240 = 2 i + 1
+        assert frames.depths[0, i, j] == depth[2 * i + 1, 2 * j + 1]
+        assert frames.labels[0, i, j] == label[2 * i + 1, 2 * j + 1]
+    assert frames.depths.dtype == np.float32 and frames.labels.dtype == np.uint16
+    np.testing.assert_array_equal(frames.full_depth(0), depth)
 
 
-def test_what_the_source_tells(tmp_path):
-    path, arrays = write(tmp_path, n=8)
-    frames = read(path, tmp_path)
-    assert frames.name == "nyu" and len(frames) == 8 and frames.size == (240, 320)
-    np.testing.assert_array_equal(frames.ids, arrays["frame_ids"].ravel())
-    assert frames.ids.dtype == np.int64
-    # Half of the toolbox's 518.8579, 519.4696, 325.5824, 253.7362, whose pixels are counted from 1.
-    np.testing.assert_allclose(frames.intrinsics, (259.42895, 259.7348, 162.0412, 126.1181), atol=1e-4)
-    assert frames.splits == nyu_lists()
-    assert frames.counts == {"nan": 0, "inf": 0, "negative": 0, "empty_frames": 0}
-    assert str(path.resolve()) in frames.description and "8 frames at 240x320" in frames.description
-    train, val = (np.isin(frames.ids, part) for part in frames.splits["dev"])
-    assert (train.sum(), val.sum()) == (6, 2)
+@pytest.mark.parametrize("size", [(480, 640), (160, 160), (100, 130), (229, 301)])
+def test_other_sizes(ramps, tmp_path, size):
+    path, picture, depth, label = ramps
+    frames = nyu.open_nyu(path, frame_size=size, cache_dir=tmp_path)
+    assert np.abs(frames.images[0] - areas(picture, size)).max() <= 0.5 + 1e-3  # rounded once
+    rows = [int((i + 0.5) * 480 / size[0]) for i in range(size[0])]
+    columns = [int((j + 0.5) * 640 / size[1]) for j in range(size[1])]
+    np.testing.assert_array_equal(frames.depths[0], depth[np.ix_(rows, columns)])
+    np.testing.assert_array_equal(frames.labels[0], label[np.ix_(rows, columns)])
+    assert frames.intrinsics[0] == pytest.approx(518.8579 * size[1] / 640)
+    assert frames.intrinsics[3] == pytest.approx(253.2362 * size[0] / 480 - 0.5)
 
 
-def test_bad_depths_are_masked_and_counted(tmp_path):
-    def spoil(arrays):
-        depths = arrays["depths"]
-        depths[0, 5, 7:10] = np.nan
-        depths[0, 11, 12] = np.inf
-        depths[0, 11, 13] = -np.inf
-        depths[1, :4, 0] = -0.5
-        depths[1, 20, 21] = 0
-        depths[2] = 0
+@pytest.mark.parametrize("size", [(0, 320), (481, 640), (240, 641)])
+def test_frame_size_out_of_range(good, tmp_path, size):
+    with pytest.raises(ValueError, match=r"frame_size=.*: expected \(height, width\) from \(1, 1\) to \(480, 640\)"):
+        nyu.open_nyu(good, frame_size=size, cache_dir=tmp_path)
 
-    path, arrays = write(tmp_path, n=3, change=spoil)
-    frames = read(path, tmp_path)
-    assert frames.counts == {"nan": 3, "inf": 2, "negative": 4, "empty_frames": 1}
-    truth = arrays["depths"].transpose(0, 2, 1)
-    truth = np.where(np.isfinite(truth) & (truth > 0), truth, 0)
-    np.testing.assert_array_equal(frames.depths, truth[:, 1::2, 1::2])
+
+def test_depths_that_are_none_become_0_and_are_counted(tmp_path):
+    depths = np.full((3, *SHAPE), 2.5, np.float32)
+    depths[0, :2, :3] = np.nan  # 6
+    depths[0, 5, :4] = np.inf
+    depths[0, 6, 0] = -np.inf  # 5 infinite in all
+    depths[0, 7, :7] = -1e-3
+    depths[0, 8, :9] = 0  # no measurement already: not counted
+    depths[1] = 0  # nothing measured
+    depths[2] = -1
+    path = fake_nyu.write_mat(tmp_path / "a.mat", 3, depths=depths)
+    for _ in range(2):  # the second time from the cache
+        frames = nyu.open_nyu(path, cache_dir=tmp_path / "cache")
+        assert frames.counts == {"nan": 6, "inf": 5, "negative": 7 + 640 * 480, "empty_frames": 2}
+    good = (depths > 0) & np.isfinite(depths)
+    expected = np.where(good, 2.5, 0).swapaxes(1, 2)
+    np.testing.assert_array_equal(frames.depths, expected[:, 1::2, 1::2])
     for position in range(3):
-        full = frames.full_depth(position)
-        assert full.shape == (480, 640) and full.dtype == np.float32
-        np.testing.assert_array_equal(full, truth[position])
+        np.testing.assert_array_equal(frames.full_depth(position), expected[position])
+
+
+def cut_off(path):
+    with open(path, "r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+
+def text(path):
+    path.write_text("<html>404 Not Found</html>\n" * 100)
+
+
+def damage_frame_2(path):
+    with h5py.File(path) as file:
+        chunk = file["depths"].id.get_chunk_info(2)
+    with open(path, "r+b") as file:
+        data = file.read()
+        with h5py.File(path) as hdf:
+            _, packed = hdf["depths"].id.read_direct_chunk(chunk.chunk_offset)
+        at = data.index(packed)
+        file.seek(at + len(packed) // 2)
+        file.write(b"\xff" * 40)
+
+
+zeros = np.zeros
+BAD = {
+    "text": (dict(), text, "not a readable HDF5"),
+    "cut off": (dict(), cut_off, "not a readable HDF5 .* or cut off"),
+    "damaged": (dict(), damage_frame_2, "array 'depths' is damaged at frames 0:3"),
+    "no images": (dict(images=None), None, r"no array 'images' among depths, .*; expected \(N, 3, 640, 480\) uint8"),
+    "no depths": (dict(depths=None), None, r"no array 'depths' .*; expected \(N, 640, 480\) float32"),
+    "no labels": (dict(labels=None), None, r"no array 'labels' .*; expected \(N, 640, 480\) uint16"),
+    "image axes": (
+        dict(images=zeros((3, 480, 640, 3), np.uint8)),
+        None,
+        r"array 'images' is \(3, 480, 640, 3\) uint8; expected \(N, 3, 640, 480\) uint8",
+    ),
+    "depth axes": (
+        dict(depths=zeros((3, 480, 640), np.float32)),
+        None,
+        r"array 'depths' is \(3, 480, 640\) float32; expected \(N, 640, 480\) float32",
+    ),
+    "depth type": (
+        dict(depths=zeros((3, *SHAPE), np.uint16)),
+        None,
+        r"'depths' is \(3, 640, 480\) uint16; expected \(N, 640, 480\) float32, metres",
+    ),
+    "image type": (dict(images=zeros((3, 3, *SHAPE), np.float32)), None, "'images' is .* float32; expected .* uint8"),
+    "lengths": (
+        dict(depths=zeros((2, *SHAPE), np.float32)),
+        None,
+        "unequal length {'images': 3, 'depths': 2, 'labels': 3}",
+    ),
+    "no ids": (
+        dict(frame_ids=None),
+        None,
+        "'images' has 3 frames and there is no array 'frame_ids'; expected all 1449",
+    ),
+    "few ids": (dict(frame_ids=zeros((2, 1))), None, r"'frame_ids' is \(2, 1\) float64 .*; expected \(3, 1\) whole"),
+    "id 1450": (dict(frame_ids=np.array([[1.0], [2], [1450]])), None, "'frame_ids' .* from 1 to 1449"),
+    "id 0": (dict(frame_ids=np.array([[0.0], [2], [3]])), None, "'frame_ids' .* from 1 to 1449"),
+    "id twice": (dict(frame_ids=np.array([[1.0], [2], [2]])), None, "'frame_ids' .* ascending"),
+    "id NaN": (dict(frame_ids=np.array([[1.0], [np.nan], [3]])), None, "'frame_ids' .* whole numbers"),
+}
+
+
+@pytest.mark.parametrize("arrays, spoil, message", BAD.values(), ids=BAD.keys())
+def test_bad_file_is_named_in_one_line_and_leaves_no_cache(good, tmp_path, arrays, spoil, message):
+    path = tmp_path / "bad.mat"
+    if arrays:
+        fake_nyu.write_mat(path, 3, **arrays)
+    else:
+        shutil.copy(good, path)
+        spoil(path)
+    with pytest.raises(ValueError, match=message) as raised:
+        nyu.open_nyu(path, cache_dir=tmp_path / "cache")
+    assert str(path) in str(raised.value) and "\n" not in str(raised.value)
+    assert os.listdir(tmp_path / "cache") == []
 
 
 def test_no_file(tmp_path):
-    for place in (tmp_path / "nowhere.mat", tmp_path):
-        with pytest.raises(FileNotFoundError, match="no such file; expected nyu_depth_v2_labeled.mat from https://"):
-            read(place, tmp_path)
+    with pytest.raises(
+        FileNotFoundError, match="nowhere.mat: no such file; expected nyu_depth_v2_labeled.mat from http"
+    ):
+        nyu.open_nyu(tmp_path / "nowhere.mat", cache_dir=tmp_path)
 
 
-def test_not_an_hdf5_file(tmp_path):
-    text, empty = tmp_path / "text.mat", tmp_path / "empty.mat"
-    text.write_text("<html>404</html>\n" * 100)
-    empty.touch()
-    path, _ = write(tmp_path)
-    whole = path.read_bytes()
-    places = [text, empty]
-    for size in (300, 600, len(whole) // 2, len(whole) - 1):
-        places.append(tmp_path / f"cut{size}.mat")
-        places[-1].write_bytes(whole[:size])
-    for place in places:
-        with pytest.raises(ValueError, match="not a readable HDF5 .*cut off") as error:
-            read(place, tmp_path)
-        assert str(place) in str(error.value) and "\n" not in str(error.value)
-    assert not list(tmp_path.glob("cache/*"))
+def test_official_file_has_no_ids_and_a_known_size(tmp_path, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(nyu.logging, "warning", lambda message, *values: warnings.append(message % values))
+    with h5py.File(tmp_path / "empty.mat", "w") as file:
+        for name, shape, dtype in (("images", (3, *SHAPE), "u1"), ("depths", SHAPE, "f4"), ("labels", SHAPE, "u2")):
+            file.create_dataset(name, (1449, *shape), dtype, chunks=(1, *shape))  # nothing in it: takes no space
+    with h5py.File(tmp_path / "empty.mat") as file:
+        np.testing.assert_array_equal(nyu.check(file, tmp_path / "empty.mat"), np.arange(1, 1450))
+    assert len(warnings) == 1 and "the official file has 2972037809" in warnings[0]
 
 
-def replaced(name, make):
-    def change(arrays):
-        arrays[name] = make(arrays[name])
+class Reads:
+    """Counts conversions."""
 
-    return change
+    def __init__(self, monkeypatch):
+        self.count = 0
+        convert = nyu._convert
 
+        def counted(*args):
+            self.count += 1
+            return convert(*args)
 
-@pytest.mark.parametrize(
-    "change, words",
-    [
-        (lambda arrays: arrays.pop("depths"), ["no array 'depths'", "images", "float32"]),
-        (lambda arrays: arrays.pop("labels"), ["no array 'labels'"]),
-        (replaced("images", lambda a: a.transpose(0, 3, 2, 1)), ["'images' is (2, 480, 640, 3)", "(N, 3, 640, 480)"]),
-        (replaced("depths", lambda a: a.transpose(0, 2, 1)), ["'depths' is (2, 480, 640)", "(N, 640, 480)"]),
-        (replaced("depths", lambda a: a.astype(np.float64)), ["'depths'", "float64", "float32"]),
-        (replaced("labels", lambda a: a[:1]), ["unequal length", "'labels': 1", "'images': 2"]),
-        (lambda arrays: arrays.pop("frame_ids"), ["no array 'frame_ids'", "2 frames", "1449"]),
-        (replaced("frame_ids", lambda a: a[::-1]), ["'frame_ids'", "ascending"]),
-        (replaced("frame_ids", lambda a: a[:1]), ["'frame_ids' is (1, 1) float64", "expected (2, 1)"]),
-        (replaced("frame_ids", lambda a: a + 0.5), ["'frame_ids'", "whole numbers"]),
-        (replaced("frame_ids", lambda a: a * np.nan), ["'frame_ids'", "whole numbers"]),
-        (replaced("frame_ids", lambda a: a + 1440), ["'frame_ids'", "from 1 to 1449"]),
-        (replaced("frame_ids", lambda a: a - a[0]), ["'frame_ids'", "from 1 to 1449"]),
-    ],
-)
-def test_arrays_that_are_not_as_expected(tmp_path, change, words):
-    path, _ = write(tmp_path, change=change)
-    with pytest.raises(ValueError) as error:
-        read(path, tmp_path)
-    message = str(error.value)
-    assert "\n" not in message and message.startswith(f"{path.resolve()}: ")
-    for word in words:
-        assert word in message
-    assert not list(tmp_path.glob("cache/*"))
+        monkeypatch.setattr(nyu, "_convert", counted)
 
 
-def test_damaged_content_names_the_array(tmp_path):
-    path, _ = write(tmp_path)
-    with h5py.File(path) as file:
-        _, chunk = file["depths"].id.read_direct_chunk((1, 0, 0))
-    content = path.read_bytes()
-    assert content.count(chunk) == 1
-    path.write_bytes(content.replace(chunk, b"\xff" * len(chunk)))
-    with pytest.raises(ValueError, match="array 'depths' is damaged at frames 0:2") as error:
-        read(path, tmp_path)
-    assert "\n" not in str(error.value) and str(path) in str(error.value)
-    assert not list(tmp_path.glob("cache/*"))
-
-
-def test_frame_size_out_of_range(tmp_path):
-    path, _ = write(tmp_path)
-    for size in ((481, 640), (0, 10)):
-        with pytest.raises(ValueError, match=r"frame_size=\(.*expected \(height, width\)"):
-            read(path, tmp_path, frame_size=size)
-
-
-def no_conversion(*_):
-    raise AssertionError("converted again")
-
-
-def test_second_opening_takes_the_cache(tmp_path, monkeypatch):
-    path, _ = write(tmp_path)
-    first = read(path, tmp_path, frame_size=(48, 64))
-    monkeypatch.setattr(nyu, "_convert", no_conversion)
-    second = read(path, tmp_path, frame_size=(48, 64))
-    for name in ("images", "depths", "labels", "ids"):
+def test_cache_is_made_once_for_a_file_and_size(good, tmp_path, monkeypatch):
+    reads, path, cache = Reads(monkeypatch), shutil.copy(good, tmp_path / "a.mat"), tmp_path / "cache"
+    first = nyu.open_nyu(path, cache_dir=cache)
+    second = nyu.open_nyu(path, cache_dir=cache)
+    assert reads.count == 1 and len(os.listdir(cache)) == 1
+    for name in ("images", "depths", "labels"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
-    assert second.counts == first.counts
-    with pytest.raises(AssertionError, match="converted again"):  # another size is another entry
-        read(path, tmp_path, frame_size=(24, 32))
+        mapped = getattr(second, name)
+        assert not mapped.flags.writeable and isinstance(mapped.base, np.memmap)
+    nyu.open_nyu(path, frame_size=(120, 160), cache_dir=cache)
+    assert reads.count == 2
+    stat = os.stat(path)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    nyu.open_nyu(path, cache_dir=cache)
+    assert reads.count == 3
 
 
-def test_cache_lies_where_the_environment_says(tmp_path, monkeypatch):
-    path, _ = write(tmp_path)
-    monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "elsewhere"))
-    nyu.open_nyu(path, frame_size=(24, 32))
-    assert len(list((tmp_path / "elsewhere").iterdir())) == 1
+def test_cache_folder_from_the_environment(good, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "mine"))
+    nyu.open_nyu(good, frame_size=(24, 32))
+    assert (next((tmp_path / "mine").iterdir()) / "meta.json").is_file()
+    monkeypatch.delenv("JAXDEPTH_CACHE")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    nyu.open_nyu(good, frame_size=(24, 32))
+    assert len(os.listdir(tmp_path / "home/.cache/jaxdepth")) == 1
 
 
-@pytest.mark.parametrize("name", ["images.npy", "depths.npy", "labels.npy", "ids.npy", "meta.json"])
-@pytest.mark.parametrize("damage", ["cut", "empty", "gone", "other"])
-def test_damaged_cache_is_made_anew(tmp_path, name, damage):
-    path, _ = write(tmp_path)
-    first = read(path, tmp_path, frame_size=(48, 64))
-    expected = {array: getattr(first, array).copy() for array in ("images", "depths", "labels", "ids")}
-    del first
-    (folder,) = (tmp_path / "cache").iterdir()
+@pytest.mark.parametrize("name", ["images.npy", "depths.npy", "ids.npy", "meta.json"])
+@pytest.mark.parametrize("how", ["short", "gone", "empty"])
+def test_damaged_cache_is_made_anew(good, tmp_path, monkeypatch, name, how):
+    expected = np.array(nyu.open_nyu(good, frame_size=(24, 32), cache_dir=tmp_path).depths)
+    (folder,) = tmp_path.iterdir()
     file = folder / name
-    if damage == "gone":
+    if how == "gone":
         file.unlink()
-    elif damage == "other" and name == "meta.json":
-        file.write_text("null")
-    elif damage == "other":
-        np.save(file, np.zeros(3))
     else:
-        file.write_bytes(file.read_bytes()[:-3] if damage == "cut" else b"")
-    again = read(path, tmp_path, frame_size=(48, 64))
-    for array, value in expected.items():
-        np.testing.assert_array_equal(getattr(again, array), value)
-    assert list((tmp_path / "cache").iterdir()) == [folder]
+        os.truncate(file, 0 if how == "empty" else file.stat().st_size - 10)
+    reads = Reads(monkeypatch)
+    frames = nyu.open_nyu(good, frame_size=(24, 32), cache_dir=tmp_path)
+    assert reads.count == 1 and list(tmp_path.iterdir()) == [folder]
+    np.testing.assert_array_equal(frames.depths, expected)
+    assert frames.ids.tolist() == [3, 5, 1449]
 
 
-def test_changed_file_is_read_anew(tmp_path):
-    path, _ = write(tmp_path)
-    first = read(path, tmp_path, frame_size=(48, 64)).images.copy()
-    before = path.stat()
-    _, arrays = write(tmp_path, seed=1)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    again = read(path, tmp_path, frame_size=(48, 64))
-    assert (again.images != first).any()
-    np.testing.assert_array_equal(again.full_depth(0), arrays["depths"][0].T)
+@pytest.mark.parametrize("killed", [False, True])
+def test_conversion_that_stops_in_the_middle_leaves_nothing_that_looks_complete(good, tmp_path, monkeypatch, killed):
+    class Stopped(BaseException):
+        pass
 
+    calls = []
 
-def test_interrupted_conversion_leaves_nothing(tmp_path, monkeypatch):
-    path, _ = write(tmp_path)
-    shrink, calls = nyu._shrink, []
-
-    def interrupted(*arguments):
-        calls.append(arguments)
+    def shrink_once(picture, frame_size):
+        calls.append(frame_size)
         if len(calls) == 2:
-            raise KeyboardInterrupt
-        return shrink(*arguments)
+            raise Stopped
+        return np.zeros((*frame_size, 3), np.uint8)
 
-    monkeypatch.setattr(nyu, "_shrink", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        read(path, tmp_path, frame_size=(48, 64))
-    assert len(calls) == 2 and not list((tmp_path / "cache").iterdir())
-    monkeypatch.undo()
-    assert read(path, tmp_path, frame_size=(48, 64)).images.any((1, 2, 3)).all()
+    with monkeypatch.context() as patch:
+        patch.setattr(nyu, "_shrink", shrink_once)
+        if killed:  # no chance to tidy up
+            patch.setattr(nyu.shutil, "rmtree", lambda *_, **__: None)
+        with pytest.raises(Stopped):
+            nyu.open_nyu(good, frame_size=(24, 32), cache_dir=tmp_path)
+    assert len(list(tmp_path.iterdir())) == (1 if killed else 0)
+    frames = nyu.open_nyu(good, frame_size=(24, 32), cache_dir=tmp_path)
+    assert frames.images[1].any()
 
 
-def test_a_conversion_killed_in_the_middle_is_not_taken(tmp_path, monkeypatch):
-    path, _ = write(tmp_path)
-    with monkeypatch.context() as killed:  # nothing is cleaned up where a process is killed
-        killed.setattr(nyu.shutil, "rmtree", lambda *_, **__: None)
-        killed.setattr(nyu, "_shrink", no_conversion)
-        with pytest.raises(AssertionError):
-            read(path, tmp_path, frame_size=(48, 64))
-    assert len(list((tmp_path / "cache").iterdir())) == 1
-    assert read(path, tmp_path, frame_size=(48, 64)).images.any((1, 2, 3)).all()
+def test_two_conversions_at_once(good, tmp_path, monkeypatch):
+    convert = nyu._convert
+
+    def overtaken(*args):
+        monkeypatch.setattr(nyu, "_convert", convert)
+        nyu.open_nyu(good, frame_size=(24, 32), cache_dir=tmp_path)  # another process comes first
+        return convert(*args)
+
+    monkeypatch.setattr(nyu, "_convert", overtaken)
+    frames = nyu.open_nyu(good, frame_size=(24, 32), cache_dir=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    np.testing.assert_array_equal(frames.depths[2], fake_nyu.frame(1449)[1][10::20, 10::20])

@@ -14,7 +14,9 @@ NAMES = ("scale1/conv/kernel", "scale1/conv/bias", "fusion/head/kernel")
 
 
 def test_the_first_rule_that_matches_wins():
-    matched = optim.match_rules(NAMES, ((".*/bias", 2.0, "constant"), ("scale1/.*", 1.0, "constant"), (".*", 3.0, "cosine")))
+    matched = optim.match_rules(
+        NAMES, ((".*/bias", 2.0, "constant"), ("scale1/.*", 1.0, "constant"), (".*", 3.0, "cosine"))
+    )
     assert matched == dict(zip(NAMES, (1, 0, 2), strict=True))
 
 
@@ -29,7 +31,9 @@ def test_a_name_without_a_rule_and_a_rule_without_a_name_are_errors():
 
 def test_schedules_by_hand():
     cosine = optim.learning_rate_schedule("cosine", 2.0, steps=110, warmup_steps=10)
-    assert [float(cosine(s)) for s in (0, 5, 10, 60, 110)] == pytest.approx([2 / 11, 2 * 6 / 11, 2.0, 1.0, 0.0], abs=1e-6)
+    assert [float(cosine(s)) for s in (0, 5, 10, 60, 110)] == pytest.approx(
+        [2 / 11, 2 * 6 / 11, 2.0, 1.0, 0.0], abs=1e-6
+    )
     constant = optim.learning_rate_schedule("constant", 2.0, steps=110, warmup_steps=0)
     assert float(constant(0)) == float(constant(109)) == 2.0
 
@@ -73,8 +77,11 @@ def test_under_cycle_every_learning_rate_follows_the_global_step():
         state, _ = train_step(state, small.batch(seed=step), at(step))
         (group,) = at(step).trained
         moved = max(
-            float(np.abs(a - b).max()) for a, b in zip(*map(jax.tree.leaves, (before[group], state.params[group])), strict=True)
+            float(np.abs(a - b).max())
+            for a, b in zip(*map(jax.tree.leaves, (before[group], state.params[group])), strict=True)
         )
         rate = 0.01 * (1 + np.cos(np.pi * step / 20)) / 2
         assert moved == pytest.approx(rate, rel=1e-3)
-        assert list(optimizer.learning_rates(step).values()) == pytest.approx([rate] * len(jax.tree.leaves(state.params)))
+        assert list(optimizer.learning_rates(step).values()) == pytest.approx(
+            [rate] * len(jax.tree.leaves(state.params))
+        )

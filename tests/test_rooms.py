@@ -197,16 +197,16 @@ def test_furniture_stands_in_the_room_apart(scenes):
 
 
 def room_by_hand(scene, *, box_half):
-    """A 4 x 6 x 3 m room of plain grey seen along y from (2, 1, 1.5); one box at (2, 3.5), one lamp before it."""
+    """A plain grey room of 4 x 6 x 3 m seen along y; one box in the middle, one lamp behind it on the left."""
     first = jnp.arange(rooms.MAX_BOXES) == 0
     return scene._replace(
         room=jnp.array([4.0, 6.0, 3.0]),
-        box_centre=jnp.broadcast_to(jnp.array([2.0, 3.5]), (rooms.MAX_BOXES, 2)),
+        box_centre=jnp.broadcast_to(jnp.array([2.0, 4.5]), (rooms.MAX_BOXES, 2)),
         box_half=first[:, None] * jnp.array([box_half]),
         box_yaw=jnp.zeros(rooms.MAX_BOXES),
-        position=jnp.array([2.0, 1.0, 1.5]),
+        position=jnp.array([2.0, 0.5, 1.2]),
         rotation=jnp.array([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]]),
-        lights=jnp.array([[1.0, 2.5, 2.9]] * 2),
+        lights=jnp.array([[1.0, 5.5, 2.9]] * 2),
         powers=jnp.array([1.0, 0]),
         ambient=jnp.float32(0.01),
         colours=jnp.full((rooms.FIRST_BOX + rooms.MAX_BOXES, 2, 3), 0.5),
@@ -214,29 +214,42 @@ def room_by_hand(scene, *, box_half):
 
 
 def test_a_room_by_hand_and_its_shadow(drawn):
-    view = jax.jit(lambda scene: rooms.view(scene, size=SIZE))
-    half = (0.5, 0.25, 0.5)
-    bare, with_box = (view(room_by_hand(take(drawn, 0), box_half=size)) for size in ((0.0, 0.0, 0.0), half))
-    # Level and straight at the far wall, 5 m away along z in every pixel that shows it; the box's front is at 2.25 m.
-    centre_row, centre_column = 25, 32
-    np.testing.assert_allclose(bare["depth"][centre_row, :][np.abs(np.arange(64) - 32) < 18], 5, atol=1e-5)
-    front = np.asarray(with_box["depth"])[centre_row + 14, centre_column - 5 : centre_column + 6]
-    np.testing.assert_allclose(front, 2.25, atol=1e-5)
+    size, half = (96, 128), (0.5, 0.25, 0.5)
+    view = jax.jit(lambda scene: rooms.view(scene, size=size))
+    bare, with_box = (view(room_by_hand(take(drawn, 0), box_half=h)) for h in ((0.0, 0.0, 0.0), half))
+    # Focal lengths 103.8 and 103.9, centre at column 64.52 and row 50.15. The far wall is 5.5 m away along z in every
+    # pixel that shows it: 2 m are 37.7 pixels to each side.
+    np.testing.assert_allclose(bare["depth"][50, 27:103], 5.5, atol=1e-5)
+    # The box's front is 3.75 m away: half a metre is 13.8 pixels to each side; its top is .2 m or 5.5 pixels below the
+    # centre, its foot 1.2 m or 33.2 pixels.
+    front = np.abs(np.asarray(with_box["depth"]) - 3.75) < 1e-5
+    expected = np.zeros(size, bool)
+    expected[56:84, 51:79] = True
+    np.testing.assert_array_equal(front & (np.asarray(with_box["label"]) > WALL), expected)
 
     # Where the floor shows in both, the box darkens exactly the points whose way to the lamp leads through it.
-    linear = [-np.log1p(-((np.asarray(f["image"], np.float64).mean(-1) / 255) ** 2)) for f in (bare, with_box)]
     floor = (np.asarray(bare["label"]) == FLOOR) & (np.asarray(with_box["label"]) == FLOOR)
-    camera = np.asarray(back_project(bare["depth"], rooms.camera_intrinsics(SIZE)), np.float64)
-    points = np.stack([2 + camera[..., 0], 1 + camera[..., 2], 1.5 - camera[..., 1]], axis=-1)[floor]
-    way = points[:, None] + np.linspace(0, 1, 2001)[:, None] * (np.array([1.0, 2.5, 2.9]) - points)[:, None]
-    margin = 0.02
+    camera = np.asarray(back_project(bare["depth"], rooms.camera_intrinsics(size)), np.float64)
+    points = np.stack([2 + camera[..., 0], 0.5 + camera[..., 2], 1.2 - camera[..., 1]], axis=-1)[floor]
+    np.testing.assert_allclose(points[:, 2], 0, atol=1e-5)
+    way = points[:, None] + np.linspace(0, 1, 401)[:, None] * (np.array([1.0, 5.5, 2.9]) - points)[:, None]
 
     def through(grown):
-        return np.any(np.all(np.abs(way - [2, 3.5, 0.5]) < np.array(half) + grown, axis=-1), axis=1)
+        return np.any(np.all(np.abs(way - [2, 4.5, 0.5]) < np.array(half) + grown, axis=-1), axis=1)
 
-    ratio = (linear[1] / linear[0])[floor]
-    lit, shadow = ~through(margin), through(-margin)
-    assert lit.sum() > 100 and shadow.sum() > 20
-    level = np.median(ratio[lit])
-    np.testing.assert_allclose(ratio[lit] / level, 1, atol=0.15)  # 8-bit pictures
+    shown = [np.asarray(frame["image"], np.float64)[floor].mean(axis=-1) / 255 for frame in (bare, with_box)]
+    ratio = np.log1p(-(shown[1] ** 2)) / np.log1p(-(shown[0] ** 2))  # of the light, before the tone curve
+    lit, shadow = ~through(0.02), through(-0.02)
+    assert lit.sum() > 200 and shadow.sum() > 50
+    level = np.median(ratio[lit])  # the exposure of the picture as a whole
+    np.testing.assert_allclose(ratio[lit] / level, 1, atol=0.1)
     assert np.all(ratio[shadow] / level < 0.6)
+
+
+def test_rays_along_an_axis_meet_the_wall_ahead(drawn):
+    # The other components are 0 or next to it: neither divides by 0 nor puts a wall behind the camera before it.
+    scene = room_by_hand(take(drawn, 0), box_half=(0.0, 0.0, 0.0))
+    small = jnp.array([[0.0, -0.0, 1e-9, -1e-9]])
+    distance, surface, axis = rooms._cast(scene, scene.position, (small, jnp.ones_like(small), small))
+    np.testing.assert_allclose(distance, 5.5)
+    assert np.all(surface == rooms.WALL) and np.all(axis == 1)

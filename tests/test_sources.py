@@ -1,117 +1,143 @@
-"""Which frames a run gets, and that its first line says which and why."""
+"""Which source is taken, and the built-in rooms as one."""
+
+import os
+import subprocess
+import sys
 
 import fake_nyu
 import numpy as np
 import pytest
 
-from jaxdepth import rooms
+from jaxdepth import geometry, rooms
 from jaxdepth.data import sources
+from jaxdepth.data.rooms import open_rooms
+from jaxdepth.data.splits import split
 
 SIZE = (24, 32)
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """An empty working directory; no variable set; rooms that cost nothing."""
+@pytest.fixture(scope="module")
+def nyu_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("nyu")
+    fake_nyu.write_mat(folder / "nyu_depth_v2_labeled.mat", 2)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def empty_place(tmp_path, monkeypatch):
+    """No data in the working directory, no variables, and rooms that cost nothing."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("JAXDEPTH_DATA", raising=False)
     monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "cache"))
 
-    def frames(seed, start, count, *, size, show_progress):
-        rng = np.random.default_rng(seed)
-        depth = rng.uniform(1, 5, (count, *size)).astype(np.float32)
-        depth[-1] = 0
-        image = rng.integers(0, 256, (count, *size, 3), np.uint8)
-        return {"image": image, "depth": depth, "label": np.ones((count, *size), np.uint8)}
+    def quick(seed, start, count, *, size, show_progress):
+        depth = np.full((count, *size), 2, np.float32)
+        return {"image": np.zeros((count, *size, 3), np.uint8), "depth": depth, "label": depth.astype(np.int32)}
 
-    monkeypatch.setattr(rooms, "frames", frames)
-    return tmp_path
+    monkeypatch.setattr(rooms, "frames", quick)
 
 
-def mat(folder, ids):
-    folder.mkdir(exist_ok=True)
-    fake_nyu.write_mat(folder / sources.FILE_NAME, len(ids), ids=ids)
-    return folder / sources.FILE_NAME
-
-
-def opened(source="auto", path=None):
-    return sources.open_frames(source, path=path, frame_size=SIZE, rooms_frames=(3, 2), seed=5)
-
-
-def test_auto_takes_the_path_then_the_variable_then_data(place, monkeypatch):
-    in_data = mat(place / "data", [3])
-    by_variable = mat(place / "variable", [4])
-    by_path = mat(place / "path", [5])
-
-    frames = opened()
-    assert frames.ids.tolist() == [3] and frames.name == "nyu" and frames.size == SIZE
-    assert frames.description == f"data: NYU Depth V2 from {in_data}: 1 frames at 24x32 (found in data/)"
-
-    monkeypatch.setenv("JAXDEPTH_DATA", str(by_variable.parent))  # the folder
-    for source in ("auto", "nyu"):
-        frames = opened(source)
-        assert frames.ids.tolist() == [4] and "(found by JAXDEPTH_DATA)" in frames.description
-
-    frames = opened(path=str(by_path))  # the file
-    assert frames.ids.tolist() == [5] and "(found by config.data.path)" in frames.description
-    assert str(by_path) in frames.description
-    assert opened(path="").ids.tolist() == [4]
-
-
-def test_auto_falls_back_to_rooms_and_says_so(place):
-    frames = opened()
+def test_auto_takes_rooms_where_there_is_no_file():
+    frames = sources.open_frames("auto", frame_size=SIZE, rooms_frames=(3, 2))
     assert frames.name == "rooms" and len(frames) == 5
-    assert frames.description.startswith("data: built-in rooms: 3 + 2 frames at 24x32, seed 5 (")
-    for word in (sources.FILE_NAME, "config.data.path", "JAXDEPTH_DATA", str(place / "data")):
-        assert word in frames.description
-
-
-def test_the_description_is_logged(place, caplog):
-    with caplog.at_level("INFO", logger="absl"):
-        frames = opened()
-    assert [record.getMessage() for record in caplog.records].count(frames.description) == 1
-
-
-def test_rooms_asked_for_are_taken_even_where_nyu_is(place, monkeypatch):
-    mat(place / "data", [3])
-    monkeypatch.setenv("JAXDEPTH_DATA", str(place / "nowhere"))
-    frames = opened("rooms", path=str(place / "nowhere"))
-    assert frames.name == "rooms" and frames.description.endswith("(asked for)")
-    assert frames.ids.tolist() == [(5 << 32) + i for i in range(5)]
-    assert frames.splits == {"rooms": (tuple(frames.ids[:3].tolist()), tuple(frames.ids[3:].tolist()))}
-    assert frames.counts["empty_frames"] == 1 and frames.labels.dtype == np.uint16
-    np.testing.assert_array_equal(frames.full_depth(1), frames.depths[1])
-    # The camera of 640x480 at a twentieth of its size.
-    np.testing.assert_allclose(frames.intrinsics[:2], (518.8579 / 20, 519.4696 / 20), rtol=1e-6)
+    assert "built-in rooms" in frames.description and "nyu_depth_v2_labeled.mat not found" in frames.description
+    assert os.path.abspath("data") in frames.description
 
 
 @pytest.mark.parametrize("source", ["auto", "nyu"])
-def test_a_place_that_was_named_is_not_passed_over(place, monkeypatch, source):
-    mat(place / "data", [3])
-    (place / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match="config.data.path='nowhere.mat': no such file or folder"):
-        opened(source, path="nowhere.mat")
-    with pytest.raises(FileNotFoundError, match="config.data.path='empty': a folder without nyu_depth_v2_labeled.mat"):
-        opened(source, path="empty")
-    monkeypatch.setenv("JAXDEPTH_DATA", "empty")
-    with pytest.raises(FileNotFoundError, match="JAXDEPTH_DATA='empty': a folder without nyu_depth_v2_labeled.mat"):
-        opened(source)
+@pytest.mark.parametrize("way", ["file", "folder", "variable", "variable and file", "data"])
+def test_nyu_is_found(nyu_folder, monkeypatch, source, way):
+    file = nyu_folder / "nyu_depth_v2_labeled.mat"
+    path = {"file": file, "folder": str(nyu_folder)}.get(way)
+    if way.startswith("variable"):
+        monkeypatch.setenv("JAXDEPTH_DATA", str(file if "file" in way else nyu_folder))
+    if way == "data":
+        os.symlink(nyu_folder, "data")
+    frames = sources.open_frames(source, path=path, frame_size=SIZE)
+    assert frames.name == "nyu" and len(frames) == 2
+    reason = "config.data.path" if path else "JAXDEPTH_DATA" if way.startswith("variable") else "data/"
+    assert str(file) in frames.description and reason in frames.description
 
 
-def test_nyu_that_is_nowhere(place):
-    with pytest.raises(FileNotFoundError, match="config.data.source='nyu': .*not found.*get .* from https://") as error:
-        opened("nyu")
-    assert "\n" not in str(error.value)
+def test_the_path_comes_before_the_variable_and_the_variable_before_data(nyu_folder, tmp_path, monkeypatch):
+    fake_nyu.write_mat(tmp_path / "one.mat", 1)
+    monkeypatch.setenv("JAXDEPTH_DATA", str(nyu_folder))
+    assert len(sources.open_frames("auto", path="one.mat", frame_size=SIZE)) == 1
+    os.mkdir("data")
+    os.symlink(tmp_path / "one.mat", "data/nyu_depth_v2_labeled.mat")
+    assert len(sources.open_frames("auto", frame_size=SIZE)) == 2
+    monkeypatch.delenv("JAXDEPTH_DATA")
+    assert len(sources.open_frames("auto", frame_size=SIZE)) == 1
 
 
-def test_unknown_source(place):
-    with pytest.raises(ValueError, match="config.data.source='nyuv2': expected one of auto, nyu, rooms"):
-        opened("nyuv2")
+@pytest.mark.parametrize("source", ["auto", "nyu"])
+def test_a_place_that_was_named_is_not_passed_over(nyu_folder, tmp_path, monkeypatch, source):
+    with pytest.raises(FileNotFoundError, match="config.data.path='nowhere': no such file or folder; get nyu_depth"):
+        sources.open_frames(source, path="nowhere")
+    with pytest.raises(FileNotFoundError, match="config.data.path='.*': a folder without nyu_depth_v2_labeled.mat"):
+        sources.open_frames(source, path=tmp_path)
+    monkeypatch.setenv("JAXDEPTH_DATA", "nowhere")
+    with pytest.raises(FileNotFoundError, match="JAXDEPTH_DATA='nowhere': no such file or folder"):
+        sources.open_frames(source)
+    assert sources.open_frames(source, path=nyu_folder, frame_size=SIZE).name == "nyu"
+    assert sources.open_frames("rooms", frame_size=SIZE, rooms_frames=(1, 1)).name == "rooms"
 
 
-def test_bad_numbers_of_rooms(place):
-    for bad in ((0, 2), (3, 0)):
-        with pytest.raises(ValueError, match=r"config.data.rooms_frames=\(\d, \d\): expected at least one"):
-            sources.open_frames("rooms", frame_size=SIZE, rooms_frames=bad)
-    with pytest.raises(ValueError, match="seed=-1: expected 0 <= seed"):
-        sources.open_frames("rooms", frame_size=SIZE, rooms_frames=(1, 1), seed=-1)
+def test_nyu_nowhere_says_where_it_looked_and_where_to_get_it():
+    with pytest.raises(FileNotFoundError) as raised:
+        sources.open_frames("nyu")
+    for part in ("config.data.path", "JAXDEPTH_DATA", os.path.abspath("data"), "https://cs.nyu.edu/"):
+        assert part in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_unknown_source():
+    with pytest.raises(ValueError, match="config.data.source='nyuv2': expected one of auto, nyu, rooms$"):
+        sources.open_frames("nyuv2")
+
+
+def test_the_sentence_is_logged(monkeypatch):
+    lines = []
+    monkeypatch.setattr(sources.logging, "info", lambda message, *values: lines.append(message % values))
+    frames = sources.open_frames("rooms", frame_size=SIZE, rooms_frames=(1, 1))
+    assert lines == [frames.description] and lines[0].startswith("data: built-in rooms: 1 + 1 frames at 24x32, seed 0")
+
+
+def test_rooms_as_frames(monkeypatch):
+    monkeypatch.undo()  # the real ones
+    frames = open_rooms(3, 2, seed=5, frame_size=SIZE)
+    made = rooms.frames(5, 0, 5, size=SIZE)
+    np.testing.assert_array_equal(frames.images, made["image"])
+    np.testing.assert_array_equal(frames.depths, made["depth"])
+    np.testing.assert_array_equal(frames.labels, made["label"])
+    assert (frames.images.dtype, frames.depths.dtype, frames.labels.dtype) == (np.uint8, np.float32, np.uint16)
+    full = frames.full_depth(3)  # [480, 640]; 20 x 20 pixels for one, whose centres lie half a pixel from those at 10
+    close = np.isclose(full[10::20, 10::20], made["depth"][3], rtol=0.02)
+    assert full.shape == (480, 640) and full.dtype == np.float32 and close.mean() > 0.9
+    assert not np.isclose(full[10::20, 10::20], made["depth"][2], rtol=0.02).mean() > 0.5
+    expected = geometry.resize_intrinsics(geometry.NYU_INTRINSICS, from_size=(480, 640), to_size=SIZE)
+    assert frames.intrinsics == expected
+    chosen = split("dev", frames.ids, lists=frames.splits)
+    assert (chosen.name, chosen.train.tolist(), chosen.val.tolist()) == ("rooms", [0, 1, 2], [3, 4])
+
+
+def test_rooms_of_another_seed_are_other_frames_in_the_protocol():
+    hashes = set()
+    for seed in (0, 1):
+        frames = open_rooms(3, 2, seed=seed, frame_size=SIZE)
+        hashes.add(split("rooms", frames.ids, lists=frames.splits).hash)
+    assert len(hashes) == 2
+
+
+@pytest.mark.parametrize("train, val, seed", [(0, 1, 0), (1, 0, 0), (1, 1, -1), (1, 1, 2**31)])
+def test_rooms_out_of_range(train, val, seed):
+    with pytest.raises(ValueError, match="expected at least one frame|expected 0 <= seed"):
+        open_rooms(train, val, seed=seed)
+
+
+def test_reading_does_not_import_tensorflow():
+    script = (
+        "import sys; from jaxdepth.data import frames, nyu, pipeline, rooms, sources, splits;"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=os.path.dirname(os.path.dirname(__file__)))

@@ -1,99 +1,102 @@
-"""Splits by frame id: their sizes, that they are disjoint, and what the hash tells apart."""
+"""Splits by frame ids."""
 
 import hashlib
 
 import numpy as np
 import pytest
 
-from jaxdepth.data.splits import nyu_lists, rooms_lists, split
+from jaxdepth.data import splits
 
-EVERY = np.arange(1, 1450)
+ALL_IDS = np.arange(1, 1450)
+LISTS = splits.nyu_lists()
 
 
-@pytest.mark.parametrize("name, sizes", [("official", (795, 654)), ("dev", (686, 109)), ("paper", (1159, 290))])
-def test_sizes_and_no_frame_in_both(name, sizes):
-    train, val = nyu_lists()[name]
-    assert (len(train), len(val)) == sizes
-    assert not set(train) & set(val)
-    whole = set(nyu_lists()["official"][0]) if name == "dev" else set(range(1, 1450))
-    assert set(train) | set(val) == whole
-    assert list(train) == sorted(train) and list(val) == sorted(val)
+@pytest.mark.parametrize("name, train, val", [("paper", 1159, 290), ("official", 795, 654), ("dev", 686, 109)])
+def test_sizes_and_no_overlap(name, train, val):
+    chosen = splits.split(name, ALL_IDS, lists=LISTS)
+    assert (len(chosen.train), len(chosen.val), chosen.name) == (train, val, name)
+    assert chosen.train.dtype == chosen.val.dtype == np.int64
+    assert not np.intersect1d(chosen.train, chosen.val).size
+    for part in (chosen.train, chosen.val):
+        assert (np.diff(part) > 0).all() and part.min() >= 0 and part.max() < 1449
+
+
+def test_paper_split_is_the_documented_shuffle():
+    order = sorted(range(1, 1450), key=lambda i: hashlib.sha256(b"0:" + str(i).encode()).hexdigest())
+    train, val = LISTS["paper"]
+    assert set(train) == set(order[:1159]) and set(val) == set(order[1159:])
+    assert order[:5] == [1335, 392, 942, 404, 87]
 
 
 def test_official_split_is_that_of_the_data_set():
-    train, val = nyu_lists()["official"]
-    assert val[:12] == (1, 2, 9, 14, 15, 16, 17, 18, 21, 28, 29, 30)
-    assert train[:8] == (3, 4, 5, 6, 7, 8, 10, 11) and val[-1] == 1449
+    train, val = LISTS["official"]
+    assert val[:10] == (1, 2, 9, 14, 15, 16, 17, 18, 21, 28)  # head of testNdxs in splits.mat
+    assert sorted(train + val) == list(range(1, 1450))
 
 
-def test_dev_cuts_between_stretches():
-    train, val = nyu_lists()["dev"]
-    order = sorted((*train, *val))
-    cuts = sum((a in set(val)) != (b in set(val)) for a, b in zip(order, order[1:], strict=False))
-    assert cuts < 60  # 109 single frames would give about 190
+def test_dev_lies_inside_the_official_training_frames_and_takes_stretches():
+    train, val = LISTS["dev"]
+    assert sorted(train + val) == list(LISTS["official"][0])
+    official = list(LISTS["official"][0])
+    changes = sum((a in val) != (b in val) for a, b in zip(official, official[1:], strict=False))
+    assert changes < 60  # a random choice of 109 of 795 would change about 188 times
 
 
-def test_paper_split_is_mixed_and_never_changes():
-    _, val = nyu_lists()["paper"]
-    assert abs(np.mean(val) - 725) < 75  # 3 standard errors of 290 drawn from 1..1449
-    ranks = {i: hashlib.sha256(b"0:%d" % i).hexdigest() for i in range(1, 1450)}
-    assert set(val) == set(sorted(ranks, key=ranks.get)[1159:])
+def test_positions_are_those_of_the_ids_in_the_source():
+    official = np.array(LISTS["official"][0])
+    ids = official[::3]
+    chosen = splits.split("dev", ids, lists=LISTS)
+    assert set(ids[chosen.train]) == set(ids) & set(LISTS["dev"][0])
+    assert set(ids[chosen.val]) == set(ids) & set(LISTS["dev"][1])
 
 
-def test_positions_are_those_of_the_ids_that_are_there():
-    train, val = nyu_lists()["dev"]
-    missing = nyu_lists()["official"][1][:2]  # in neither part of dev
-    ids = np.array(sorted((*train[:3], *val[:2], *missing)))
-    found = split("dev", ids, lists=nyu_lists())
-    assert found.name == "dev"
-    assert ids[found.train].tolist() == list(train[:3]) and ids[found.val].tolist() == list(val[:2])
-    assert found.train.dtype == found.val.dtype == np.int64
-    assert (np.diff(found.train) > 0).all()
+def test_hash_names_the_frames_and_nothing_else():
+    official = np.array(LISTS["official"][0])
+    full = splits.split("dev", official, lists=LISTS)
+    assert len(full.hash) == 12 and int(full.hash, 16) >= 0
+    assert splits.split("dev", ALL_IDS, lists=LISTS).hash == full.hash  # other frames beside do not matter
+    assert splits.split("dev", official[::-1], lists=LISTS).hash == full.hash  # nor does their order
+    others = {splits.split("dev", np.delete(official, i), lists=LISTS).hash for i in (0, 300, 794)}
+    others |= {splits.split(name, ALL_IDS, lists=LISTS).hash for name in ("paper", "official", "all")}
+    assert len(others | {full.hash}) == 7
 
 
-def test_hash_tells_apart_what_is_not_the_same():
-    whole = split("official", EVERY, lists=nyu_lists())
-    assert len(whole.hash) == 12 and int(whole.hash, 16) >= 0
-    assert split("official", EVERY.copy(), lists=nyu_lists()).hash == whole.hash
-    without_test_frame, without_train_frame = EVERY[1:], EVERY[EVERY != 3]
-    hashes = {whole.hash, split("paper", EVERY, lists=nyu_lists()).hash, split("dev", EVERY, lists=nyu_lists()).hash}
-    hashes |= {split("official", ids, lists=nyu_lists()).hash for ids in (without_test_frame, without_train_frame)}
-    assert len(hashes) == 5
+def test_all_is_every_frame_for_evaluation():
+    ids = np.array([4, 8, 1000])
+    chosen = splits.split("all", ids, lists=LISTS)
+    assert chosen.val.tolist() == [0, 1, 2] and chosen.train.size == 0 and chosen.name == "all"
 
 
-def test_missing_part_is_an_error_where_it_is_needed():
-    train, val = nyu_lists()["official"]
-    with pytest.raises(ValueError, match="'official': the official test frames are not in this source.* 3 .* 654"):
-        split("official", np.array(train[:3]), lists=nyu_lists())
-    assert len(split("official", np.array(train[:3]), lists=nyu_lists(), parts=("train",)).train) == 3
-    with pytest.raises(ValueError, match="train frames of this split are not in this source"):
-        split("official", np.array(val[:3]), lists=nyu_lists())
-    assert len(split("official", np.array(val[:3]), lists=nyu_lists(), parts=("val",)).val) == 3
-    with pytest.raises(ValueError, match="'dev': the val frames of this split"):
-        split("dev", np.array(nyu_lists()["dev"][0][:3]), lists=nyu_lists())
-
-
-def test_all_puts_every_frame_into_val():
-    for lists in (nyu_lists(), rooms_lists(EVERY, 1000)):
-        found = split("all", EVERY[:20], lists=lists)
-        assert (found.name, len(found.train)) == ("all", 0)
-        np.testing.assert_array_equal(found.val, np.arange(20))
-    assert split("all", EVERY[:19], lists=nyu_lists()).hash != found.hash
-
-
-def test_rooms_have_one_split():
-    ids = (7 << 32) + np.arange(5)
-    lists = rooms_lists(ids, 3)
+def test_rooms_have_their_own_split_whatever_split_of_nyu_is_asked_for():
+    ids = np.arange(100, 112)
+    lists = splits.rooms_lists(ids, 9)
     for name in ("paper", "official", "dev", "rooms"):
-        found = split(name, ids, lists=lists)
-        assert found.name == "rooms"
-        assert (found.train.tolist(), found.val.tolist()) == ([0, 1, 2], [3, 4])
-    other = (8 << 32) + np.arange(5)
-    assert split("rooms", other, lists=rooms_lists(other, 3)).hash != found.hash
+        chosen = splits.split(name, ids, lists=lists)
+        assert chosen.name == "rooms"
+        assert chosen.train.tolist() == list(range(9)) and chosen.val.tolist() == [9, 10, 11]
+    assert splits.split("all", ids, lists=lists).val.tolist() == list(range(12))
 
 
-def test_unknown_names():
+@pytest.mark.parametrize("lists", [LISTS, splits.rooms_lists(ALL_IDS, 10)], ids=["nyu", "rooms"])
+def test_unknown_name(lists):
     with pytest.raises(ValueError, match="config.data.split='test': expected one of paper, official, dev, rooms, all"):
-        split("test", EVERY, lists=nyu_lists())
+        splits.split("test", ALL_IDS, lists=lists)
+
+
+def test_split_of_another_source():
     with pytest.raises(ValueError, match="config.data.split='rooms': this source has paper, official, dev, all"):
-        split("rooms", EVERY, lists=nyu_lists())
+        splits.split("rooms", ALL_IDS, lists=LISTS)
+
+
+def test_part_without_frames():
+    official = np.array(LISTS["official"][0])
+    with pytest.raises(
+        ValueError,
+        match="config.data.split='official': the official test frames are not in this source: "
+        "none of its 795 frames is among their 654",
+    ):
+        splits.split("official", official, lists=LISTS)
+    assert len(splits.split("official", official, lists=LISTS, parts=("train",)).train) == 795
+    with pytest.raises(ValueError, match="the train frames of this split are not in this source"):
+        splits.split("dev", np.array(LISTS["dev"][1]), lists=LISTS)
+    assert len(splits.split("dev", np.array(LISTS["dev"][1]), lists=LISTS, parts=("val",)).val) == 109

@@ -17,6 +17,7 @@ from PIL import Image
 from configs import kscale
 from jaxdepth import evaluate, train, workdir
 from jaxdepth.checkpoint import Checkpoints
+from jaxdepth.data import splits
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -25,7 +26,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 def data(tmp_path_factory):
     """A small file in NYU's layout and a cache folder."""
     folder = tmp_path_factory.mktemp("data")
-    fake_nyu.write_mat(folder / "nyu_depth_v2_labeled.mat", 12)
+    train_ids, val_ids = splits.nyu_lists()["dev"]
+    fake_nyu.write_mat(folder / "nyu_depth_v2_labeled.mat", 12, ids=sorted([*train_ids[:9], *val_ids[:3]]))
     os.environ["JAXDEPTH_CACHE"] = str(folder / "cache")
     yield folder
     del os.environ["JAXDEPTH_CACHE"]
@@ -56,9 +58,17 @@ def command(data, folder, *, steps=10):
     """The same run as `settings`, as a command line."""
     tree = settings(data, steps=steps).to_dict()
     flags = [
-        f"--config.{name}={value}" for name, value in workdir._flatten(tree).items() if value is not None and value != ()
+        f"--config.{name}={value}"
+        for name, value in workdir._flatten(tree).items()
+        if value is not None and value != ()
     ]
-    return [sys.executable, ROOT / "launch/train.py", f"--config={ROOT}/configs/kscale.py", f"--workdir={folder}", *flags]
+    return [
+        sys.executable,
+        ROOT / "launch/train.py",
+        f"--config={ROOT}/configs/kscale.py",
+        f"--workdir={folder}",
+        *flags,
+    ]
 
 
 def final(folder):
@@ -132,7 +142,9 @@ def wait_for_step(process, folder, step):
     raise AssertionError(f"step {step} was not reached:\n{process.stderr.read()[-3000:]}")
 
 
-@pytest.mark.parametrize("step", [1, 5, pytest.param(7, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "step", [1, 5, pytest.param(7, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
+)
 def test_killed_and_continued_equals_unbroken_bit_for_bit(unbroken, data, tmp_path, step):
     process = start(data, tmp_path)
     wait_for_step(process, tmp_path, step)
@@ -199,7 +211,7 @@ def test_bad_settings_leave_nothing_behind(data, tmp_path, changes, message):
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(data, tmp_path):
-    with pytest.raises(FloatingPointError, match="step .*: loss=(nan|inf)"):
+    with pytest.raises(FloatingPointError, match="step .*: .*=(nan|inf)"):
         train.train_and_evaluate(settings(data, **{"optim.learning_rate": 1e30, "optim.clip_norm": 1e30}), tmp_path)
 
 

@@ -17,8 +17,8 @@ class Frames:
       labels: uint16 [N, H, W], classes of the source, 0 = unlabelled.
       ids: int64 [N], ascending, the source's own name for a frame (NYU: the official 1-based id).
       intrinsics: (fx, fy, cx, cy) in pixels of H x W, in the convention of `jaxdepth.geometry`.
-      full_depth: position -> float32 [H', W'], the truth at the size in which predictions are judged: for NYU the
-        480 x 640 of its file, read on demand and masked like `depths`; rooms are rendered at H x W: `depths` itself.
+      full_depth: position -> float32 [480, 640], the truth at NYU's full size: read from its file on demand and masked
+        like `depths`; rooms are rendered once more.
       splits: split's name -> (train ids, val ids), for `jaxdepth.data.splits.split`.
       counts: what was masked when the source was read: pixels "nan", "inf", "negative", and "empty_frames",
         the number of frames without a single measurement.

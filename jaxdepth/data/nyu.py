@@ -103,13 +103,13 @@ def check(file: h5py.File, path) -> np.ndarray:
     Raises ValueError, one line naming the file, the array, what was found and what was expected.
     """
     for name, (axes, dtype, what) in _ARRAYS.items():
+        expected = f"({', '.join(map(str, ('N', *axes)))}) {dtype}, {what}"
         array = file.get(name)
         if not isinstance(array, h5py.Dataset):
             raise ValueError(
-                f"{path}: no array '{name}', found {sorted(file)}; expected {(('N', *axes))} {dtype}, {what}"
+                f"{path}: no array '{name}' among {', '.join(sorted(file)) or 'none'}; expected {expected}"
             )
         if array.shape[1:] != axes or array.dtype != dtype or array.shape[0] == 0:
-            expected = f"({', '.join(map(str, ('N', *axes)))}) {dtype}, {what}"
             raise ValueError(f"{path}: array '{name}' is {array.shape} {array.dtype}; expected {expected}")
     lengths = {name: len(file[name]) for name in _ARRAYS}
     n = lengths["images"]
@@ -126,21 +126,16 @@ def check(file: h5py.File, path) -> np.ndarray:
             logging.warning("%s: %d bytes; the official file has %d", path, size, OFFICIAL_BYTES)
         return np.arange(1, n + 1, dtype=np.int64)
     array = file["frame_ids"]
-    values = array[()] if isinstance(array, h5py.Dataset) and array.dtype.kind in "fiu" else np.empty(0)
-    with np.errstate(invalid="ignore"):  # NaN is not equal to what it becomes, and so is refused below
-        ids = values.ravel().astype(np.int64)
-    if (
-        values.size != n
-        or (ids != values.ravel()).any()
-        or (np.diff(ids) <= 0).any()
-        or ids[0] < 1
-        or ids[-1] > NYU_FRAMES
-    ):
+    numeric = isinstance(array, h5py.Dataset) and array.dtype.kind in "fiu"
+    ids = array[()].ravel() if numeric else np.empty(0)
+    whole = ids.size == n and np.isfinite(ids).all() and (ids == np.round(ids)).all()
+    if not whole or (np.diff(ids) <= 0).any() or ids[0] < 1 or ids[-1] > NYU_FRAMES:
         found = f"{getattr(array, 'shape', 'a group')} {getattr(array, 'dtype', '')}".strip()
         raise ValueError(
-            f"{path}: array 'frame_ids' is {found}; expected ({n}, 1) whole numbers, ascending, from 1 to {NYU_FRAMES}"
+            f"{path}: array 'frame_ids' is {found} or out of range; "
+            f"expected ({n}, 1) whole numbers, ascending, from 1 to {NYU_FRAMES}"
         )
-    return ids
+    return ids.astype(np.int64)
 
 
 def nearest_index(size: int, out_size: int) -> np.ndarray:
@@ -183,10 +178,23 @@ def _convert(path, folder: pathlib.Path, frame_size) -> dict:
 def _shrink(picture: np.ndarray, frame_size) -> np.ndarray:
     """uint8 [480, 640, 3] averaged over areas to uint8 [h, w, 3], halves rounded up."""
     h, w = frame_size
-    image = Image.fromarray(picture)
-    if FULL_SIZE[0] % h == 0 and FULL_SIZE[1] % w == 0:  # exact, where resize would round once in each direction
-        return np.asarray(image.reduce((FULL_SIZE[1] // w, FULL_SIZE[0] // h)))
-    return np.asarray(image.resize((w, h), Image.Resampling.BOX))
+    if FULL_SIZE[0] % h == 0 and FULL_SIZE[1] % w == 0:  # the same, twenty times as fast
+        return np.asarray(Image.fromarray(picture).reduce((FULL_SIZE[1] // w, FULL_SIZE[0] // h)))
+    rows = np.tensordot(_overlap(FULL_SIZE[0], h), picture.astype(np.float32), (1, 0))  # [h, 640, 3]
+    mean = np.tensordot(rows, _overlap(FULL_SIZE[1], w), (1, 1))  # [h, 3, w]
+    return np.floor(mean + 0.5).astype(np.uint8).swapaxes(1, 2)
+
+
+@functools.cache
+def _overlap(size: int, out_size: int) -> np.ndarray:
+    """Share of each of `size` pixels in each of `out_size` equal parts of an axis: float32 [out_size, size].
+
+    Pillow's BOX filter will not do: it counts pixels as a whole, in or out.
+    """
+    edges = np.arange(out_size + 1) * (size / out_size)
+    pixel = np.arange(size)
+    inside = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
+    return (np.maximum(inside, 0) * (out_size / size)).astype(np.float32)
 
 
 def _valid(depths: np.ndarray) -> tuple[np.ndarray, dict]:

@@ -52,7 +52,9 @@ class KScale(nn.Module):
         if not 1 <= self.k <= 6:
             raise ValueError(f"config.model.k={self.k}: expected 1 to 6 scales")
         if len(self.blocks) != self.k:
-            raise ValueError(f"config.model.blocks={tuple(self.blocks)}: expected k={self.k} numbers, finest scale first")
+            raise ValueError(
+                f"config.model.blocks={tuple(self.blocks)}: expected k={self.k} numbers, finest scale first"
+            )
         if self.finest_stride < 1 or self.finest_stride & (self.finest_stride - 1):
             raise ValueError(f"config.model.finest_stride={self.finest_stride}: expected a power of two")
         if self.upscaling not in UPSCALINGS:
