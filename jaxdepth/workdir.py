@@ -101,7 +101,7 @@ def append_metrics(workdir, record):
 
 
 def mean_depth(workdir, compute=None):
-    """The mean-depth baseline, float32 [H, W] metres, of mean_depth.npy; where that is missing, `compute()` makes it."""
+    """The mean-depth baseline, float32 [H, W] metres, of mean_depth.npy; `compute()` makes it where that is missing."""
     path = pathlib.Path(workdir, "mean_depth.npy")
     if not path.is_file():
         if compute is None:

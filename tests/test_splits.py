@@ -58,7 +58,8 @@ def test_hash_names_the_frames_and_nothing_else():
     assert splits.split("dev", official[::-1], lists=LISTS).hash == full.hash  # nor does their order
     others = {splits.split("dev", np.delete(official, i), lists=LISTS).hash for i in (0, 300, 794)}
     others |= {splits.split(name, ALL_IDS, lists=LISTS).hash for name in ("paper", "official", "all")}
-    assert len(others | {full.hash}) == 7
+    others.add(splits.split("paper", ALL_IDS, lists={"paper": LISTS["dev"]}).hash)  # the same frames under another name
+    assert len(others | {full.hash}) == 8
 
 
 def test_all_is_every_frame_for_evaluation():

@@ -1,0 +1,61 @@
+"""The network learns a handful of frames by heart: made ones always, real ones where NYU Depth V2 is found."""
+
+import fake_nyu
+import jax
+import numpy as np
+import pytest
+import small
+
+from configs import kscale
+from jaxdepth import gate, metrics, models, optim, sharding, state, step
+from jaxdepth.data import sources
+from jaxdepth.data.frames import centre_crop
+from jaxdepth.data.nyu import open_nyu
+
+
+def overfit(network, images, depths, *, steps, learning_rate):
+    """delta1 of the fused output on the very frames, in evaluation mode, after so many joint steps on all of them."""
+    size = images.shape[1:3]
+    batch = {"image": np.float32(images) / 255, "depth": np.array(depths)}
+    network = network.clone(mean_log_depth=float(np.log(depths).mean()), blocked_gradient=True)
+    mesh = sharding.make_mesh(jax.devices()[:1])
+    replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
+    optimizer = optim.adamw(
+        state.shapes(network, size)["params"],
+        learning_rate=learning_rate,
+        rules=((".*", 1.0, "cosine"),),
+        steps=steps,
+        warmup_steps=10,
+        weight_decay=0.0,
+        clip_norm=1.0,
+    )
+    train_state = state.create(network, optimizer, seed=0, crop_size=size, sharding=replicated)
+    train_step = step.make_train_step(network, optimizer, lam=0.5, replicated=replicated, batch_sharding=batched)
+    joint = gate.joint(network.groups, (1.0,) * len(network.groups), stop_gradient=True)
+    batch = sharding.put(batch, batched)
+    for _ in range(steps):
+        train_state, _ = train_step(train_state, batch, joint)
+    prediction = step.make_predict_step(network, sharding=replicated)(train_state.variables, batch["image"])["fusion"]
+    per_image, valid = metrics.depth_metrics(prediction, batch["depth"])
+    return metrics.finalize(metrics.sum_over_images(per_image, valid))["delta1"]
+
+
+def test_a_small_network_overfits_made_frames():
+    images, depths, _ = zip(*(fake_nyu.frame(i, size=small.SIZE) for i in range(4)), strict=True)
+    network = small.network(width=16, max_width=32)
+    assert overfit(network, np.stack(images), np.stack(depths), steps=150, learning_rate=1e-2) > 0.95
+
+
+@pytest.mark.slow
+def test_the_network_overfits_16_real_frames():
+    try:
+        file, reason = sources.find_nyu()
+    except FileNotFoundError as error:
+        file, reason = None, str(error)
+    if file is None:
+        pytest.skip(reason)
+    frames = open_nyu(file, frame_size=(120, 160))
+    positions = np.linspace(0, len(frames) - 1, 16).astype(int)
+    images, depths = centre_crop(frames.images[positions], frames.depths[positions], crop_size=(112, 152))
+    network = models.build(**kscale.get_config().model.to_dict())
+    assert overfit(network, images, depths, steps=300, learning_rate=3e-3) > 0.95
