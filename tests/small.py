@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 
+from configs import kscale
 from jaxdepth import models, optim, sharding, state, step
 
 SIZE = (32, 48)
@@ -48,6 +49,27 @@ def trainer(net, *, devices=1, rules=RULES, weight_decay=0.1, warmup_steps=2):
     train_state = state.create(net, optimizer, seed=0, crop_size=SIZE, sharding=replicated)
     train_step = step.make_train_step(net, optimizer, lam=0.5, replicated=replicated, batch_sharding=batched)
     return train_state, lambda s, b, gate: train_step(s, sharding.put(b, batched), gate), optimizer
+
+
+def settings(data, *, steps=10, **changes):
+    """kscale's config, small: crops of 32x48 from frames of 40x56."""
+    config = kscale.get_config()
+    changes = {
+        "steps": steps,
+        "batch_size": 4,
+        "log_every": 1,
+        "checkpoint_every": 3,
+        "panel_frames": 2,
+        "data.path": str(data),
+        "data.split": "dev",
+        "data.frame_size": (40, 56),
+        "data.crop_size": SIZE,
+        "optim.warmup_steps": 2,
+        **{f"model.{name}": value for name, value in MODEL.items()},
+        **changes,
+    }
+    config.update_from_flattened_dict(changes)
+    return config
 
 
 def bits(tree):

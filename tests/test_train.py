@@ -14,7 +14,6 @@ import pytest
 import small
 from PIL import Image
 
-from configs import kscale
 from jaxdepth import evaluate, train, workdir
 from jaxdepth.checkpoint import Checkpoints
 from jaxdepth.data import splits
@@ -33,30 +32,9 @@ def data(tmp_path_factory):
     del os.environ["JAXDEPTH_CACHE"]
 
 
-def settings(data, *, steps=10, **changes):
-    """kscale's config, small: crops of 32x48 from frames of 40x56."""
-    config = kscale.get_config()
-    changes = {
-        "steps": steps,
-        "batch_size": 4,
-        "log_every": 1,
-        "checkpoint_every": 3,
-        "panel_frames": 2,
-        "data.path": str(data),
-        "data.split": "dev",
-        "data.frame_size": (40, 56),
-        "data.crop_size": small.SIZE,
-        "optim.warmup_steps": 2,
-        **{f"model.{name}": value for name, value in small.MODEL.items()},
-        **changes,
-    }
-    config.update_from_flattened_dict(changes)
-    return config
-
-
 def command(data, folder, *, steps=10):
-    """The same run as `settings`, as a command line."""
-    tree = settings(data, steps=steps).to_dict()
+    """The same run as `small.settings`, as a command line."""
+    tree = small.settings(data, steps=steps).to_dict()
     flags = [
         f"--config.{name}={value}"
         for name, value in workdir._flatten(tree).items()
@@ -84,7 +62,7 @@ def final(folder):
 def unbroken(data, tmp_path_factory):
     """A run of ten steps with nothing between."""
     folder = tmp_path_factory.mktemp("unbroken")
-    scores = train.train_and_evaluate(settings(data), folder)
+    scores = train.train_and_evaluate(small.settings(data), folder)
     return folder, scores
 
 
@@ -122,7 +100,7 @@ def test_last_and_best_are_kept(unbroken):
 def test_the_same_command_on_a_finished_run_changes_nothing(unbroken, data):
     folder, scores = unbroken
     before = final(folder)
-    again = train.train_and_evaluate(settings(data), folder)
+    again = train.train_and_evaluate(small.settings(data), folder)
     assert again == scores
     assert final(folder) == before
 
@@ -153,7 +131,7 @@ def test_killed_and_continued_equals_unbroken_bit_for_bit(unbroken, data, tmp_pa
     assert process.returncode == -signal.SIGKILL
     with open(tmp_path / "metrics.jsonl", "a") as file:
         file.write('{"step": 9, "cut off in the mid')
-    scores = train.train_and_evaluate(settings(data), tmp_path)
+    scores = train.train_and_evaluate(small.settings(data), tmp_path)
     assert scores == unbroken[1]
     bits, lines = final(tmp_path)
     expected_bits, expected_lines = final(unbroken[0])
@@ -171,7 +149,7 @@ def test_sigterm_saves_and_exits_cleanly(unbroken, data, tmp_path):
     assert 1 <= stopped_at < 10 and f"stopped by SIGTERM at step {stopped_at}" in log
     with Checkpoints(tmp_path / "checkpoints") as checkpoints:
         assert checkpoints.last() == stopped_at
-    train.train_and_evaluate(settings(data), tmp_path)
+    train.train_and_evaluate(small.settings(data), tmp_path)
     assert final(tmp_path) == final(unbroken[0])
 
 
@@ -187,7 +165,7 @@ def test_sigterm_saves_and_exits_cleanly(unbroken, data, tmp_path):
 def test_continuing_another_run_is_refused_with_the_difference(unbroken, data, changes, message):
     before = small.bits({p.name: np.frombuffer(p.read_bytes(), np.uint8) for p in unbroken[0].glob("*.*")})
     with pytest.raises(ValueError, match=f"holds another run.*{message}"):
-        train.train_and_evaluate(settings(data, **changes), unbroken[0])
+        train.train_and_evaluate(small.settings(data, **changes), unbroken[0])
     assert small.bits({p.name: np.frombuffer(p.read_bytes(), np.uint8) for p in unbroken[0].glob("*.*")}) == before
 
 
@@ -206,13 +184,15 @@ def test_continuing_another_run_is_refused_with_the_difference(unbroken, data, c
 )
 def test_bad_settings_leave_nothing_behind(data, tmp_path, changes, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
-        train.train_and_evaluate(settings(data, **changes), tmp_path / "run")
+        train.train_and_evaluate(small.settings(data, **changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(data, tmp_path):
     with pytest.raises(FloatingPointError, match="step .*: .*=(nan|inf)"):
-        train.train_and_evaluate(settings(data, **{"optim.learning_rate": 1e30, "optim.clip_norm": 1e30}), tmp_path)
+        train.train_and_evaluate(
+            small.settings(data, **{"optim.learning_rate": 1e30, "optim.clip_norm": 1e30}), tmp_path
+        )
 
 
 def test_the_command_says_an_error_in_one_line(data, tmp_path):
@@ -259,4 +239,4 @@ def test_a_checkpoint_without_its_config_is_refused(unbroken, data, tmp_path):
     with pytest.raises(FileNotFoundError, match="checkpoints but no config.json"):
         evaluate.evaluate_checkpoint(tmp_path)
     with pytest.raises(FileNotFoundError, match="checkpoints but no config.json"):
-        train.train_and_evaluate(settings(data), tmp_path)
+        train.train_and_evaluate(small.settings(data), tmp_path)
