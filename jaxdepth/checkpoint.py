@@ -65,8 +65,10 @@ class Checkpoints:
         Raises FileNotFoundError where there is no such step.
         """
         steps = sorted(self._manager.all_steps())
+        if not steps:
+            raise FileNotFoundError(f"{self.folder}: no checkpoint in it yet")
         if step not in steps:
-            kept = ", ".join(map(str, steps)) or "none"
+            kept = ", ".join(map(str, steps))
             raise FileNotFoundError(f"{self.folder}: no checkpoint of step {step}: expected one of those kept: {kept}")
         target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), shapes)
         return self._restore(step, model=target)["model"]

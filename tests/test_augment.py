@@ -74,7 +74,7 @@ def test_without_any_change_it_is_a_crop():
     image, depth = noise((240, 320))
     got = transform(image, depth, crop_size=(228, 304))
     expected = centre_crop(image, depth, crop_size=(228, 304))
-    np.testing.assert_array_equal(got[0], np.float32(expected[0]) / np.float32(255))
+    np.testing.assert_allclose(got[0], expected[0] / 255, atol=1e-6)
     np.testing.assert_array_equal(got[1], expected[1])
     moved = transform(image, depth, offset=(-6, 8), crop_size=(228, 304))
     np.testing.assert_array_equal(moved[1], depth[:228, 16:])

@@ -2,7 +2,6 @@
 
 import atexit
 import math
-import os
 import weakref
 
 import numpy as np
@@ -78,10 +77,7 @@ def train_batches(
 
     dataset = tf.data.Dataset.range(start_step * local, np.iinfo(np.int64).max).map(locate)
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    options = tf.data.Options()
-    options.threading.private_threadpool_size = min(os.cpu_count() or 1, 16)
-    options.threading.max_intra_op_parallelism = 1  # examples are made side by side: cutting one up costs 15 %
-    return _closed_at_exit(dataset.batch(local, drop_remainder=True).prefetch(2).with_options(options))
+    return _closed_at_exit(dataset.batch(local, drop_remainder=True).prefetch(2))
 
 
 def eval_batches(frames, positions, *, batch_size, crop_size, process_index=0, process_count=1):
