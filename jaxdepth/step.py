@@ -13,7 +13,8 @@ def make_train_step(network, optimizer, *, lam, replicated, batch_sharding):
 
     `state` is donated, `gate` (a `jaxdepth.gate.Gate`) static: for each gate a program is compiled that computes no
     more than its outputs need. `batch` holds image [B, H, W, 3] and depth [B, H, W]; the metrics are float32 scalars:
-    `loss`, `loss/GROUP` of each output that the gate selects, and `grad_norm/GROUP` of each group that it trains.
+    `total_loss` (the weighted sum), `loss/GROUP` of each output that the gate selects, and `grad_norm/GROUP` of each
+    group that it trains.
     """
 
     @functools.partial(
@@ -36,7 +37,7 @@ def make_train_step(network, optimizer, *, lam, replicated, batch_sharding):
         )
         state = state.replace(step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state)
         norms = {f"grad_norm/{group}": optax.tree.norm(grads[group]) for group in gate.trained}
-        return state, {"loss": loss, **{f"loss/{name}": value for name, value in values.items()}, **norms}
+        return state, {"total_loss": loss, **{f"loss/{name}": value for name, value in values.items()}, **norms}
 
     return train_step
 

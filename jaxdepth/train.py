@@ -51,6 +51,14 @@ def train_and_evaluate(config, folder):
     )
     split = splits.split(config.data.split, frames.ids, lists=frames.splits)
     crop_size = tuple(config.data.crop_size)
+    pipeline.check(
+        frames,
+        batch_size=config.batch_size,
+        process_count=jax.process_count(),
+        crop_size=crop_size,
+        scale=config.data.augmentation.scale,
+        colour=config.data.augmentation.colour,
+    )
     steps_per_epoch = max(1, len(split.train) // config.batch_size)
     steps = config.steps or config.epochs * steps_per_epoch
 
@@ -109,6 +117,9 @@ def train_and_evaluate(config, folder):
             frames.images[panel_positions], frames.depths[panel_positions], crop_size=crop_size
         )
 
+        def by_output(*output_and_name):
+            return "/".join(part for part in output_and_name if part != fused)
+
         def log(at, part, values):
             if chief:
                 values = {f"{frames.name}/{part}/{name}": value for name, value in values.items()}
@@ -116,7 +127,7 @@ def train_and_evaluate(config, folder):
 
         def validate(at):
             scores = score(train_state.variables)
-            log(at, "val", {k if o == fused else f"{o}/{k}": v for o in scores for k, v in scores[o].items()})
+            log(at, "val", {by_output(o, name): value for o in scores for name, value in scores[o].items()})
             outputs = predict_step(train_state.variables, np.float32(panel_images) / 255)
             if chief:
                 shown = {name: np.exp(outputs[name]) for name in (*network.groups[:0:-1], fused)}
@@ -142,8 +153,8 @@ def train_and_evaluate(config, folder):
                 if bad := [f"{name}={value}" for name, value in values.items() if not math.isfinite(value)]:
                     raise FloatingPointError(f"step {at}: {', '.join(bad)}; the last checkpoint is from before it")
             if logs:
-                log(at, "train", values)
-                bar.set_postfix(step=at, loss=f"{values['loss']:.4f}")
+                log(at, "train", {by_output(*name.split("/")[::-1]): value for name, value in values.items()})
+                bar.set_postfix(step=at, loss=f"{values['total_loss']:.4f}")
             if epoch_ends:
                 scores = validate(at)
                 bar.write(f"step {at}: " + ", ".join(f"{o} {v['delta1']:.3f}" for o, v in scores.items()) + " (delta1)")

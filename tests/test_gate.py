@@ -70,14 +70,16 @@ def test_joint_with_stop_gradient_gives_each_group_the_gradient_of_its_own_gate(
     two, values = train_step(two, small.batch(), single(2))
     assert float(joint_values["loss/scale2"]) == pytest.approx(float(values["loss/scale2"]), rel=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), one.params["scale2"], two.params["scale2"])
-    assert float(joint_values["loss"]) == pytest.approx(sum(float(joint_values[f"loss/{g}"]) for g in GROUPS), rel=1e-6)
+    assert float(joint_values["total_loss"]) == pytest.approx(
+        sum(float(joint_values[f"loss/{g}"]) for g in GROUPS), rel=1e-6
+    )
 
 
 def test_weights_multiply_the_losses_of_a_joint_step():
     state, train_step, _ = small.trainer(small.network())
     _, values = train_step(state, small.batch(), gate.joint(GROUPS, (2.0, 0.0, 0.5, 1.0), stop_gradient=True))
     expected = 2 * values["loss/fusion"] + 0.5 * values["loss/scale2"] + values["loss/scale3"]
-    assert float(values["loss"]) == pytest.approx(float(expected), rel=1e-6)
+    assert float(values["total_loss"]) == pytest.approx(float(expected), rel=1e-6)
 
 
 @pytest.mark.parametrize("output", [1, 2, 3])

@@ -75,7 +75,10 @@ def test_a_run_leaves_what_the_contract_says(unbroken):
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     train_lines = [line for line in lines if "nyu/train/loss" in line]
     assert [line["step"] for line in train_lines] == list(range(1, 11))
-    assert all("nyu/train/loss/scale3" in line and line["wall_time"] > 1e9 for line in train_lines)
+    assert all(
+        "nyu/train/scale3/loss" in line and "nyu/train/total_loss" in line and line["wall_time"] > 1e9
+        for line in train_lines
+    )
     validation = [line for line in lines if "nyu/val/delta1" in line]
     assert [line["step"] for line in validation] == [2, 4, 6, 8, 10]
     for output in ("fusion", "scale1", "scale2", "scale3", "mean_depth"):
@@ -179,7 +182,11 @@ def test_continuing_another_run_is_refused_with_the_difference(unbroken, data, c
         ({"data.path": "/nowhere"}, "config.data.path='/nowhere'"),
         ({"batch_size": 6}, "config.batch_size=6: expected a multiple of the 4 devices"),
         ({"optim.rules": (("fusion/.*", 1.0, "cosine"),)}, "no learning rate for scale1"),
-        ({"data.crop_size": (64, 48)}, "crop_size"),
+        (
+            {"data.crop_size": (64, 48)},
+            r"crop_size=\(64, 48\): expected \(height, width\) within the frame's \(40, 56\)",
+        ),
+        ({"data.augmentation.scale": (1.2, 0.8)}, "config.data.augmentation.scale"),
     ],
 )
 def test_bad_settings_leave_nothing_behind(data, tmp_path, changes, message):

@@ -6,7 +6,7 @@ import weakref
 
 import numpy as np
 
-from jaxdepth.data.frames import centre_crop
+from jaxdepth.data.frames import centre_corner, centre_crop
 
 
 def train_batches(
@@ -46,11 +46,7 @@ def train_batches(
 
     from jaxdepth.data import augment
 
-    _check(batch_size, process_count, crop_size)
-    if not (0 < scale[0] <= scale[1]):
-        raise ValueError(f"config.data.augmentation.scale={tuple(scale)}: expected 0 < least <= greatest")
-    if not 0 <= colour < 1:
-        raise ValueError(f"config.data.augmentation.colour={colour}: expected 0 <= colour < 1")
+    check(frames, batch_size=batch_size, process_count=process_count, crop_size=crop_size, scale=scale, colour=colour)
     local = batch_size // process_count
     n = len(positions)
     table = tf.constant(positions, tf.int64)
@@ -85,7 +81,7 @@ def eval_batches(frames, positions, *, batch_size, crop_size, process_index=0, p
 
     Yields dicts as `train_batches`, with weight float32 [b] beside. Every process gets the same number of batches.
     """
-    _check(batch_size, process_count, crop_size)
+    check(frames, batch_size=batch_size, process_count=process_count, crop_size=crop_size)
     local = batch_size // process_count
     for step in range(math.ceil(len(positions) / batch_size)):
         places = step * batch_size + process_index * local + np.arange(local)
@@ -107,8 +103,14 @@ def _closed_at_exit(dataset):
     return batches
 
 
-def _check(batch_size, process_count, crop_size):
+def check(frames, *, batch_size, process_count, crop_size, scale=(1.0, 1.0), colour=0.0):
+    """Raise ValueError for settings of batches that are out of their range: what this module's functions refuse."""
     if batch_size < 1 or batch_size % process_count:
         raise ValueError(f"config.batch_size={batch_size}: expected a multiple of the {process_count} processes")
     if len(crop_size) != 2 or min(crop_size) < 1:
         raise ValueError(f"config.data.crop_size={tuple(crop_size)}: expected (height, width) in pixels")
+    centre_corner(frames.size, crop_size=crop_size)
+    if not (0 < scale[0] <= scale[1]):
+        raise ValueError(f"config.data.augmentation.scale={tuple(scale)}: expected 0 < least <= greatest")
+    if not 0 <= colour < 1:
+        raise ValueError(f"config.data.augmentation.colour={colour}: expected 0 <= colour < 1")
