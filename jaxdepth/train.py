@@ -37,11 +37,17 @@ def train_and_evaluate(config, folder):
         that holds another run.
       FloatingPointError: a loss that is not finite.
     """
-    # ------------------------------------------------------------------------------------------------ devices and data
+    # --------------------------------------------------------------------------------------- devices, network and data
+    for name in ("epochs", "steps", "log_every", "checkpoint_every", "panel_frames"):
+        if config[name] is not None and config[name] < 1:
+            raise ValueError(f"config.{name}={config[name]}: expected 1 or more")
     mesh = sharding.make_mesh()
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
     sharding.check_batch_size(config.batch_size, mesh)
     chief = jax.process_index() == 0
+    crop_size = tuple(config.data.crop_size)
+    network = models.build(**config.model.to_dict())
+    shapes = state.shapes(network, crop_size)
     frames = sources.open_frames(
         config.data.source,
         path=config.data.path,
@@ -50,7 +56,6 @@ def train_and_evaluate(config, folder):
         seed=config.seed,
     )
     split = splits.split(config.data.split, frames.ids, lists=frames.splits)
-    crop_size = tuple(config.data.crop_size)
     pipeline.check(
         frames,
         batch_size=config.batch_size,
@@ -62,9 +67,7 @@ def train_and_evaluate(config, folder):
     steps_per_epoch = max(1, len(split.train) // config.batch_size)
     steps = config.steps or config.epochs * steps_per_epoch
 
-    # ------------------------------------------------------------------------------------------- network and optimizer
-    network = models.build(**config.model.to_dict())
-    shapes = state.shapes(network, crop_size)
+    # ---------------------------------------------------------------------------------------- optimizer and train gate
     optimizer = optim.adamw(shapes["params"], steps=steps, **config.optim.to_dict())
     gate_at = gate.schedule(groups=network.groups, steps=steps, seed=config.seed, **config.gate.to_dict())
     fused = network.groups[0]

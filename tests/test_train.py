@@ -177,6 +177,7 @@ def test_continuing_another_run_is_refused_with_the_difference(unbroken, data, c
     [
         ({"model.name": "unet"}, "config.model.name='unet'"),
         ({"gate.name": "zigzag"}, "config.gate.name='zigzag'"),
+        ({"steps": 0}, "config.steps=0: expected 1 or more"),
         ({"data.source": "kinect"}, "config.data.source='kinect': expected one of auto, nyu"),
         ({"data.split": "test"}, "config.data.split='test': expected one of paper, official, dev"),
         ({"data.path": "/nowhere"}, "config.data.path='/nowhere'"),
