@@ -12,10 +12,11 @@ class Checkpoints:
 
     A checkpoint has two items, `model` (parameters and statistics) and `optimizer` (its state and the global step), so
     that evaluation reads only the first. Restoring takes any number of devices: the target says the sharding.
-    A checkpoint is whole or not there: a killed write leaves a temporary folder that the next run removes.
+    A checkpoint is whole or not there: a killed write leaves a temporary folder that the next run removes. With
+    `read_only` nothing is made or removed, so that a run can be looked at while it goes on.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, *, read_only=False):
         self.folder = pathlib.Path(folder).resolve()
         policy = checkpoint_managers.AnyPreservationPolicy(
             [
@@ -24,7 +25,12 @@ class Checkpoints:
             ]
         )
         options = ocp.CheckpointManagerOptions(
-            best_fn=_delta1, best_mode="max", preservation_policy=policy, cleanup_tmp_directories=True
+            best_fn=_delta1,
+            best_mode="max",
+            preservation_policy=policy,
+            cleanup_tmp_directories=not read_only,
+            read_only=read_only,
+            create=not read_only,
         )
         self._manager = ocp.CheckpointManager(self.folder, options=options, item_names=("model", "optimizer"))
 

@@ -71,15 +71,13 @@ PROTOCOLS = {
 def mean_depth_baseline(frames, positions):
     """The per-pixel geometric mean of the valid depths of some frames: float32 [H, W], metres.
 
-    A pixel that is never valid takes the geometric mean of all. Raises ValueError where no depth is valid at all.
+    A pixel that is never valid takes the geometric mean of all; some depth has to be valid.
     """
     total, count = np.zeros(frames.size), np.zeros(frames.size)
     for position in positions:
         depth = np.asarray(frames.depths[position], np.float64)
         total += np.log(np.where(depth > 0, depth, 1.0))
         count += depth > 0
-    if not count.any():
-        raise ValueError(f"source {frames.name!r}: not one of {len(positions)} training frames has a valid depth")
     mean = np.where(count > 0, total / np.maximum(count, 1), total.sum() / count.sum())
     return np.exp(mean).astype(np.float32)
 
@@ -176,10 +174,12 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol={protocol!r}: expected one of {', '.join(PROTOCOLS)}")
     protocol = PROTOCOLS[protocol]
+    if output is not None and not pathlib.Path(output).absolute().parent.is_dir():
+        raise FileNotFoundError(f"output {str(output)!r}: expected a file in a folder that exists")
     config = workdir.read_config(folder)["config"]
-    data, batch_size, crop_size = config["data"], config["batch_size"], tuple(config["data"]["crop_size"])
+    data, crop_size = config["data"], tuple(config["data"]["crop_size"])
     mesh = sharding.make_mesh()
-    sharding.check_batch_size(batch_size, mesh)
+    batch_size = -(-config["batch_size"] // mesh.size) * mesh.size  # a last batch is padded anyway
     frames = sources.open_frames(
         source or data["source"],
         path=path or data["path"],
@@ -188,8 +188,12 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
         seed=config["seed"],
     )
     chosen = splits.split(split or data["split"], frames.ids, lists=frames.splits, parts=("val",))
+    trained = splits.split(data["split"], frames.ids, lists=frames.splits, parts=()).train
+    seen = int(np.isin(chosen.val, trained).sum()) if frames.name == data["source"] else 0
     network = models.build(**config["model"])
-    with Checkpoints(pathlib.Path(folder, "checkpoints")) as checkpoints:
+    if not pathlib.Path(folder, "checkpoints").is_dir():
+        raise FileNotFoundError(f"workdir {str(folder)!r} has no checkpoints yet")
+    with Checkpoints(pathlib.Path(folder, "checkpoints"), read_only=True) as checkpoints:
         step = checkpoints.last() if step is None else step
         variables = checkpoints.restore_model(
             state.shapes(network, crop_size), step=step, sharding=sharding.replicated(mesh)
@@ -205,7 +209,9 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
         mesh=mesh,
     )
     scores = score(variables)
-    result = as_result(scores, network.groups, protocol.describe(frames, chosen, crop_size=crop_size), folder, step)
+    described = protocol.describe(frames, chosen, crop_size=crop_size)
+    described |= {"trained_on": f"{data['source']}, split {data['split']}", "frames_seen_in_training": seen}
+    result = as_result(scores, network.groups, described, folder, step)
     if output is not None and jax.process_index() == 0:
         workdir.write_atomically(output, (json.dumps(result, indent=2) + "\n").encode())
     return result
@@ -235,6 +241,7 @@ def as_result(scores, groups, protocol, folder, step):
 def report(result):
     """A result as lines to read: the protocol, then a row for each output."""
     p = result["protocol"]
+    seen = p.get("frames_seen_in_training", 0)
     rows = {"prediction": result["metrics"], **result["outputs"], "mean depth": result["mean_depth_baseline"]}
     (top, bottom), (left, right), (height, width) = p["rows"], p["columns"], p["judged_at"]
     return "\n".join(
@@ -243,6 +250,7 @@ def report(result):
             f"step {result['checkpoint']['step']}",
             f"protocol {p['name']}: rows {top}:{bottom}, columns {left}:{right} of {height}x{width}, "
             f"{p['truth']} up to {p['max_depth']:g} m, {p['pooling']}",
+            *([f"warning: the network was trained on {seen} of these frames"] if seen else []),
             table(rows),
         ]
     )

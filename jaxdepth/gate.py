@@ -36,8 +36,11 @@ def single(gate, groups, *, stop_gradient):
 
 
 def joint(groups, weights, *, stop_gradient):
-    """The weighted sum of all outputs' losses in one step."""
-    return Gate(tuple(enumerate(weights)), tuple(groups), stop_gradient)
+    """The weighted sum of all outputs' losses in one step; an output of weight 0 is left out."""
+    losses = tuple((output, weight) for output, weight in enumerate(weights) if weight)
+    through = any(output == 0 for output, _ in losses) and not stop_gradient  # the fused loss reaches every group
+    trained = tuple(groups) if through else tuple(groups[output] for output, _ in losses)
+    return Gate(losses, trained, stop_gradient)
 
 
 def schedule(name, groups, *, steps, seed, weights, stop_gradient):

@@ -45,7 +45,11 @@ def train_and_evaluate(config, folder):
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
     sharding.check_batch_size(config.batch_size, mesh)
     chief = jax.process_index() == 0
+    if not 0 <= config.loss.lam <= 1:
+        raise ValueError(f"config.loss.lam={config.loss.lam}: expected 0 to 1")
     crop_size = tuple(config.data.crop_size)
+    if len(crop_size) != 2 or min(crop_size) < 1:
+        raise ValueError(f"config.data.crop_size={crop_size}: expected (height, width) in pixels")
     network = models.build(**config.model.to_dict())
     shapes = state.shapes(network, crop_size)
     frames = sources.open_frames(
@@ -71,10 +75,14 @@ def train_and_evaluate(config, folder):
     optimizer = optim.adamw(shapes["params"], steps=steps, **config.optim.to_dict())
     gate_at = gate.schedule(groups=network.groups, steps=steps, seed=config.seed, **config.gate.to_dict())
     fused = network.groups[0]
+    logged_in_a_row = 1 if config.gate.name == "joint" else len(network.groups)  # or one gate could be all that is seen
 
     # ------------------------------------------------------------------------------- workdir: a new run or an older one
     folder = pathlib.Path(folder)
-    record = workdir.run_record(config, frames, split)
+    record = workdir.run_record(config.to_dict(), frames, split)
+    for part in (split.train, split.val):
+        if not any((frames.depths[position] > 0).any() for position in part):
+            raise ValueError(f"source {frames.name!r}, split {split.name!r}: not one of {len(part)} frames has a depth")
     with contextlib.ExitStack() as stack:
         checkpoints = stack.enter_context(Checkpoints(folder / "checkpoints"))
         workdir.open_run(folder, record, at_step=checkpoints.last(), chief=chief)
@@ -147,7 +155,7 @@ def train_and_evaluate(config, folder):
             batch = sharding.put({"image": batch["image"], "depth": batch["depth"]}, batched)
             train_state, values = train_step(train_state, batch, gate_at(at - 1))
             bar.update(config.batch_size)
-            logs = at % config.log_every == 0 or at == steps
+            logs = at % config.log_every < logged_in_a_row or at == steps
             epoch_ends = at % steps_per_epoch == 0 or at == steps
             stopping = (logs or jax.process_count() == 1) and sharding.any_process(stop.is_set())
             saves = epoch_ends or stopping or at % config.checkpoint_every == 0

@@ -23,8 +23,7 @@ def write_atomically(path, data):
 
 def run_record(config, frames, split):
     """What config.json holds: {"config": all settings, source and split as found, "data": which frames those were}."""
-    settings = config.to_dict()
-    settings["data"] |= {"source": frames.name, "split": split.name}
+    settings = config | {"data": config["data"] | {"source": frames.name, "split": split.name}}
     data = {
         "split_hash": split.hash,
         "train_frames": len(split.train),
@@ -97,7 +96,7 @@ def read_metrics(workdir):
 def append_metrics(workdir, record):
     """Append one line to metrics.jsonl: {"step": ..., "wall_time": seconds since the epoch, NAME: value, ...}."""
     with open(pathlib.Path(workdir, "metrics.jsonl"), "a") as file:
-        file.write(json.dumps(record) + "\n")
+        file.write(json.dumps(record, allow_nan=False) + "\n")
 
 
 def mean_depth(workdir, compute=None):

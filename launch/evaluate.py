@@ -10,13 +10,15 @@ _PROTOCOL = flags.DEFINE_string("protocol", "eigen_crop", "paper, eigen_crop or 
 _SOURCE = flags.DEFINE_string("source", None, "Source of the frames; by default the run's.")
 _PATH = flags.DEFINE_string("path", None, "Where that source lies; by default as in training.")
 _SPLIT = flags.DEFINE_string("split", None, "Whose validation frames, or `all`; by default the run's.")
-_OUTPUT = flags.DEFINE_string("output", None, "JSON file; by default evaluation-PROTOCOL.json in the workdir.")
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file; by default evaluation-PROTOCOL[-...].json in the workdir.")
 flags.mark_flag_as_required("workdir")
 
 
 def main(_):
     from jaxdepth import evaluate
 
+    chosen = [_PROTOCOL.value, _SOURCE.value, _SPLIT.value, _STEP.value]
+    name = "-".join(["evaluation", *(str(value) for value in chosen if value is not None)])
     result = evaluate.evaluate_checkpoint(
         _WORKDIR.value,
         step=_STEP.value,
@@ -24,7 +26,7 @@ def main(_):
         source=_SOURCE.value,
         path=_PATH.value,
         split=_SPLIT.value,
-        output=_OUTPUT.value or f"{_WORKDIR.value}/evaluation-{_PROTOCOL.value}.json",
+        output=_OUTPUT.value or f"{_WORKDIR.value}/{name}.json",
     )
     print(evaluate.report(result))
 

@@ -45,6 +45,7 @@ def test_gradients_outside_the_gated_group_are_exactly_zero(output):
         (single(1), {"scale1"}),
         (single(3), {"scale3"}),
         (gate.joint(GROUPS, (1.0, 1.0, 1.0, 1.0), stop_gradient=True), set(GROUPS)),
+        (gate.joint(GROUPS, (1.0, 0.0, 1.0, 0.0), stop_gradient=True), {"fusion", "scale2"}),
     ],
 )
 def test_a_step_changes_its_groups_and_no_bit_of_the_others(selected, trained):
@@ -92,8 +93,8 @@ def test_a_step_at_gate_k_costs_what_its_branch_costs(output):
 
     def gated(trained, variables, batch):
         params = {**variables["params"], **trained}
-        values, _ = step.gate_losses(net, params, variables["batch_stats"], batch, single(output), lam=0.5)
-        return values[group]
+        values, stats = step.gate_losses(net, params, variables["batch_stats"], batch, single(output), lam=0.5)
+        return values[group], stats
 
     def branch(trained, variables, batch):
         halved = 2 ** (output - 1)
@@ -102,17 +103,17 @@ def test_a_step_at_gate_k_costs_what_its_branch_costs(output):
         def own_scale(net, picture):
             return getattr(net, group)(picture, train=True)
 
-        (depth, _, _), _ = net.apply(
+        (depth, _, _), stats = net.apply(
             {"params": {**variables["params"], **trained}, "batch_stats": variables["batch_stats"]},
             picture.mean((2, 4)),
             method=own_scale,
             mutable=["batch_stats"],
         )
-        return losses.scale_invariant(depth, batch["depth"], lam=0.5).mean()
+        return losses.scale_invariant(depth, batch["depth"], lam=0.5).mean(), stats
 
     def flops(function):
         arguments = {group: variables["params"][group]}, variables, batch
-        return jax.jit(jax.grad(function)).lower(*arguments).compile().cost_analysis()["flops"]
+        return jax.jit(jax.grad(function, has_aux=True)).lower(*arguments).compile().cost_analysis()["flops"]
 
     assert flops(gated) == pytest.approx(flops(branch), rel=0.1)
 

@@ -100,7 +100,8 @@ def test_the_sentence_is_logged(monkeypatch):
     lines = []
     monkeypatch.setattr(sources.logging, "info", lambda message, *values: lines.append(message % values))
     frames = sources.open_frames("rooms", frame_size=SIZE, rooms_frames=(1, 1))
-    assert lines == [frames.description] and lines[0].startswith("data: built-in rooms: 1 + 1 frames at 24x32, seed 0")
+    assert lines == ["data: built-in rooms (asked for)", frames.description]
+    assert lines[1].startswith("data: built-in rooms: 1 + 1 frames at 24x32, seed 0")
 
 
 def test_rooms_as_frames(monkeypatch):

@@ -21,7 +21,7 @@ def test_one_device_and_four_agree():
     (one, values1), (four, values4) = run(1), run(4)
     assert float(values1["total_loss"]) == pytest.approx(float(values4["total_loss"]), rel=1e-5)
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(four), strict=True):
-        assert np.linalg.norm(a - b) <= 1e-5 * max(np.linalg.norm(a), 1.0)
+        assert np.linalg.norm(a - b) <= 1e-5 * np.linalg.norm(a) + 1e-6
 
 
 def test_the_cpu_gradient_gives_the_plain_forms_step():

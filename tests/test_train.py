@@ -177,6 +177,8 @@ def test_continuing_another_run_is_refused_with_the_difference(unbroken, data, c
     [
         ({"model.name": "unet"}, "config.model.name='unet'"),
         ({"gate.name": "zigzag"}, "config.gate.name='zigzag'"),
+        ({"loss.lam": 2.0}, "config.loss.lam=2.0: expected 0 to 1"),
+        ({"data.crop_size": (0, 48)}, r"config.data.crop_size=\(0, 48\): expected"),
         ({"steps": 0}, "config.steps=0: expected 1 or more"),
         ({"data.source": "kinect"}, "config.data.source='kinect': expected one of auto, nyu"),
         ({"data.split": "test"}, "config.data.split='test': expected one of paper, official, dev"),

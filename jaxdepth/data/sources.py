@@ -35,6 +35,7 @@ def open_frames(
     if source not in SOURCES:
         raise ValueError(f"config.data.source={source!r}: expected one of {', '.join(SOURCES)}")
     file, reason = (None, "asked for") if source == "rooms" else find_nyu(path)
+    logging.info("data: %s (%s)", "built-in rooms" if file is None and source != "nyu" else "NYU Depth V2", reason)
     if file is not None:
         frames = open_nyu(file, frame_size=frame_size, cache_dir=cache_dir)
     elif source == "nyu":
