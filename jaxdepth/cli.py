@@ -26,9 +26,12 @@ def run(main):
             print(f"error: {error}", file=sys.stderr)
             return 1
 
-    # Orbax tells of every file that it writes, and warns of every checkpoint without a score.
+    # Orbax tells of every file that it writes and every checkpoint without a score, jax of devices that are not there.
     logging.get_absl_handler().python_handler.addFilter(
-        lambda record: record.levelno >= logging.converter.STANDARD_ERROR or "orbax" not in record.pathname
+        lambda record: (
+            record.levelno >= logging.converter.STANDARD_ERROR
+            or not any(name in record.pathname for name in ("orbax", "xla_bridge"))
+        )
     )
     app.run(reporting)
 

@@ -174,9 +174,9 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol={protocol!r}: expected one of {', '.join(PROTOCOLS)}")
     protocol = PROTOCOLS[protocol]
+    config = workdir.read_config(folder)["config"]
     if output is not None and not pathlib.Path(output).absolute().parent.is_dir():
         raise FileNotFoundError(f"output {str(output)!r}: expected a file in a folder that exists")
-    config = workdir.read_config(folder)["config"]
     data, crop_size = config["data"], tuple(config["data"]["crop_size"])
     mesh = sharding.make_mesh()
     batch_size = -(-config["batch_size"] // mesh.size) * mesh.size  # a last batch is padded anyway
