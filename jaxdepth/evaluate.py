@@ -82,6 +82,12 @@ def mean_depth_baseline(frames, positions):
     return np.exp(mean).astype(np.float32)
 
 
+def central_log_depth(depth, *, crop_size):
+    """The log of the centre crop (h, w) of a depth image [H, W] in metres."""
+    top, left = centre_corner(depth.shape, crop_size=crop_size)
+    return np.log(depth[top : top + crop_size[0], left : left + crop_size[1]])
+
+
 def make_scorer(network, frames, *, positions, protocol, mean_depth, batch_size, crop_size, mesh):
     """A function of the network's variables that measures all its outputs over some frames.
 
@@ -95,15 +101,14 @@ def make_scorer(network, frames, *, positions, protocol, mean_depth, batch_size,
     Returns:
       `score({"params", "batch_stats"}) -> {output: {metric: mean over images}}`, the baseline as output `mean_depth`.
     """
-    top, left = centre_corner(mean_depth.shape, crop_size=crop_size)
-    baseline = np.log(mean_depth[top : top + crop_size[0], left : left + crop_size[1]])
+    baseline = {"batch_stats": {"stored": central_log_depth(mean_depth, crop_size=crop_size)}}
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
 
     @functools.partial(jax.jit, in_shardings=(replicated, batched), out_shardings=replicated)
     def eval_step(variables, batch):
         _, outputs = network.apply(variables, batch["image"])
         predictions = {group: outputs[group] for group in network.groups}
-        predictions[BASELINE] = jnp.broadcast_to(baseline[None], batch["image"].shape[:3])
+        predictions[BASELINE], _ = models.build(BASELINE, dtype="float32").apply(baseline, batch["image"])
         size = dict(frame_size=frames.size, crop_size=crop_size)
         return {
             name: judge(log_depth, batch["truth"], batch["weight"], protocol, **size)

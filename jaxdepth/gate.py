@@ -47,8 +47,8 @@ def schedule(name, groups, *, steps, seed, weights, stop_gradient):
     """The gate as a function of the global step.
 
     `joint` trains all outputs in every step, each loss times its weight; `cycle` takes gates 1, 2, .., K, 0 in turn, a
-    step each; `coarse_to_fine` divides `steps` into K + 1 equal phases with gates K, .., 1, 0; `random` draws a gate
-    for each step with probability proportional to its weight.
+    step each; `coarse_to_fine` divides `steps` into phases with gates K, .., 1, 0, as long as their weights say;
+    `random` draws a gate for each step with probability proportional to its weight.
 
     Args:
       name: one of SCHEDULES.
@@ -72,12 +72,13 @@ def schedule(name, groups, *, steps, seed, weights, stop_gradient):
             f"config.gate.weights={weights}: expected {len(groups)} (for {', '.join(groups)}), not negative"
         )
     gates = [single(gate, groups, stop_gradient=stop_gradient) for gate in range(len(groups))]
-    coarse_to_fine = gates[:0:-1] + gates[:1]
     if name == "joint":
         return lambda step: joint(groups, weights, stop_gradient=stop_gradient)
     if name == "cycle":
         return lambda step: gates[(step + 1) % len(gates)]
-    if name == "coarse_to_fine":
-        return lambda step: coarse_to_fine[min(step * len(gates) // steps, len(gates) - 1)]
     probabilities = np.array(weights) / sum(weights)
+    if name == "coarse_to_fine":
+        order = [*range(len(gates) - 1, 0, -1), 0]
+        ends = np.round(np.cumsum(probabilities[order]) * steps)
+        return lambda step: gates[order[np.searchsorted(ends, step, side="right")]]
     return lambda step: gates[np.random.default_rng((seed, step)).choice(len(gates), p=probabilities)]

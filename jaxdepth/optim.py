@@ -1,4 +1,4 @@
-"""Learning rates by parameter name, and updates that leave the groups outside a gate bit for bit alone.
+"""Learning rates and weight decay by parameter name, and updates that leave gated-out groups bit for bit alone.
 
 A group is a top-level name of the parameters (`fusion`, `scale1`, ...). Each has an optax chain and a state of its own:
 clipping, moments and weight decay of one group know nothing of another. Learning rates are functions of the global
@@ -10,16 +10,18 @@ import re
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import optax
 from flax import traverse_util
 
+OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("constant", "cosine")
+_MOMENTUM = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
 class Optimizer:
-    """`init(params) -> state`; `update(grads, state, params, *, step, trained) -> (params, state)`."""
+    """`init(params) -> state`; `update(grads, state, params, *, step) -> (params, state)`, where `grads` has the groups
+    to change and no others."""
 
     init: Callable
     update: Callable
@@ -43,7 +45,7 @@ def match_rules(names, rules):
 
     Args:
       names: names such as `scale1/block1/conv1/kernel`.
-      rules: (pattern, learning rate factor, schedule name).
+      rules: (pattern, learning rate factor, weight decay factor, schedule name), the first match counts.
 
     Raises:
       ValueError: for names that no rule covers, and for a rule that covers no name.
@@ -59,42 +61,58 @@ def match_rules(names, rules):
     return matched
 
 
-def adamw(params, *, learning_rate, rules, steps, warmup_steps, weight_decay, clip_norm):
-    """AdamW (Loshchilov & Hutter 2019) for gated groups, each clipped by its own global norm.
+def make(params, *, name, learning_rate, rules, steps, warmup_steps, weight_decay, clip_norm):
+    """An optimizer for gated groups, each clipped by its own global norm.
+
+    `adamw` is Loshchilov & Hutter 2019 (weight decay beside the moments). `sgd` is stochastic gradient descent with
+    momentum .9 and the weight decay added to the gradient, as Eigen 2014 used it. Weight decay is for arrays with two
+    axes or more (kernels).
 
     Args:
       params: the parameters or their shapes.
-      learning_rate: the peak learning rate, before each rule's factor.
+      name: one of OPTIMIZERS.
+      learning_rate, weight_decay: before each rule's factors; weight_decay acts times the learning rate.
       rules: see `match_rules`.
       steps: length of the training; warmup_steps: of which the learning rate rises.
-      weight_decay: decoupled, times the learning rate, of arrays with two axes or more (kernels).
       clip_norm: the largest gradient norm of a group.
 
     Returns:
       An Optimizer.
+
+    Raises:
+      ValueError: for an unknown name or schedule, and as `match_rules`.
     """
-    matched = match_rules(_flat(params), rules)
+    if name not in OPTIMIZERS:
+        raise ValueError(f"config.optim.name={name!r}: expected one of {', '.join(OPTIMIZERS)}")
+    shapes = traverse_util.flatten_dict(params, sep="/")
+    matched = match_rules(shapes, rules)
     schedules = [
         learning_rate_schedule(schedule, learning_rate * factor, steps=steps, warmup_steps=warmup_steps)
-        for _, factor, schedule in rules
+        for _, factor, _, schedule in rules
     ]
-    direction = optax.chain(
-        optax.clip_by_global_norm(clip_norm),
-        optax.scale_by_adam(),
-        optax.add_decayed_weights(weight_decay, mask=lambda tree: jax.tree.map(lambda x: jnp.ndim(x) > 1, tree)),
-    )
+    decays = {n: weight_decay * rules[i][2] if len(shapes[n].shape) > 1 else 0.0 for n, i in matched.items()}
+    decays = traverse_util.unflatten_dict(decays, sep="/")
+
+    def chain(group):
+        decay = optax.stateless(lambda updates, params: jax.tree.map(_add, updates, params, decays[group]))
+        clip = optax.clip_by_global_norm(clip_norm)
+        if name == "sgd":
+            return optax.chain(clip, decay, optax.trace(_MOMENTUM))
+        return optax.chain(clip, optax.scale_by_adam(), decay)
+
+    chains = {group: chain(group) for group in params}
 
     def learning_rates(step):
         return {name: schedules[i](step) for name, i in matched.items()}
 
     def init(params):
-        return {group: direction.init(tree) for group, tree in params.items()}
+        return {group: chains[group].init(tree) for group, tree in params.items()}
 
-    def update(grads, state, params, *, step, trained):
+    def update(grads, state, params, *, step):
         params, state = dict(params), dict(state)
         rates = traverse_util.unflatten_dict(learning_rates(step), sep="/")
-        for group in trained:
-            updates, state[group] = direction.update(grads[group], state[group], params[group])
+        for group in grads:
+            updates, state[group] = chains[group].update(grads[group], state[group], params[group])
             updates = jax.tree.map(lambda u, rate: -rate * u, updates, rates[group])
             params[group] = optax.apply_updates(params[group], updates)
         return params, state
@@ -102,5 +120,5 @@ def adamw(params, *, learning_rate, rules, steps, warmup_steps, weight_decay, cl
     return Optimizer(init, update, learning_rates)
 
 
-def _flat(params):
-    return traverse_util.flatten_dict(params, sep="/")
+def _add(update, param, decay):
+    return update + decay * param if decay else update

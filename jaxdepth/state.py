@@ -1,5 +1,6 @@
 """The train state: all that a checkpoint holds, and all that a step changes."""
 
+import functools
 from typing import Any
 
 import flax.struct
@@ -24,7 +25,7 @@ class TrainState(flax.struct.PyTreeNode):
 def shapes(network, crop_size):
     """The network's variables as shapes: {"params": ..., "batch_stats": ...}."""
     picture = jax.ShapeDtypeStruct((1, *crop_size, 3), jnp.float32)
-    return jax.eval_shape(network.init, jax.random.key(0), picture)
+    return jax.eval_shape(functools.partial(_init, network), jax.random.key(0), picture)
 
 
 def create(network, optimizer, *, seed, crop_size, sharding):
@@ -32,8 +33,13 @@ def create(network, optimizer, *, seed, crop_size, sharding):
 
     def init():
         # The default generator's code is compiled anew for every parameter, ten times as slowly.
-        variables = network.init(jax.random.key(seed, impl="rbg"), jnp.zeros((1, *crop_size, 3)))
+        variables = _init(network, jax.random.key(seed, impl="rbg"), jnp.zeros((1, *crop_size, 3)))
         params = variables["params"]
         return TrainState(jnp.zeros((), jnp.int32), params, variables["batch_stats"], optimizer.init(params))
 
     return jax.jit(init, out_shardings=sharding)()
+
+
+def _init(network, key, picture):
+    """The network's variables; a collection that it does not have is empty."""
+    return {"params": {}, "batch_stats": {}, **network.init(key, picture)}

@@ -13,6 +13,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
+from jaxdepth import config as settings
 from jaxdepth import evaluate, gate, models, optim, sharding, state, step, viz, workdir
 from jaxdepth.checkpoint import Checkpoints
 from jaxdepth.data import pipeline, sources, splits
@@ -38,18 +39,12 @@ def train_and_evaluate(config, folder):
       FloatingPointError: a loss that is not finite.
     """
     # --------------------------------------------------------------------------------------- devices, network and data
-    for name in ("epochs", "steps", "log_every", "checkpoint_every", "panel_frames"):
-        if config[name] is not None and config[name] < 1:
-            raise ValueError(f"config.{name}={config[name]}: expected 1 or more")
+    settings.check(config)
     mesh = sharding.make_mesh()
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
     sharding.check_batch_size(config.batch_size, mesh)
     chief = jax.process_index() == 0
-    if not 0 <= config.loss.lam <= 1:
-        raise ValueError(f"config.loss.lam={config.loss.lam}: expected 0 to 1")
     crop_size = tuple(config.data.crop_size)
-    if len(crop_size) != 2 or min(crop_size) < 1:
-        raise ValueError(f"config.data.crop_size={crop_size}: expected (height, width) in pixels")
     network = models.build(**config.model.to_dict())
     shapes = state.shapes(network, crop_size)
     frames = sources.open_frames(
@@ -72,7 +67,7 @@ def train_and_evaluate(config, folder):
     steps = config.steps or config.epochs * steps_per_epoch
 
     # ---------------------------------------------------------------------------------------- optimizer and train gate
-    optimizer = optim.adamw(shapes["params"], steps=steps, **config.optim.to_dict())
+    optimizer = optim.make(shapes["params"], steps=steps, **config.optim.to_dict())
     gate_at = gate.schedule(groups=network.groups, steps=steps, seed=config.seed, **config.gate.to_dict())
     fused = network.groups[0]
     logged_in_a_row = 1 if config.gate.name == "joint" else len(network.groups)  # or one gate could be all that is seen
@@ -88,7 +83,7 @@ def train_and_evaluate(config, folder):
         workdir.open_run(folder, record, at_step=checkpoints.last(), chief=chief)
         mean_depth = workdir.mean_depth(folder, lambda: evaluate.mean_depth_baseline(frames, split.train))
         network = network.clone(
-            mean_log_depth=float(np.log(mean_depth).mean()),
+            mean_log_depth=evaluate.central_log_depth(mean_depth, crop_size=crop_size),
             blocked_gradient=jax.default_backend() == "cpu",
         )
         train_state = state.create(network, optimizer, seed=config.seed, crop_size=crop_size, sharding=replicated)
@@ -99,7 +94,7 @@ def train_and_evaluate(config, folder):
 
         # ------------------------------------------------------------------------------------ what the loop is made of
         train_step = step.make_train_step(
-            network, optimizer, lam=config.loss.lam, replicated=replicated, batch_sharding=batched
+            network, optimizer, lam=config.loss.lam, seed=config.seed, replicated=replicated, batch_sharding=batched
         )
         predict_step = step.make_predict_step(network, sharding=replicated)
         score = evaluate.make_scorer(

@@ -19,7 +19,7 @@ MODEL = dict(
     features=True,
     dtype="float32",
 )
-RULES = (("fusion/.*", 1.0, "cosine"), (r"scale\d+/.*", 0.5, "constant"))
+RULES = (("fusion/.*", 1.0, 1.0, "cosine"), (r"scale\d+/.*", 0.5, 1.0, "constant"))
 
 
 def network(**changes):
@@ -37,8 +37,9 @@ def trainer(net, *, devices=1, rules=RULES, weight_decay=0.1, warmup_steps=2):
     """A fresh state, the compiled step `(state, batch, gate)` on so many devices, and the optimizer."""
     mesh = sharding.make_mesh(jax.devices()[:devices])
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
-    optimizer = optim.adamw(
+    optimizer = optim.make(
         state.shapes(net, SIZE)["params"],
+        name="adamw",
         learning_rate=1e-2,
         rules=rules,
         steps=20,
@@ -47,7 +48,7 @@ def trainer(net, *, devices=1, rules=RULES, weight_decay=0.1, warmup_steps=2):
         clip_norm=1.0,
     )
     train_state = state.create(net, optimizer, seed=0, crop_size=SIZE, sharding=replicated)
-    train_step = step.make_train_step(net, optimizer, lam=0.5, replicated=replicated, batch_sharding=batched)
+    train_step = step.make_train_step(net, optimizer, lam=0.5, seed=0, replicated=replicated, batch_sharding=batched)
     return train_state, lambda s, b, gate: train_step(s, sharding.put(b, batched), gate), optimizer
 
 

@@ -10,6 +10,7 @@ import small
 
 from jaxdepth import gate, losses, step
 
+KEY = jax.random.key(0)  # of dropout, of which there is none
 GROUPS = ("fusion", "scale1", "scale2", "scale3")
 
 
@@ -26,7 +27,7 @@ def test_gradients_outside_the_gated_group_are_exactly_zero(output):
     @jax.jit
     def gradients(params):
         def loss(params):
-            values, _ = step.gate_losses(net, params, variables["batch_stats"], batch, single(output), lam=0.5)
+            values, _ = step.gate_losses(net, variables | {"params": params}, batch, single(output), lam=0.5, key=KEY)
             return sum(values.values())
 
         return jax.grad(loss)(params)
@@ -93,7 +94,7 @@ def test_a_step_at_gate_k_costs_what_its_branch_costs(output):
 
     def gated(trained, variables, batch):
         params = {**variables["params"], **trained}
-        values, stats = step.gate_losses(net, params, variables["batch_stats"], batch, single(output), lam=0.5)
+        values, stats = step.gate_losses(net, variables | {"params": params}, batch, single(output), lam=0.5, key=KEY)
         return values[group], stats
 
     def branch(trained, variables, batch):

@@ -91,7 +91,10 @@ def test_bfloat16_computes_near_float32_with_the_same_float32_parameters():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (dict(name="unet"), "config.model.name='unet': expected one of kscale"),
+        (
+            dict(name="unet"),
+            "config.model.name='unet': expected one of eigen, autoencoder, residual_coarse, kscale, mean_depth",
+        ),
         (dict(dtype="float16"), "config.model.dtype='float16': expected one of float32, bfloat16"),
         (dict(k=0), "config.model.k=0: expected 1 to 6"),
         (dict(blocks=(1, 1)), r"config.model.blocks=\(1, 1\): expected k=3 numbers"),

@@ -17,20 +17,23 @@ def overfit(network, images, depths, *, steps, learning_rate):
     """delta1 of the fused output on the very frames, in evaluation mode, after so many joint steps on all of them."""
     size = images.shape[1:3]
     batch = {"image": np.float32(images) / 255, "depth": np.array(depths)}
-    network = network.clone(mean_log_depth=float(np.log(depths).mean()), blocked_gradient=True)
+    network = network.clone(mean_log_depth=np.log(depths).mean(0), blocked_gradient=True)
     mesh = sharding.make_mesh(jax.devices()[:1])
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
-    optimizer = optim.adamw(
+    optimizer = optim.make(
         state.shapes(network, size)["params"],
+        name="adamw",
         learning_rate=learning_rate,
-        rules=((".*", 1.0, "cosine"),),
+        rules=((".*", 1.0, 1.0, "cosine"),),
         steps=steps,
         warmup_steps=10,
         weight_decay=0.0,
         clip_norm=1.0,
     )
     train_state = state.create(network, optimizer, seed=0, crop_size=size, sharding=replicated)
-    train_step = step.make_train_step(network, optimizer, lam=0.5, replicated=replicated, batch_sharding=batched)
+    train_step = step.make_train_step(
+        network, optimizer, lam=0.5, seed=0, replicated=replicated, batch_sharding=batched
+    )
     joint = gate.joint(network.groups, (1.0,) * len(network.groups), stop_gradient=True)
     batch = sharding.put(batch, batched)
     for _ in range(steps):

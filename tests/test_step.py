@@ -45,7 +45,7 @@ def test_images_without_depth_change_nothing_but_the_statistics():
 
 def test_a_bfloat16_network_overfits_a_batch():
     state, train_step, _ = small.trainer(
-        small.network(dtype="bfloat16"), rules=((".*", 1.0, "constant"),), weight_decay=0.0
+        small.network(dtype="bfloat16"), rules=((".*", 1.0, 1.0, "constant"),), weight_decay=0.0
     )
     rows, columns = np.meshgrid(*(np.linspace(0, 1, n) for n in small.SIZE), indexing="ij")
     depth = np.exp(np.stack([rows, columns])).astype(np.float32)

@@ -2,17 +2,28 @@
 
 import jax.numpy as jnp
 
+from jaxdepth.models.autoencoder import AutoEncoder
+from jaxdepth.models.eigen import Eigen
 from jaxdepth.models.kscale import KScale
+from jaxdepth.models.mean_depth import MeanDepth
+from jaxdepth.models.residual_coarse import ResidualCoarse
 
-NETWORKS = {"kscale": KScale}
+NETWORKS = {
+    "eigen": Eigen,
+    "autoencoder": AutoEncoder,
+    "residual_coarse": ResidualCoarse,
+    "kscale": KScale,
+    "mean_depth": MeanDepth,
+}
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
 def build(name, *, dtype, **arguments):
     """The network `name` with its arguments.
 
-    A network is a linen module with `groups`, the names of its parameter groups by gate, and a call
-    `(image, *, gate, trained, stop_gradient) -> (log depth [B, H, W], named intermediates)`.
+    A network is a linen module with `groups`, the names of its parameter groups by gate, a call
+    `(image, *, gate, trained, stop_gradient) -> (log depth [B, H, W], named intermediates)`, and the attributes
+    `dtype`, `blocked_gradient` and `mean_log_depth`: where its outputs start, log metres, a number or a picture [H, W].
 
     Raises:
       ValueError: for an unknown name, compute dtype or argument.

@@ -133,13 +133,15 @@ def _kernel_gradient(x, g, kernel, padding):
 
 
 class Conv(nn.Module):
-    """Convolution from [B, H, W, C] to [B, H // stride, W // stride, features] that keeps pixels centre-aligned.
+    """Convolution from [B, H, W, C] to [B, H', W', features].
 
-    Both sides are padded by (kernel_size - stride) / 2, so that output pixel i is centred on the input rows stride * i
-    to stride * (i + 1) (half-pixel convention); H and W should be multiples of `stride`. The parameters `kernel`
+    By default it keeps pixels centre-aligned: both sides are padded by (kernel_size - stride) / 2, so that output pixel
+    i is centred on the input rows stride * i to stride * (i + 1) (half-pixel convention), and H' = H // stride, W' =
+    W // stride; H and W should be multiples of `stride`. `padding` puts another number of zeros on all sides, and then
+    H' = (H + 2 * padding - kernel_size) // stride + 1. The parameters `kernel`
     [k, k, C, features] and `bias` are float32; the computation is in `dtype` (default: that of x and the parameters).
-    `blocked_gradient` is for the CPU, see `conv`. Raises ValueError for a kernel size with no such padding: odd with
-    stride 2, even with stride 1.
+    `blocked_gradient` is for the CPU, see `conv`. Raises ValueError for a kernel size without an aligned padding:
+    odd with stride 2, even with stride 1.
     """
 
     features: int
@@ -148,18 +150,21 @@ class Conv(nn.Module):
     use_bias: bool = False
     dtype: jnp.dtype | None = None
     blocked_gradient: bool = False
+    padding: int | None = None
     kernel_init: nn.initializers.Initializer = nn.initializers.he_uniform()
+    bias_init: nn.initializers.Initializer = nn.initializers.zeros
 
     @nn.compact
     def __call__(self, x):
         size, stride = self.kernel_size, self.stride
-        if size < stride or (size - stride) % 2:
+        padding = self.padding
+        if padding is None and (size < stride or (size - stride) % 2):
             raise ValueError(
                 f"kernel_size={size} with stride={stride}: expected {stride}, {stride + 2}, {stride + 4}, ..."
             )
         kernel = self.param("kernel", self.kernel_init, (size, size, x.shape[-1], self.features), jnp.float32)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32) if self.use_bias else None
+        bias = self.param("bias", self.bias_init, (self.features,), jnp.float32) if self.use_bias else None
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        padding = (((size - stride) // 2,) * 2,) * 2
+        padding = ((((size - stride) // 2 if padding is None else padding),) * 2,) * 2
         y = conv(x, kernel, strides=(stride, stride), padding=padding, blocked_gradient=self.blocked_gradient)
         return y if bias is None else y + bias.reshape(1, 1, 1, -1)

@@ -21,12 +21,13 @@ class KScale(nn.Module):
     Attributes:
       k: number of scales.
       width: channels of scale 1; each coarser scale has twice as many, up to `max_width`.
-      blocks: residual blocks of each scale, finest first; k numbers.
+      blocks: residual blocks of each scale, finest first; at least k numbers, of which the first k count.
       fusion_blocks: residual blocks after the concatenation.
       finest_stride: stride of scale 1, a power of two.
       upscaling: `bilinear` or `up_convolution`.
       features: whether the concatenation joins the scales' features beside their maps.
-      mean_log_depth: the training set's mean log depth (log metres), where every output starts.
+      mean_log_depth: log metres, a number or the picture [H, W] of the training set's, at whose mean every output
+        starts.
       dtype: compute dtype; parameters, statistics and depth maps are float32.
       blocked_gradient: see `jaxdepth.models.conv`.
     """
@@ -39,7 +40,7 @@ class KScale(nn.Module):
     finest_stride: int
     upscaling: str
     features: bool
-    mean_log_depth: float = 0.0
+    mean_log_depth: Any = 0.0
     dtype: Any = jnp.float32
     blocked_gradient: bool = False
 
@@ -51,10 +52,8 @@ class KScale(nn.Module):
     def setup(self):
         if not 1 <= self.k <= 6:
             raise ValueError(f"config.model.k={self.k}: expected 1 to 6 scales")
-        if len(self.blocks) != self.k:
-            raise ValueError(
-                f"config.model.blocks={tuple(self.blocks)}: expected k={self.k} numbers, finest scale first"
-            )
+        if len(self.blocks) < self.k:
+            raise ValueError(f"config.model.blocks={tuple(self.blocks)}: expected k={self.k} numbers, finest first")
         if self.finest_stride < 1 or self.finest_stride & (self.finest_stride - 1):
             raise ValueError(f"config.model.finest_stride={self.finest_stride}: expected a power of two")
         if self.upscaling not in UPSCALINGS:

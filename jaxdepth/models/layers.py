@@ -1,6 +1,7 @@
 """What the networks share: residual blocks, the picture pyramid, and the two ways to upscale a map."""
 
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -46,6 +47,31 @@ def halve(image):
     return image.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
 
 
+def double(x):
+    """Bilinear interpolation of [B, H, W, C] to [B, 2H, 2W, C], pixel areas aligned, border continued."""
+    for axis in (1, 2):
+        n = x.shape[axis]
+        before = jnp.concatenate(
+            [jax.lax.slice_in_dim(x, 0, 1, axis=axis), jax.lax.slice_in_dim(x, 0, n - 1, axis=axis)], axis
+        )
+        after = jnp.concatenate(
+            [jax.lax.slice_in_dim(x, 1, n, axis=axis), jax.lax.slice_in_dim(x, n - 1, n, axis=axis)], axis
+        )
+        pairs = jnp.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis + 1)
+        x = pairs.reshape(*x.shape[:axis], 2 * n, *x.shape[axis + 1 :])
+    return x
+
+
+def max_pool(x, size):
+    """The maximum of size x size pixels at stride 2, without padding: [B, H, W, C] -> [B, (H - size) // 2 + 1, .., C].
+
+    As the maximum of shifted copies: its gradient is then up to 18 times as fast on a CPU as that of XLA's window.
+    """
+    height, width = ((n - size) // 2 + 1 for n in x.shape[1:3])
+    shifts = [(i, j) for i in range(size) for j in range(size)]
+    return functools.reduce(jnp.maximum, [x[:, i:, j:][:, : 2 * height : 2, : 2 * width : 2] for i, j in shifts])
+
+
 def pad_to_multiple(image, multiple):
     """Continue the border of [B, H, W, C] on all sides until H and W are multiples; returns it and the inverse crop."""
     height, width = image.shape[1:3]
@@ -64,7 +90,7 @@ class DepthHead(nn.Module):
     upscaling: str
     to_finest: int
     to_picture: int
-    mean_log_depth: float
+    mean_log_depth: Any
     blocked_gradient: bool
 
     @nn.compact
@@ -73,7 +99,7 @@ class DepthHead(nn.Module):
         small = nn.initializers.variance_scaling(0.01, "fan_in", "uniform")
         x = Conv(1, 3, kernel_init=small, blocked_gradient=self.blocked_gradient, name="conv")(x.astype(jnp.float32))
         at_finest = Upscale(self.upscaling, name="to_finest")(x, self.to_finest)
-        bias = self.param("bias", nn.initializers.constant(self.mean_log_depth), ())
+        bias = self.param("bias", nn.initializers.constant(jnp.mean(self.mean_log_depth)), ())
         return Upscale(self.upscaling, name="to_picture")(at_finest, self.to_picture)[..., 0] + bias, at_finest
 
 
@@ -105,3 +131,51 @@ def _noisy_bilinear(key, shape, dtype=jnp.float32):
     taps = jnp.array([1.0, 3.0, 3.0, 1.0]) / 4
     kernel = (taps[:, None] * taps[None, :])[:, :, None, None] * jnp.eye(shape[2])[None, None]
     return (kernel + 0.02 * jax.random.normal(key, shape)).astype(dtype)
+
+
+class Grid(NamedTuple):
+    """Where a map lies on its picture: pixel (i, j) is centred on row first + stride * i, column first + stride * j."""
+
+    height: int
+    width: int
+    stride: int
+    first: float
+
+    def window(self, size, *, stride, padding=0):
+        """The grid after a convolution or pooling of `size` pixels. Raises ValueError where none fits."""
+        height, width = ((n + 2 * padding - size) // stride + 1 for n in self[:2])
+        if min(height, width) < 1:
+            raise ValueError(f"a map of {self.height}x{self.width} pixels: too small for a window of {size}")
+        first = self.first + self.stride * ((size - 1) / 2 - padding)
+        return Grid(height, width, self.stride * stride, first)
+
+    def enlarge(self, x, size):
+        """A map [B, height, width] interpolated bilinearly at every pixel of the picture [H, W], border continued."""
+        rows, columns = ((jnp.arange(n) - self.first) / self.stride for n in size)
+        return sample(x, rows, columns)
+
+    def read(self, image):
+        """A picture [H, W], or one number for all of it, at the map's centres: [height, width]."""
+        image = jnp.asarray(image, jnp.float32)
+        if image.ndim == 0:
+            return jnp.full((self.height, self.width), image)
+        rows, columns = (self.first + self.stride * jnp.arange(n) for n in self[:2])
+        return sample(image[None], rows, columns)[0]
+
+
+def picture_grid(image):
+    """The Grid of a picture [B, H, W, C] itself."""
+    return Grid(*image.shape[1:3], stride=1, first=0.0)
+
+
+def sample(x, rows, columns):
+    """x [B, h, w, ...] at the crossings of `rows` [H] and `columns` [W], in pixels from the first one's centre.
+
+    Bilinear, with the border continued: [B, H, W, ...].
+    """
+
+    def weights(positions, n):
+        positions = jnp.clip(positions, 0, n - 1)
+        return jnp.maximum(0, 1 - jnp.abs(positions[:, None] - jnp.arange(n)[None])).astype(x.dtype)
+
+    return jnp.einsum("Hh,bhw...,Ww->bHW...", weights(rows, x.shape[1]), x, weights(columns, x.shape[2]))

@@ -1,0 +1,27 @@
+"""Model 1 of the paper (section 5.1): an auto-encoder in place of Eigen's fine part, the coarse map at its bottleneck.
+
+python launch/train.py --config=configs/autoencoder.py --config.data.path=nyu_depth_v2_labeled.mat
+"""
+
+from jaxdepth.config import base
+
+
+def get_config(arg=""):
+    """The settings; nothing is expected behind the colon of --config."""
+    if arg:
+        raise ValueError(f"--config=configs/autoencoder.py:{arg}: expected nothing behind the colon")
+    config = base()
+    config.model = dict(name="autoencoder", width=1.0, dropout=0.5, dtype="float32")
+    config.gate = dict(name="joint", weights=(), stop_gradient=False)
+    config.optim = dict(
+        name="adamw",
+        learning_rate=1e-3,
+        rules=(
+            (r"coarse/.*", 0.1, 1.0, "cosine"),
+            (r"autoencoder/.*", 1.0, 1.0, "cosine"),
+        ),
+        warmup_steps=100,
+        weight_decay=0.01,
+        clip_norm=1.0,
+    )
+    return config

@@ -1,0 +1,33 @@
+"""Eigen, Puhrsch & Fergus 2014, the network that the paper starts from, in its two phases: coarse, then fine.
+
+python launch/train.py --config=configs/eigen.py --config.data.path=nyu_depth_v2_labeled.mat
+"""
+
+from jaxdepth.config import base
+
+
+def get_config(arg=""):
+    """The settings; nothing is expected behind the colon of --config."""
+    if arg:
+        raise ValueError(f"--config=configs/eigen.py:{arg}: expected nothing behind the colon")
+    config = base()
+    config.model = dict(name="eigen", width=1.0, dropout=0.5, local_response_normalisation=False, dtype="float32")
+    config.gate = dict(
+        name="coarse_to_fine",
+        weights=(1.5, 2.0),  # lengths of the phases: fine, coarse; published as 1.5 and 2 million samples
+        stop_gradient=True,
+    )
+    config.optim = dict(
+        name="sgd",
+        learning_rate=5.0,
+        rules=(
+            (r"coarse/conv\d/.*", 1e-3, 5e-4, "constant"),
+            (r"coarse/full\d/.*", 1e-1, 1e-4, "constant"),
+            (r"fine/conv[14]/.*", 1e-3, 1e-4, "constant"),
+            (r"fine/conv3/.*", 1e-2, 1e-4, "constant"),
+        ),
+        warmup_steps=100,
+        weight_decay=1.0,
+        clip_norm=10.0,
+    )
+    return config

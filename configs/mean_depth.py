@@ -1,0 +1,18 @@
+"""The floor: the mean depth image of the training frames, through the same commands as the networks.
+
+python launch/train.py --config=configs/mean_depth.py --config.data.path=nyu_depth_v2_labeled.mat
+"""
+
+from jaxdepth.config import base
+
+
+def get_config(arg=""):
+    """The settings; nothing is expected behind the colon of --config."""
+    if arg:
+        raise ValueError(f"--config=configs/mean_depth.py:{arg}: expected nothing behind the colon")
+    config = base()
+    config.steps = 1
+    config.model = dict(name="mean_depth", dtype="float32")
+    config.gate = dict(name="joint", weights=(), stop_gradient=True)
+    config.optim = dict(name="sgd", learning_rate=0.0, rules=(), warmup_steps=0, weight_decay=0.0, clip_norm=1.0)
+    return config

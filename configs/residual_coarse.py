@@ -1,0 +1,28 @@
+"""Model 2 of the paper (section 5.2): a residual coarse part, then Eigen's fully connected layers and fine part.
+
+python launch/train.py --config=configs/residual_coarse.py --config.data.path=nyu_depth_v2_labeled.mat
+"""
+
+from jaxdepth.config import base
+
+
+def get_config(arg=""):
+    """The settings; nothing is expected behind the colon of --config."""
+    if arg:
+        raise ValueError(f"--config=configs/residual_coarse.py:{arg}: expected nothing behind the colon")
+    config = base()
+    config.model = dict(name="residual_coarse", width=1.0, dropout=0.5, dtype="float32")
+    config.gate = dict(name="joint", weights=(), stop_gradient=True)
+    config.optim = dict(
+        name="adamw",
+        learning_rate=1e-3,
+        rules=(
+            (r"coarse/full\d/.*", 0.1, 1.0, "cosine"),
+            (r"coarse/.*", 0.5, 1.0, "cosine"),
+            (r"fine/.*", 1.0, 1.0, "cosine"),
+        ),
+        warmup_steps=100,
+        weight_decay=0.01,
+        clip_norm=1.0,
+    )
+    return config

@@ -1,0 +1,50 @@
+"""The settings of a run: what every file in `configs/` begins with, and what is out of range in it."""
+
+import runpy
+
+import ml_collections
+from ml_collections.config_dict import placeholder
+
+
+def base():
+    """What all share: data, loss and length of the training. `model`, `gate` and `optim` are each file's own."""
+    config = ml_collections.ConfigDict()
+    config.seed = 0
+    config.batch_size = 8
+    config.epochs = 60
+    config.steps = placeholder(int)  # counts instead of epochs where set
+
+    config.data = data = ml_collections.ConfigDict()
+    data.source = "auto"
+    data.path = placeholder(str)
+    data.split = "paper"
+    data.frame_size = (240, 320)
+    data.crop_size = (228, 304)
+    data.rooms_frames = (2000, 200)  # train, val
+    data.augmentation = ml_collections.ConfigDict(
+        dict(scale=(0.75, 1.25), rotation=5.0, flip=False, colour=0.0)  # section 3.2 of the paper
+    )
+
+    config.loss = ml_collections.ConfigDict(dict(lam=0.5))
+
+    config.log_every = 20
+    config.checkpoint_every = 500  # steps, besides the end of each epoch
+    config.panel_frames = 4
+    return config
+
+
+def load(path, argument=""):
+    """The settings of a file such as `configs/kscale.py`; `argument` is what stands behind the colon of --config."""
+    return runpy.run_path(str(path))["get_config"](argument)
+
+
+def check(config):
+    """Raise ValueError for a number that is out of its range and that nothing else would refuse in time."""
+    for name in ("epochs", "steps", "log_every", "checkpoint_every", "panel_frames"):
+        if config[name] is not None and config[name] < 1:
+            raise ValueError(f"config.{name}={config[name]}: expected 1 or more")
+    if not 0 <= config.loss.lam <= 1:
+        raise ValueError(f"config.loss.lam={config.loss.lam}: expected 0 to 1")
+    crop_size = tuple(config.data.crop_size)
+    if len(crop_size) != 2 or min(crop_size) < 1:
+        raise ValueError(f"config.data.crop_size={crop_size}: expected (height, width) in pixels")
