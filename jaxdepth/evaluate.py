@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdepth import metrics, models, sharding, state, workdir
-from jaxdepth.checkpoint import Checkpoints
+from jaxdepth import metrics, models, predict, sharding, workdir
 from jaxdepth.data import pipeline, sources, splits
 from jaxdepth.data.frames import centre_corner
 
@@ -179,10 +178,11 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol={protocol!r}: expected one of {', '.join(PROTOCOLS)}")
     protocol = PROTOCOLS[protocol]
-    config = workdir.read_config(folder)["config"]
+    trained = predict.load(folder, step=step)
+    config, crop_size = trained.config, trained.crop_size
     if output is not None and not pathlib.Path(output).absolute().parent.is_dir():
         raise FileNotFoundError(f"output {str(output)!r}: expected a file in a folder that exists")
-    data, crop_size = config["data"], tuple(config["data"]["crop_size"])
+    data = config["data"]
     mesh = sharding.make_mesh()
     batch_size = -(-config["batch_size"] // mesh.size) * mesh.size  # a last batch is padded anyway
     frames = sources.open_frames(
@@ -193,18 +193,10 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
         seed=config["seed"],
     )
     chosen = splits.split(split or data["split"], frames.ids, lists=frames.splits, parts=("val",))
-    trained = splits.split(data["split"], frames.ids, lists=frames.splits, parts=()).train
-    seen = int(np.isin(chosen.val, trained).sum()) if frames.name == data["source"] else 0
-    network = models.build(**config["model"])
-    if not pathlib.Path(folder, "checkpoints").is_dir():
-        raise FileNotFoundError(f"workdir {str(folder)!r} has no checkpoints yet")
-    with Checkpoints(pathlib.Path(folder, "checkpoints"), read_only=True) as checkpoints:
-        step = checkpoints.last() if step is None else step
-        variables = checkpoints.restore_model(
-            state.shapes(network, crop_size), step=step, sharding=sharding.replicated(mesh)
-        )
+    taught = splits.split(data["split"], frames.ids, lists=frames.splits, parts=()).train
+    seen = int(np.isin(chosen.val, taught).sum()) if frames.name == data["source"] else 0
     score = make_scorer(
-        network,
+        trained.network,
         frames,
         positions=chosen.val,
         protocol=protocol,
@@ -213,10 +205,10 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
         crop_size=crop_size,
         mesh=mesh,
     )
-    scores = score(variables)
+    scores = score(trained.variables)
     described = protocol.describe(frames, chosen, crop_size=crop_size)
     described |= {"trained_on": f"{data['source']}, split {data['split']}", "frames_seen_in_training": seen}
-    result = as_result(scores, network.groups, described, folder, step)
+    result = as_result(scores, trained.network.groups, described, folder, trained.step)
     if output is not None and jax.process_index() == 0:
         workdir.write_atomically(output, (json.dumps(result, indent=2) + "\n").encode())
     return result

@@ -109,6 +109,48 @@ def panel_figure(
     return figure
 
 
+def features(path: str | os.PathLike, array: np.ndarray, *, channels: int = 64, title: str | None = None) -> None:
+    """Writes a PNG of the first `channels` channels of an intermediate, each a small picture from its least value
+    (dark) to its greatest (bright).
+
+    Args:
+      path: the file to write, in an existing folder; it appears whole or not at all.
+      array: [h, w, C], or [C], which is shown as one picture of C pixels in rows.
+      channels: the most to show.
+      title: written above all.
+
+    Raises:
+      ValueError: the array has another number of axes, or is empty.
+    """
+    _write(path, features_figure(array, channels=channels, title=title))
+
+
+def features_figure(array: np.ndarray, *, channels: int = 64, title: str | None = None) -> Figure:
+    """The figure that `features` writes, with the same arguments, to show in a notebook."""
+    array = np.asarray(array, np.float32)
+    if array.ndim not in (1, 3) or not array.size:
+        raise ValueError(f"features {array.shape}: expected [h, w, C] or [C]")
+    if array.ndim == 1:
+        side = math.ceil(math.sqrt(len(array)))
+        array = np.pad(array, (0, side * math.ceil(len(array) / side) - len(array)), constant_values=np.nan)
+        array = array.reshape(-1, side, 1)
+    height, width, count = array.shape
+    shown = min(count, channels)
+    columns = math.ceil(math.sqrt(shown))
+    rows = math.ceil(shown / columns)
+    cell = max(1.1, 4.0 / columns)  # inches
+    figure = Figure(figsize=(cell * columns + 0.2, cell * rows * height / width + 0.8), dpi=110, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+    for channel, axis in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        if channel < shown:
+            axis.imshow(array[..., channel], cmap="gray", interpolation="nearest")
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    if title:
+        figure.suptitle(title if shown == count else f"{title}\nthe first {shown} of {count} channels", fontsize=9)
+    return figure
+
+
 def curves(path: str | os.PathLike, records: Sequence[Mapping[str, float]], *, title: str | None = None) -> None:
     """Writes a PNG of learning curves: training and validation loss, and delta1 of every output and the baseline.
 

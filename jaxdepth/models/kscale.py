@@ -87,7 +87,8 @@ class KScale(nn.Module):
 
         Returns:
           log depth float32 [B, H, W] in log metres, and named intermediates: each computed output [B, H, W] by its
-          group's name, and `NAME/features` [B, H/stride, W/stride, C].
+          group's name, and `GROUP/LAYER` [B, H/stride, W/stride, C]: of a scale `stem`, `block1`, .. and `map`, of the
+          fusion `joined`, `block1`, .. and `map`; a `map` is log depth around its mean, at the finest stride.
 
         Raises:
           ValueError: for a gate outside 0..k, or attributes out of range.
@@ -99,17 +100,17 @@ class KScale(nn.Module):
         for i in range(1, self.k + 1):
             name = f"scale{i}"
             if gate in (0, i):
-                depth, at_finest, x = getattr(self, name)(picture, train=name in trained)
-                intermediates |= {name: crop(depth), f"{name}/features": x}
-                maps.append(at_finest)
+                depth, x, layers = getattr(self, name)(picture, train=name in trained)
+                intermediates |= {name: crop(depth), **{f"{name}/{layer}": value for layer, value in layers.items()}}
+                maps.append(layers["map"])
                 features.append(x)
             if gate == i:
                 return intermediates[name], intermediates
             picture = halve(picture)
         if stop_gradient:
             maps, features = jax.lax.stop_gradient((maps, features))
-        depth, _, x = self.fusion(maps, features if self.features else (), train="fusion" in trained)
-        intermediates |= {"fusion": crop(depth), "fusion/features": x}
+        depth, layers = self.fusion(maps, features if self.features else (), train="fusion" in trained)
+        intermediates |= {"fusion": crop(depth), **{f"fusion/{layer}": value for layer, value in layers.items()}}
         return intermediates["fusion"], intermediates
 
 
@@ -125,7 +126,7 @@ class Scale(nn.Module):
 
     @nn.compact
     def __call__(self, x, *, train):
-        """Picture [B, H, W, 3] -> log depth [B, H, W], its map at the finest stride, features [B, H/s, W/s, C]."""
+        """Picture [B, H, W, 3] -> log depth [B, H, W], features [B, H/s, W/s, C], the layers by name."""
         compute = dict(dtype=self.dtype, blocked_gradient=self.blocked_gradient)
         if self.stride == 1:
             x = Conv(self.features, 3, name="stem1", **compute)(x)
@@ -133,9 +134,11 @@ class Scale(nn.Module):
         for i in range(1, self.stride.bit_length()):
             x = Conv(self.features, 4, stride=2, name=f"stem{i}", **compute)(x)
             x = nn.relu(batch_norm(train=train, dtype=self.dtype, name=f"stem_norm{i}")(x))
+        layers = {"stem": x}
         for i in range(self.blocks):
-            x = ResidualBlock(self.features, name=f"block{i + 1}", **compute)(x, train=train)
-        return *DepthHead(name="head", **self.head)(x), x
+            x = layers[f"block{i + 1}"] = ResidualBlock(self.features, name=f"block{i + 1}", **compute)(x, train=train)
+        depth, layers["map"] = DepthHead(name="head", **self.head)(x)
+        return depth, x, layers
 
 
 class Fusion(nn.Module):
@@ -149,7 +152,7 @@ class Fusion(nn.Module):
 
     @nn.compact
     def __call__(self, maps, features, *, train):
-        """Maps [B, h, w, 1] each, features [B, h / 2**i, w / 2**i, C] of scale i + 1 or none -> as `Scale`."""
+        """Maps [B, h, w, 1] each, features [B, h / 2**i, w / 2**i, C] of scale i + 1 or none -> log depth, layers."""
         compute = dict(dtype=self.dtype, blocked_gradient=self.blocked_gradient)
         joined = [x.astype(self.dtype) for x in maps]
         for i, x in enumerate(features):
@@ -157,6 +160,8 @@ class Fusion(nn.Module):
             x = batch_norm(train=train, dtype=self.dtype, name=f"lateral_norm{i + 1}")(x)
             joined.append(Upscale("bilinear")(x, 2**i))
         x = jnp.concatenate(joined, -1)
+        layers = {"joined": x}
         for i in range(self.blocks):
-            x = ResidualBlock(self.features, name=f"block{i + 1}", **compute)(x, train=train)
-        return *DepthHead(name="head", **self.head)(x), x
+            x = layers[f"block{i + 1}"] = ResidualBlock(self.features, name=f"block{i + 1}", **compute)(x, train=train)
+        depth, layers["map"] = DepthHead(name="head", **self.head)(x)
+        return depth, layers
