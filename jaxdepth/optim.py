@@ -48,8 +48,11 @@ def match_rules(names, rules):
       rules: (pattern, learning rate factor, weight decay factor, schedule name), the first match counts.
 
     Raises:
-      ValueError: for names that no rule covers, and for a rule that covers no name.
+      ValueError: for names that no rule covers, for a rule that covers no name, and for one that is not of this form.
     """
+    if bad := [rule for rule in rules if len(rule) != 4]:
+        form = "(pattern, learning rate factor, weight decay factor, schedule)"
+        raise ValueError(f"config.optim.rules: {bad[0]!r}: expected {form}")
     matched = {name: [i for i, rule in enumerate(rules) if re.fullmatch(rule[0], name)] for name in names}
     if missing := [name for name, hits in matched.items() if not hits]:
         raise ValueError(

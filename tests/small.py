@@ -1,12 +1,20 @@
 """A network and batches that are small enough for a test, and the same code as the large ones."""
 
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
 import jax
 import numpy as np
 
-from configs import kscale
-from jaxdepth import models, optim, sharding, state, step
+from jaxdepth import config, models, optim, sharding, state, step, workdir
+from jaxdepth.checkpoint import Checkpoints
 
+CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
 SIZE = (32, 48)
+EIGENS_SIZE = (64, 80)
 MODEL = dict(
     name="kscale",
     k=3,
@@ -26,20 +34,26 @@ def network(**changes):
     return models.build(**{**MODEL, **changes}).clone(mean_log_depth=0.9)
 
 
-def batch(size=8, *, seed=0):
+def eigens(name, **changes):
+    """A network of Eigen's family with channels by the handful; of `residual_coarse` and `autoencoder` too."""
+    settings = config.load(CONFIGS / f"{name}.py").model.to_dict() | {"width": 1 / 32} | changes
+    return models.build(**settings).clone(mean_log_depth=0.9)
+
+
+def batch(count=8, *, seed=0, size=SIZE):
     rng = np.random.default_rng(seed)
-    depth = rng.uniform(0.5, 9, (size, *SIZE)).astype(np.float32)
+    depth = rng.uniform(0.5, 9, (count, *size)).astype(np.float32)
     depth[:, :5] = 0  # no measurement
-    return {"image": rng.random((size, *SIZE, 3), np.float32), "depth": depth}
+    return {"image": rng.random((count, *size, 3), np.float32), "depth": depth}
 
 
-def trainer(net, *, devices=1, rules=RULES, weight_decay=0.1, warmup_steps=2):
+def trainer(net, *, devices=1, rules=RULES, weight_decay=0.1, warmup_steps=2, size=SIZE, optimizer="adamw"):
     """A fresh state, the compiled step `(state, batch, gate)` on so many devices, and the optimizer."""
     mesh = sharding.make_mesh(jax.devices()[:devices])
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
     optimizer = optim.make(
-        state.shapes(net, SIZE)["params"],
-        name="adamw",
+        state.shapes(net, size)["params"],
+        name=optimizer,
         learning_rate=1e-2,
         rules=rules,
         steps=20,
@@ -47,14 +61,18 @@ def trainer(net, *, devices=1, rules=RULES, weight_decay=0.1, warmup_steps=2):
         weight_decay=weight_decay,
         clip_norm=1.0,
     )
-    train_state = state.create(net, optimizer, seed=0, crop_size=SIZE, sharding=replicated)
+    train_state = state.create(net, optimizer, seed=0, crop_size=size, sharding=replicated)
     train_step = step.make_train_step(net, optimizer, lam=0.5, seed=0, replicated=replicated, batch_sharding=batched)
     return train_state, lambda s, b, gate: train_step(s, sharding.put(b, batched), gate), optimizer
 
 
-def settings(data, *, steps=10, **changes):
-    """kscale's config, small: crops of 32x48 from frames of 40x56."""
-    config = kscale.get_config()
+def settings(data, *, name="kscale", steps=10, **changes):
+    """A network's config, small: `kscale` on crops of 32x48 from frames of 40x56, others of 64x80 from 72x88."""
+    settings = config.load(CONFIGS / f"{name}.py")
+    if name == "kscale":
+        sizes, model = {"data.frame_size": (40, 56), "data.crop_size": SIZE}, MODEL
+    else:
+        sizes, model = {"data.frame_size": (72, 88), "data.crop_size": EIGENS_SIZE}, {"width": 1 / 32}
     changes = {
         "steps": steps,
         "batch_size": 4,
@@ -63,14 +81,54 @@ def settings(data, *, steps=10, **changes):
         "panel_frames": 2,
         "data.path": str(data),
         "data.split": "dev",
-        "data.frame_size": (40, 56),
-        "data.crop_size": SIZE,
         "optim.warmup_steps": 2,
-        **{f"model.{name}": value for name, value in MODEL.items()},
+        **sizes,
+        **{f"model.{name}": value for name, value in model.items()},
         **changes,
     }
-    config.update_from_flattened_dict(changes)
-    return config
+    settings.update_from_flattened_dict(changes)
+    return settings
+
+
+def command(settings, folder):
+    """The run of some settings as a command line."""
+    flags = [
+        f"--config.{name}={value}"
+        for name, value in workdir._flatten(settings.to_dict()).items()
+        if value is not None and value != ()
+    ]
+    name = settings.model.name
+    launch = CONFIGS.with_name("launch") / "train.py"
+    return [sys.executable, launch, f"--config={CONFIGS}/{name}.py", f"--workdir={folder}", *flags]
+
+
+def start(settings, folder):
+    """The run as a process of its own on four CPU devices."""
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "4", "JAX_NUMPY_RANK_PROMOTION": "raise"}
+    return subprocess.Popen(command(settings, folder), env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_step(process, folder, step):
+    """Until the process has written this step's line; AssertionError with its log where it ends before."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and process.poll() is None:
+        if (folder / "metrics.jsonl").exists() and any(r["step"] >= step for r in workdir.read_metrics(folder)):
+            return
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError(f"step {step} was not reached:\n{process.stderr.read()[-3000:]}")
+
+
+def final(settings, folder):
+    """All bits of the last checkpoint, and metrics.jsonl without its times."""
+    with Checkpoints(folder / "checkpoints", read_only=True) as checkpoints:
+        network = models.build(**settings.model.to_dict())
+        size = tuple(settings.data.crop_size)
+        optimizer = optim.make(state.shapes(network, size)["params"], steps=10, **settings.optim.to_dict())
+        replicated = sharding.replicated(sharding.make_mesh())
+        fresh = state.create(network, optimizer, seed=1, crop_size=size, sharding=replicated)
+        restored = bits(checkpoints.restore(fresh))
+    return restored, [{k: v for k, v in line.items() if k != "wall_time"} for line in workdir.read_metrics(folder)]
 
 
 def bits(tree):

@@ -5,8 +5,6 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
-import time
 
 import fake_nyu
 import numpy as np
@@ -32,30 +30,8 @@ def data(tmp_path_factory):
     del os.environ["JAXDEPTH_CACHE"]
 
 
-def command(data, folder, *, steps=10):
-    """The same run as `small.settings`, as a command line."""
-    tree = small.settings(data, steps=steps).to_dict()
-    flags = [
-        f"--config.{name}={value}"
-        for name, value in workdir._flatten(tree).items()
-        if value is not None and value != ()
-    ]
-    return [
-        sys.executable,
-        ROOT / "launch/train.py",
-        f"--config={ROOT}/configs/kscale.py",
-        f"--workdir={folder}",
-        *flags,
-    ]
-
-
 def final(folder):
-    """All bits of the last checkpoint, and metrics.jsonl without its times."""
-    net = small.network()
-    state, _, _ = small.trainer(net)
-    with Checkpoints(folder / "checkpoints") as checkpoints:
-        bits = small.bits(checkpoints.restore(state))
-    return bits, [{k: v for k, v in line.items() if k != "wall_time"} for line in workdir.read_metrics(folder)]
+    return small.final(small.settings(None), folder)
 
 
 @pytest.fixture(scope="module")
@@ -108,27 +84,12 @@ def test_the_same_command_on_a_finished_run_changes_nothing(unbroken, data):
     assert final(folder) == before
 
 
-def start(data, folder):
-    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "4", "JAX_NUMPY_RANK_PROMOTION": "raise"}
-    return subprocess.Popen(command(data, folder), env=environment, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for_step(process, folder, step):
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline and process.poll() is None:
-        if (folder / "metrics.jsonl").exists() and any(r["step"] >= step for r in workdir.read_metrics(folder)):
-            return
-        time.sleep(0.02)
-    process.kill()
-    raise AssertionError(f"step {step} was not reached:\n{process.stderr.read()[-3000:]}")
-
-
 @pytest.mark.parametrize(
     "step", [1, 5, pytest.param(7, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
 )
 def test_killed_and_continued_equals_unbroken_bit_for_bit(unbroken, data, tmp_path, step):
-    process = start(data, tmp_path)
-    wait_for_step(process, tmp_path, step)
+    process = small.start(small.settings(data), tmp_path)
+    small.wait_for_step(process, tmp_path, step)
     process.kill()  # SIGKILL
     process.communicate()
     assert process.returncode == -signal.SIGKILL
@@ -143,8 +104,8 @@ def test_killed_and_continued_equals_unbroken_bit_for_bit(unbroken, data, tmp_pa
 
 
 def test_sigterm_saves_and_exits_cleanly(unbroken, data, tmp_path):
-    process = start(data, tmp_path)
-    wait_for_step(process, tmp_path, 1)
+    process = small.start(small.settings(data), tmp_path)
+    small.wait_for_step(process, tmp_path, 1)
     process.send_signal(signal.SIGTERM)
     _, log = process.communicate(timeout=300)
     assert process.returncode == 0, log
@@ -184,7 +145,9 @@ def test_continuing_another_run_is_refused_with_the_difference(unbroken, data, c
         ({"data.split": "test"}, "config.data.split='test': expected one of paper, official, dev"),
         ({"data.path": "/nowhere"}, "config.data.path='/nowhere'"),
         ({"batch_size": 6}, "config.batch_size=6: expected a multiple of the 4 devices"),
-        ({"optim.rules": (("fusion/.*", 1.0, "cosine"),)}, "no learning rate for scale1"),
+        ({"optim.rules": (("fusion/.*", 1.0, 1.0, "cosine"),)}, "no learning rate for scale1"),
+        ({"optim.rules": (("fusion/.*", 1.0, "cosine"),)}, "config.optim.rules: .*expected \\(pattern"),
+        ({"optim.name": "lion"}, "config.optim.name='lion': expected one of adamw, sgd"),
         (
             {"data.crop_size": (64, 48)},
             r"crop_size=\(64, 48\): expected \(height, width\) within the frame's \(40, 56\)",
@@ -206,7 +169,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(data, tmp_path):
 
 
 def test_the_command_says_an_error_in_one_line(data, tmp_path):
-    line = [*command(data, tmp_path / "run"), "--config.data.split=test"]
+    line = [*small.command(small.settings(data), tmp_path / "run"), "--config.data.split=test"]
     done = subprocess.run(line, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("error: config.data.split='test': expected one of paper")

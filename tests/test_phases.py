@@ -1,0 +1,79 @@
+"""Two-phase training of Eigen's family: a frozen coarse part, and kills inside and between the phases."""
+
+import signal
+
+import fake_nyu
+import jax
+import pytest
+import small
+
+from jaxdepth import gate, train
+from jaxdepth.data import splits
+
+STEPS, FIRST = 10, 6  # phases 2 : 1.5, as published
+
+
+@pytest.mark.parametrize("name", ["eigen", "residual_coarse", "autoencoder"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_each_phase_changes_its_group_and_no_bit_of_the_other(name, optimizer):
+    net = small.eigens(name)
+    rules = ((".*", 1.0, 1.0, "constant"),)
+    state, train_step, _ = small.trainer(net, rules=rules, optimizer=optimizer, size=small.EIGENS_SIZE)
+    at = gate.schedule("coarse_to_fine", net.groups, steps=STEPS, seed=0, weights=(1.5, 2.0), stop_gradient=True)
+    second = net.groups[0]
+    assert [at(i).trained for i in range(STEPS)] == [("coarse",)] * FIRST + [(second,)] * (STEPS - FIRST)
+
+    def parts(group):
+        return small.bits([getattr(state, part).get(group) for part in ("params", "batch_stats", "opt_state")])
+
+    for i in (4, 5, 6, 7):
+        before = {group: parts(group) for group in net.groups}
+        state, _ = train_step(state, small.batch(4, seed=i, size=small.EIGENS_SIZE), at(i))
+        for group in net.groups:
+            assert (parts(group) == before[group]) == (group not in at(i).trained), (i, group)
+
+
+def test_dropout_is_a_function_of_the_seed_and_the_step_and_absent_in_a_frozen_part():
+    net = small.eigens("eigen")
+    coarse, fine = (gate.single(i, net.groups, stop_gradient=True) for i in (1, 0))
+    rules = ((".*", 1.0, 1.0, "constant"),)
+    batch = small.batch(4, size=small.EIGENS_SIZE)
+
+    def losses(selected, at_step):
+        state, train_step, _ = small.trainer(net, rules=rules, size=small.EIGENS_SIZE)
+        state = state.replace(step=jax.numpy.int32(at_step), params=jax.tree.map(lambda x: 3 * x, state.params))
+        return float(train_step(state, batch, selected)[1]["total_loss"])
+
+    assert losses(coarse, 3) == losses(coarse, 3)
+    assert losses(coarse, 3) != losses(coarse, 4)
+    assert losses(fine, 3) == losses(fine, 4)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    train_ids, val_ids = splits.nyu_lists()["dev"]
+    fake_nyu.write_mat(folder / "nyu_depth_v2_labeled.mat", 12, ids=sorted([*train_ids[:9], *val_ids[:3]]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAXDEPTH_CACHE", str(folder / "cache"))
+        yield small.settings(folder, name="eigen", steps=STEPS)
+
+
+@pytest.fixture(scope="module")
+def unbroken(settings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    train.train_and_evaluate(settings, folder)
+    return small.final(settings, folder)
+
+
+@pytest.mark.parametrize(
+    "step", [pytest.param(2, marks=pytest.mark.slow), FIRST, pytest.param(8, marks=pytest.mark.slow)]
+)
+def test_killed_inside_or_between_the_phases_and_continued_equals_unbroken(settings, unbroken, tmp_path, step):
+    process = small.start(settings, tmp_path)
+    small.wait_for_step(process, tmp_path, step)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    train.train_and_evaluate(settings, tmp_path)
+    assert small.final(settings, tmp_path) == unbroken
