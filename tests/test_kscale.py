@@ -29,6 +29,23 @@ def test_every_output_has_the_pictures_size_and_starts_at_the_mean_depth(upscali
     assert outputs["scale3/block2"].shape[1:3] == (1, 1)  # 5 x 7 is padded to 8 x 8
 
 
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("upscaling", ["bilinear", "up_convolution"])
+def test_k_alone_says_how_many_scales_there_are(k, upscaling):
+    net = small.network(k=k, upscaling=upscaling, width=2, max_width=4, blocks=(1, 1, 1, 1, 1))
+    variables = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, 37, 51, 3)))
+    assert net.groups == ("fusion", "scale1", "scale2", "scale3", "scale4", "scale5")[: k + 1]
+    assert set(variables["params"]) == set(net.groups)
+    outputs = jax.eval_shape(net.apply, variables, jnp.zeros((2, 37, 51, 3)))[1]
+    assert {name: outputs[name].shape for name in net.groups} == dict.fromkeys(net.groups, (2, 37, 51))
+    # Every scale works at half the size of the one before, on a picture that is padded to fit the coarsest.
+    sizes = [outputs[f"scale{i}/block1"].shape[1] for i in range(1, k + 1)]
+    assert all(larger == 2 * smaller for larger, smaller in zip(sizes, sizes[1:], strict=False))
+    assert sizes[-1] == -(-37 // (2 * 2 ** (k - 1)))
+    learned = [name for name in variables["params"]["scale1"]["head"] if name.startswith("to_")]
+    assert bool(learned) == (upscaling == "up_convolution")
+
+
 def test_a_gate_selects_the_scale_that_gate_0_also_computes():
     net = small.network()
     variables = init(net)

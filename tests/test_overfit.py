@@ -1,4 +1,4 @@
-"""The network learns a handful of frames by heart: made ones always, real ones where NYU Depth V2 is found."""
+"""The networks learn a handful of frames by heart: made ones always, real ones where NYU Depth V2 is found."""
 
 import fake_nyu
 import jax
@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 import small
 
-from configs import kscale
-from jaxdepth import gate, metrics, models, optim, sharding, state, step
+from jaxdepth import config, gate, metrics, models, optim, sharding, state, step
 from jaxdepth.data import sources
 from jaxdepth.data.frames import centre_crop
 from jaxdepth.data.nyu import open_nyu
 
 
-def overfit(network, images, depths, *, steps, learning_rate):
-    """delta1 of the fused output on the very frames, in evaluation mode, after so many joint steps on all of them."""
+def overfit(network, images, depths, *, steps, learning_rate, rules=((".*", 1.0, 1.0, "cosine"),), through=False):
+    """delta1 of the fused output on the very frames, in evaluation mode, after so many joint steps on all of them.
+
+    `through`: whether the fused loss reaches all groups.
+    """
     size = images.shape[1:3]
     batch = {"image": np.float32(images) / 255, "depth": np.array(depths)}
     network = network.clone(mean_log_depth=np.log(depths).mean(0), blocked_gradient=True)
@@ -24,7 +26,7 @@ def overfit(network, images, depths, *, steps, learning_rate):
         state.shapes(network, size)["params"],
         name="adamw",
         learning_rate=learning_rate,
-        rules=((".*", 1.0, 1.0, "cosine"),),
+        rules=rules,
         steps=steps,
         warmup_steps=10,
         weight_decay=0.0,
@@ -34,12 +36,12 @@ def overfit(network, images, depths, *, steps, learning_rate):
     train_step = step.make_train_step(
         network, optimizer, lam=0.5, seed=0, replicated=replicated, batch_sharding=batched
     )
-    joint = gate.joint(network.groups, (1.0,) * len(network.groups), stop_gradient=True)
+    joint = gate.joint(network.groups, (1.0,) * len(network.groups), stop_gradient=not through)
     batch = sharding.put(batch, batched)
     for _ in range(steps):
         train_state, _ = train_step(train_state, batch, joint)
-    prediction = step.make_predict_step(network, sharding=replicated)(train_state.variables, batch["image"])["fusion"]
-    per_image, valid = metrics.depth_metrics(prediction, batch["depth"])
+    outputs = step.make_predict_step(network, sharding=replicated)(train_state.variables, batch["image"])
+    per_image, valid = metrics.depth_metrics(outputs[network.groups[0]], batch["depth"])
     return metrics.finalize(metrics.sum_over_images(per_image, valid))["delta1"]
 
 
@@ -50,7 +52,11 @@ def test_a_small_network_overfits_made_frames():
 
 
 @pytest.mark.slow
-def test_the_network_overfits_16_real_frames():
+@pytest.mark.parametrize(
+    ("name", "steps", "learning_rate"),
+    [("eigen", 400, 1e-3), ("autoencoder", 400, 2e-3), ("residual_coarse", 400, 1e-3), ("kscale", 300, 3e-3)],
+)
+def test_the_networks_overfit_16_real_frames(name, steps, learning_rate):
     try:
         file, reason = sources.find_nyu()
     except FileNotFoundError as error:
@@ -60,5 +66,16 @@ def test_the_network_overfits_16_real_frames():
     frames = open_nyu(file, frame_size=(120, 160))
     positions = np.linspace(0, len(frames) - 1, 16).astype(int)
     images, depths = centre_crop(frames.images[positions], frames.depths[positions], crop_size=(112, 152))
-    network = models.build(**kscale.get_config().model.to_dict())
-    assert overfit(network, images, depths, steps=300, learning_rate=3e-3) > 0.95
+    settings = config.load(small.CONFIGS / f"{name}.py")
+    rules = ((".*full[67]/.*", 0.1, 1.0, "cosine"),) * (name != "kscale") + ((".*", 1.0, 1.0, "cosine"),)
+    delta1 = overfit(
+        models.build(**settings.model.to_dict()),
+        images,
+        depths,
+        steps=steps,
+        learning_rate=learning_rate,
+        rules=rules,
+        through=not settings.gate.stop_gradient,
+    )
+    print(f"{name}: delta1 {delta1:.4f} after {steps} steps")
+    assert delta1 > 0.95

@@ -10,7 +10,7 @@ from jaxdepth.models.eigen import Coarse, coarse_then_fine, scaled
 from jaxdepth.models.layers import DepthHead, batch_norm, double, max_pool, picture_grid
 
 _ENCODER = ((16, 16), (32, 32), (64, 64, 31))  # channels of each layer; a block ends in a pooling
-_DECODER = ((64, 64), (32, 32), (16, 16))  # a block begins with a resizing
+_DECODER = ((64, 32), (32, 16), (16, 16))  # a block begins with a resizing
 
 
 class AutoEncoder(nn.Module):
