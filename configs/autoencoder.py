@@ -8,9 +8,7 @@ from jaxdepth.config import base
 
 def get_config(arg=""):
     """The settings; nothing is expected behind the colon of --config."""
-    if arg:
-        raise ValueError(f"--config=configs/autoencoder.py:{arg}: expected nothing behind the colon")
-    config = base()
+    config = base(arg)
     config.model = dict(name="autoencoder", width=1.0, dropout=0.5, dtype="float32")
     config.gate = dict(name="joint", weights=(), stop_gradient=False)
     config.optim = dict(

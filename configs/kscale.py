@@ -15,9 +15,7 @@ from jaxdepth.config import base
 
 def get_config(arg=""):
     """The settings; `arg` is what stands behind the colon of --config: nothing, or `quick`."""
-    if arg not in ("", "quick"):
-        raise ValueError(f"--config=configs/kscale.py:{arg}: expected nothing or 'quick' behind the colon")
-    config = base()
+    config = base(arg, variants=("quick",))
     config.model = dict(
         name="kscale",
         k=4,

@@ -8,9 +8,7 @@ from jaxdepth.config import base
 
 def get_config(arg=""):
     """The settings; nothing is expected behind the colon of --config."""
-    if arg:
-        raise ValueError(f"--config=configs/mean_depth.py:{arg}: expected nothing behind the colon")
-    config = base()
+    config = base(arg)
     config.steps = 1
     config.model = dict(name="mean_depth", dtype="float32")
     config.gate = dict(name="joint", weights=(), stop_gradient=True)

@@ -6,8 +6,13 @@ import ml_collections
 from ml_collections.config_dict import placeholder
 
 
-def base():
-    """What all share: data, loss and length of the training. `model`, `gate` and `optim` are each file's own."""
+def base(arg="", *, variants=()):
+    """What all share: data, loss and length of the training. `model`, `gate` and `optim` are each file's own.
+
+    Raises ValueError where `arg`, what stands behind the colon of --config, is neither empty nor one of `variants`.
+    """
+    if arg not in ("", *variants):
+        raise ValueError(f"--config=FILE.py:{arg}: expected {' or '.join(['nothing', *variants])} behind the colon")
     config = ml_collections.ConfigDict()
     config.seed = 0
     config.batch_size = 8
