@@ -82,3 +82,12 @@ def schedule(name, groups, *, steps, seed, weights, stop_gradient):
         ends = np.round(np.cumsum(probabilities[order]) * steps)
         return lambda step: gates[order[np.searchsorted(ends, step, side="right")]]
     return lambda step: gates[np.random.default_rng((seed, step)).choice(len(gates), p=probabilities)]
+
+
+def spans(gate_at, groups, *, steps):
+    """For each group (first, past the last) of the steps in which a schedule trains it; of all steps where never."""
+    trained = {group: [] for group in groups}
+    for step in range(steps):
+        for group in gate_at(step).trained:
+            trained[group].append(step)
+    return {group: (at[0], at[-1] + 1) if at else (0, steps) for group, at in trained.items()}

@@ -2,7 +2,8 @@
 
 A group is a top-level name of the parameters (`fusion`, `scale1`, ...). Each has an optax chain and a state of its own:
 clipping, moments and weight decay of one group know nothing of another. Learning rates are functions of the global
-step, so a group that was gated out for a while does not fall behind.
+step, so a group that was gated out for a while does not fall behind; a group that is trained in one phase only has its
+warm-up and its decay in that phase.
 """
 
 import dataclasses
@@ -10,6 +11,7 @@ import re
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import traverse_util
 
@@ -28,16 +30,22 @@ class Optimizer:
     learning_rates: Callable  # step -> {parameter name: learning rate}
 
 
-def learning_rate_schedule(name, peak, *, steps, warmup_steps):
-    """The learning rate as a function of the global step: linear warm-up, then `constant` or `cosine` down to 0."""
+def learning_rate_schedule(name, peak, *, span, warmup_steps):
+    """The learning rate as a function of the global step, of which `span` is (first, past the last).
+
+    It rises linearly for `warmup_steps`, then stays (`constant`) or falls to 0 (`cosine`).
+    """
     if name not in SCHEDULES:
         raise ValueError(f"config.optim.rules: schedule {name!r}: expected one of {', '.join(SCHEDULES)}")
+    first, end = span
+    steps = end - first
     warmup_steps = min(warmup_steps, steps - 1)
     after = optax.constant_schedule(peak)
     if name == "cosine":
         after = optax.cosine_decay_schedule(peak, max(steps - warmup_steps, 1))
     warmup = optax.linear_schedule(peak / (warmup_steps + 1), peak, warmup_steps)
-    return optax.join_schedules([warmup, after], [warmup_steps]) if warmup_steps > 0 else after
+    schedule = optax.join_schedules([warmup, after], [warmup_steps]) if warmup_steps > 0 else after
+    return lambda step: schedule(jnp.maximum(step - first, 0))
 
 
 def match_rules(names, rules):
@@ -64,7 +72,7 @@ def match_rules(names, rules):
     return matched
 
 
-def make(params, *, name, learning_rate, rules, steps, warmup_steps, weight_decay, clip_norm):
+def make(params, *, name, learning_rate, rules, spans, warmup_steps, weight_decay, clip_norm):
     """An optimizer for gated groups, each clipped by its own global norm.
 
     `adamw` is Loshchilov & Hutter 2019 (weight decay beside the moments). `sgd` is stochastic gradient descent with
@@ -76,7 +84,8 @@ def make(params, *, name, learning_rate, rules, steps, warmup_steps, weight_deca
       name: one of OPTIMIZERS.
       learning_rate, weight_decay: before each rule's factors; weight_decay acts times the learning rate.
       rules: see `match_rules`.
-      steps: length of the training; warmup_steps: of which the learning rate rises.
+      spans: group -> (first, past the last) global step of its training, over which its learning rates run.
+      warmup_steps: how many steps of its span a group's learning rates rise.
       clip_norm: the largest gradient norm of a group.
 
     Returns:
@@ -89,10 +98,11 @@ def make(params, *, name, learning_rate, rules, steps, warmup_steps, weight_deca
         raise ValueError(f"config.optim.name={name!r}: expected one of {', '.join(OPTIMIZERS)}")
     shapes = traverse_util.flatten_dict(params, sep="/")
     matched = match_rules(shapes, rules)
-    schedules = [
-        learning_rate_schedule(schedule, learning_rate * factor, steps=steps, warmup_steps=warmup_steps)
-        for _, factor, _, schedule in rules
-    ]
+    schedules = {
+        (group, i): learning_rate_schedule(schedule, learning_rate * factor, span=span, warmup_steps=warmup_steps)
+        for i, (_, factor, _, schedule) in enumerate(rules)
+        for group, span in spans.items()
+    }
     decays = {n: weight_decay * rules[i][2] if len(shapes[n].shape) > 1 else 0.0 for n, i in matched.items()}
     decays = traverse_util.unflatten_dict(decays, sep="/")
 
@@ -106,7 +116,7 @@ def make(params, *, name, learning_rate, rules, steps, warmup_steps, weight_deca
     chains = {group: chain(group) for group in params}
 
     def learning_rates(step):
-        return {name: schedules[i](step) for name, i in matched.items()}
+        return {name: schedules[name.split("/")[0], i](step) for name, i in matched.items()}
 
     def init(params):
         return {group: chains[group].init(tree) for group, tree in params.items()}

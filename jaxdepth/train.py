@@ -67,8 +67,9 @@ def train_and_evaluate(config, folder):
     steps = config.steps or config.epochs * steps_per_epoch
 
     # ---------------------------------------------------------------------------------------- optimizer and train gate
-    optimizer = optim.make(shapes["params"], steps=steps, **config.optim.to_dict())
     gate_at = gate.schedule(groups=network.groups, steps=steps, seed=config.seed, **config.gate.to_dict())
+    spans = gate.spans(gate_at, network.groups, steps=steps)
+    optimizer = optim.make(shapes["params"], spans=spans, **config.optim.to_dict())
     fused = network.groups[0]
     logged_in_a_row = 1 if config.gate.name == "joint" else len(network.groups)  # or one gate could be all that is seen
 

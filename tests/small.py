@@ -56,7 +56,7 @@ def trainer(net, *, devices=1, rules=RULES, weight_decay=0.1, warmup_steps=2, si
         name=optimizer,
         learning_rate=1e-2,
         rules=rules,
-        steps=20,
+        spans={group: (0, 20) for group in net.groups},
         warmup_steps=warmup_steps,
         weight_decay=weight_decay,
         clip_norm=1.0,
@@ -124,7 +124,11 @@ def final(settings, folder):
     with Checkpoints(folder / "checkpoints", read_only=True) as checkpoints:
         network = models.build(**settings.model.to_dict())
         size = tuple(settings.data.crop_size)
-        optimizer = optim.make(state.shapes(network, size)["params"], steps=10, **settings.optim.to_dict())
+        optimizer = optim.make(
+            state.shapes(network, size)["params"],
+            spans=dict.fromkeys(network.groups, (0, 10)),
+            **settings.optim.to_dict(),
+        )
         replicated = sharding.replicated(sharding.make_mesh())
         fresh = state.create(network, optimizer, seed=1, crop_size=size, sharding=replicated)
         restored = bits(checkpoints.restore(fresh))

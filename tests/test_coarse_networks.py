@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import small
-from test_eigen import (
+from numpy_eigen import (
     NYU,
     SMALL,
     coarse_map,

@@ -9,7 +9,9 @@ import small
 from jaxdepth import gate, optim
 
 GROUPS = ("fusion", "scale1", "scale2", "scale3")
-ARGUMENTS = dict(learning_rate=0.1, steps=100, warmup_steps=0, weight_decay=0.01, clip_norm=1.0)
+ARGUMENTS = dict(
+    learning_rate=0.1, spans={"a": (0, 100), "b": (0, 100)}, warmup_steps=0, weight_decay=0.01, clip_norm=1.0
+)
 NAMES = ("scale1/conv/kernel", "scale1/conv/bias", "fusion/head/kernel")
 
 
@@ -26,16 +28,47 @@ def test_a_name_without_a_rule_and_a_rule_without_a_name_are_errors():
     with pytest.raises(ValueError, match="'scale7/.*' matches no parameter"):
         optim.match_rules(NAMES, ((".*", 1.0, 1.0, "constant"), ("scale7/.*", 1.0, 1.0, "constant")))
     with pytest.raises(ValueError, match="schedule 'linear': expected one of constant, cosine"):
-        optim.learning_rate_schedule("linear", 1.0, steps=9, warmup_steps=0)
+        optim.learning_rate_schedule("linear", 1.0, span=(0, 9), warmup_steps=0)
 
 
 def test_schedules_by_hand():
-    cosine = optim.learning_rate_schedule("cosine", 2.0, steps=110, warmup_steps=10)
+    cosine = optim.learning_rate_schedule("cosine", 2.0, span=(0, 110), warmup_steps=10)
     assert [float(cosine(s)) for s in (0, 5, 10, 60, 110)] == pytest.approx(
         [2 / 11, 2 * 6 / 11, 2.0, 1.0, 0.0], abs=1e-6
     )
-    constant = optim.learning_rate_schedule("constant", 2.0, steps=110, warmup_steps=0)
+    constant = optim.learning_rate_schedule("constant", 2.0, span=(0, 110), warmup_steps=0)
     assert float(constant(0)) == float(constant(109)) == 2.0
+
+
+def test_a_group_of_one_phase_has_its_warm_up_and_decay_in_it():
+    """Ten steps, two phases of six and four: the second group's schedule begins at step 6 and ends at 10."""
+    groups = ("fine", "coarse")
+    at = gate.schedule("coarse_to_fine", groups, steps=10, seed=0, weights=(1.5, 2.0), stop_gradient=True)
+    spans = gate.spans(at, groups, steps=10)
+    assert spans == {"coarse": (0, 6), "fine": (6, 10)}
+    params = {group: {"kernel": jnp.ones((2, 2))} for group in groups}
+    rules = ((".*", 1.0, 1.0, "cosine"),)
+    optimizer = optim.make(params, name="sgd", rules=rules, **ARGUMENTS | {"spans": spans, "warmup_steps": 1})
+    fine = [float(optimizer.learning_rates(step)["fine/kernel"]) for step in range(6, 10)]
+    assert fine == pytest.approx([0.05, 0.1, 0.075, 0.025], rel=1e-5)
+    joint = gate.schedule("joint", groups, steps=10, seed=0, weights=(1, 0), stop_gradient=True)
+    assert gate.spans(joint, groups, steps=10) == {"coarse": (0, 10), "fine": (0, 10)}
+
+
+def test_sgd_is_momentum_with_the_weight_decay_in_the_gradient():
+    """Two steps by hand, the weight decay of kernels only and scaled by their rule."""
+    params = {"a": {"kernel": jnp.full((2, 1), 2.0), "bias": jnp.full((1,), 2.0)}}
+    arguments = ARGUMENTS | {"spans": {"a": (0, 100)}, "weight_decay": 0.5, "clip_norm": 100.0}
+    optimizer = optim.make(params, name="sgd", rules=((".*", 1.0, 0.1, "constant"),), **arguments)
+    state, kernel, bias, kernel_speed, bias_speed = optimizer.init(params), 2.0, 2.0, 0.0, 0.0
+    for at, g in enumerate((3.0, -1.0)):
+        grads = {"a": {"kernel": jnp.full((2, 1), g), "bias": jnp.full((1,), g)}}
+        params, state = optimizer.update(grads, state, params, step=jnp.array(at))
+        kernel_speed = 0.9 * kernel_speed + g + 0.05 * kernel
+        bias_speed = 0.9 * bias_speed + g
+        kernel, bias = kernel - 0.1 * kernel_speed, bias - 0.1 * bias_speed
+    np.testing.assert_allclose(params["a"]["kernel"], [[kernel], [kernel]], rtol=1e-6)
+    np.testing.assert_allclose(params["a"]["bias"], [bias], rtol=1e-6)
 
 
 def test_an_update_is_adamw_of_each_group_by_hand():

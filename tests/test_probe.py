@@ -19,7 +19,9 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     settings = small.settings(None, name="eigen")
     net, size = small.eigens("eigen"), small.EIGENS_SIZE
-    optimizer = optim.make(state.shapes(net, size)["params"], steps=1, **settings.optim.to_dict())
+    optimizer = optim.make(
+        state.shapes(net, size)["params"], spans=dict.fromkeys(net.groups, (0, 1)), **settings.optim.to_dict()
+    )
     replicated = sharding.replicated(sharding.make_mesh())
     train_state = state.create(net, optimizer, seed=0, crop_size=size, sharding=replicated)
     record = {"config": settings.to_dict(), "data": {}}
