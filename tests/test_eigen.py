@@ -204,3 +204,15 @@ def test_bfloat16_computes_near_float32_with_the_same_float32_parameters():
     distance = jax.tree.map(lambda a, b: np.linalg.norm(a - b) / np.linalg.norm(b), half_gradient, gradient)
     assert max(jax.tree.leaves(distance)) < 0.3
     assert {x.dtype for x in jax.tree.leaves(shapes(network(dtype="bfloat16"), SMALL))} == {jnp.dtype("float32")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(width=0.0), "config.model.width=0.0: expected a factor above 0"),
+        (dict(dropout=1.0), "config.model.dropout=1.0: expected 0 <= dropout < 1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        shapes(network(**changes), SMALL)

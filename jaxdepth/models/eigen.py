@@ -152,7 +152,10 @@ def fully_connected_map(x, grid, layers, *, width, dropout, mean_log_depth, trai
 
     Inside a compact method. Its bias starts at the mean depth of each pixel, where that is given as a picture: the
     network starts as the mean depth image and has only to learn what is different in the picture that it sees.
+    Raises ValueError for a dropout outside [0, 1).
     """
+    if not 0 <= dropout < 1:
+        raise ValueError(f"config.model.dropout={dropout}: expected 0 <= dropout < 1")
     units, pixels = scaled(4096, width), grid.height * grid.width
     x = nn.Dense(units, kernel_init=nn.initializers.he_uniform(), dtype=dtype, name="full6")(x.reshape(len(x), -1))
     x = layers["full6"] = nn.relu(x)
@@ -179,5 +182,7 @@ def local_response_normalisation(x, *, size=5, alpha=1e-4, beta=0.75):
 
 
 def scaled(channels, width):
-    """`channels` times `width`, at least 2."""
+    """`channels` times `width`, at least 2. Raises ValueError for a width that is not above 0."""
+    if not width > 0:
+        raise ValueError(f"config.model.width={width}: expected a factor above 0")
     return max(2, round(channels * width))

@@ -68,8 +68,7 @@ def max_pool(x, size):
     As the maximum of shifted copies: its gradient is then up to 18 times as fast on a CPU as that of XLA's window.
     Raises ValueError where no window fits.
     """
-    picture_grid(x).window(size, stride=2)
-    height, width = ((n - size) // 2 + 1 for n in x.shape[1:3])
+    height, width = picture_grid(x).window(size, stride=2)[:2]
     shifts = [(i, j) for i in range(size) for j in range(size)]
     return functools.reduce(jnp.maximum, [x[:, i:, j:][:, : 2 * height : 2, : 2 * width : 2] for i, j in shifts])
 
