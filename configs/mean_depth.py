@@ -1,6 +1,8 @@
 """The floor: the mean depth image of the training frames, through the same commands as the networks.
 
-python launch/train.py --config=configs/mean_depth.py --config.data.path=nyu_depth_v2_labeled.mat
+    python launch/train.py --config=configs/mean_depth.py --config.data.path=nyu_depth_v2_labeled.mat
+
+Seconds. NYU Depth V2, split `dev`: delta1 .439 under eigen_crop.
 """
 
 from jaxdepth.config import base

@@ -54,7 +54,7 @@ def test_a_small_network_overfits_made_frames():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "steps", "learning_rate"),
-    [("eigen", 400, 1e-3), ("autoencoder", 400, 2e-3), ("residual_coarse", 400, 1e-3), ("kscale", 300, 3e-3)],
+    [("eigen", 400, 1e-3), ("autoencoder", 250, 2e-3), ("residual_coarse", 400, 1e-3), ("kscale", 300, 3e-3)],
 )
 def test_the_networks_overfit_16_real_frames(name, steps, learning_rate):
     try:
