@@ -90,7 +90,7 @@ def test_the_sizes_on_kitti_are_the_published_ones():
 
 @pytest.mark.parametrize("size", [(4, 304), (8, 304), (304, 8), (40, 40), (62, 96), (96, 62)])
 def test_a_picture_that_is_too_small_is_refused(size):
-    with pytest.raises(ValueError, match=r"a map of \d+x\d+ pixels: too small for a window of \d"):
+    with pytest.raises(ValueError, match=r"config.data.crop_size: too small, no window of \d fits a map of \d+x\d+"):
         shapes(network(), size)
 
 
@@ -138,7 +138,7 @@ def test_maps_and_pictures_agree_where_a_map_pixel_is_centred(make, size):
 def test_a_window_that_does_not_fit_on_a_grid_is_refused():
     grid = layers.Grid(2, 30, 1, 0.0)
     assert grid.window(2, stride=2) == (1, 15, 2, 0.5)
-    with pytest.raises(ValueError, match="a map of 2x30 pixels: too small for a window of 3"):
+    with pytest.raises(ValueError, match="no window of 3 fits a map of 2x30"):
         grid.window(3, stride=2)
 
 

@@ -146,7 +146,8 @@ class Grid(NamedTuple):
         """The grid after a convolution or pooling of `size` pixels. Raises ValueError where none fits."""
         height, width = ((n + 2 * padding - size) // stride + 1 for n in self[:2])
         if min(height, width) < 1:
-            raise ValueError(f"a map of {self.height}x{self.width} pixels: too small for a window of {size}")
+            of = f"no window of {size} fits a map of {self.height}x{self.width}"
+            raise ValueError(f"config.data.crop_size: too small, {of}")
         first = self.first + self.stride * ((size - 1) / 2 - padding)
         return Grid(height, width, self.stride * stride, first)
 
