@@ -6,10 +6,10 @@ NYU Depth V2, both parts together: the final depth's loss reaches the coarse par
 2 CPU cores a step of 8 takes about 3 s; 400 steps on `dev` (`--config.data.split=dev --config.steps=400`) gave delta1
 .488 under eigen_crop, the coarse map by itself .473, the mean depth image .439. The paper's own is .356 on its split.
 
-"The coarse part is fixed", as the paper says, can also mean its weights. In two phases, of which the second leaves them
-alone:
+"The coarse part is fixed", as the paper says, can also mean its weights. In two phases of equal length, of which the
+second leaves them alone:
 
-    --config.gate.name=coarse_to_fine --config.gate.stop_gradient=True
+    python launch/train.py --config=configs/autoencoder.py:phases --config.data.path=nyu_depth_v2_labeled.mat
 
 PHASES
 """
@@ -18,8 +18,8 @@ from jaxdepth.config import base
 
 
 def get_config(arg=""):
-    """The settings; nothing is expected behind the colon of --config."""
-    config = base(arg)
+    """The settings; `arg` is what stands behind the colon of --config: nothing, or `phases`."""
+    config = base(arg, variants=("phases",))
     config.model = dict(name="autoencoder", width=1.0, dropout=0.5, dtype="float32")
     config.gate = dict(name="joint", weights=(), stop_gradient=False)
     config.optim = dict(
@@ -33,4 +33,6 @@ def get_config(arg=""):
         weight_decay=0.01,
         clip_norm=1.0,
     )
+    if arg == "phases":
+        config.gate.update(name="coarse_to_fine", stop_gradient=True)
     return config

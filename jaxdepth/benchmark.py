@@ -19,8 +19,8 @@ _COLUMNS = ("what", "network", "batch", "unit", "ours", "peer", "peer_name", "ra
 def networks(configs) -> list[dict]:
     """Parameters and multiply-adds of the networks of some settings: {name: ConfigDict} -> two rows each.
 
-    Multiply-adds are those of the convolutions and matrix products of a forward pass of one picture of the settings'
-    crop size, all outputs together, zero padding included as is the custom.
+    Multiply-adds are those of the convolutions and matrix products (the interpolation of maps included) of a forward
+    pass of one picture of the settings' crop size, all outputs together, zero padding included as is the custom.
     """
     rows = []
     for name, settings in configs.items():

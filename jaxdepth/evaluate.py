@@ -178,8 +178,7 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol={protocol!r}: expected one of {', '.join(PROTOCOLS)}")
     protocol = PROTOCOLS[protocol]
-    trained = predict.load(folder, step=step)
-    config, crop_size = trained.config, trained.crop_size
+    config = workdir.read_config(folder)["config"]
     if output is not None and not pathlib.Path(output).absolute().parent.is_dir():
         raise FileNotFoundError(f"output {str(output)!r}: expected a file in a folder that exists")
     data = config["data"]
@@ -193,8 +192,9 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
         seed=config["seed"],
     )
     chosen = splits.split(split or data["split"], frames.ids, lists=frames.splits, parts=("val",))
-    taught = splits.split(data["split"], frames.ids, lists=frames.splits, parts=()).train
-    seen = int(np.isin(chosen.val, taught).sum()) if frames.name == data["source"] else 0
+    train_positions = splits.split(data["split"], frames.ids, lists=frames.splits, parts=()).train
+    seen = int(np.isin(chosen.val, train_positions).sum()) if frames.name == data["source"] else 0
+    trained = predict.load(folder, step=step)
     score = make_scorer(
         trained.network,
         frames,
@@ -202,11 +202,11 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
         protocol=protocol,
         mean_depth=workdir.mean_depth(folder),
         batch_size=batch_size,
-        crop_size=crop_size,
+        crop_size=trained.crop_size,
         mesh=mesh,
     )
     scores = score(trained.variables)
-    described = protocol.describe(frames, chosen, crop_size=crop_size)
+    described = protocol.describe(frames, chosen, crop_size=trained.crop_size)
     described |= {"trained_on": f"{data['source']}, split {data['split']}", "frames_seen_in_training": seen}
     result = as_result(scores, trained.network.groups, described, folder, trained.step)
     if output is not None and jax.process_index() == 0:

@@ -84,8 +84,10 @@ def schedule(name, groups, *, steps, seed, weights, stop_gradient):
     return lambda step: gates[np.random.default_rng((seed, step)).choice(len(gates), p=probabilities)]
 
 
-def spans(gate_at, groups, *, steps):
-    """For each group (first, past the last) of the steps in which a schedule trains it; of all steps where never."""
+def spans(name, gate_at, groups, *, steps):
+    """For each group the (first, past the last) step of its training: its phases, or, without phases, all steps."""
+    if name != "coarse_to_fine":
+        return dict.fromkeys(groups, (0, steps))
     trained = {group: [] for group in groups}
     for step in range(steps):
         for group in gate_at(step).trained:

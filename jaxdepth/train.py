@@ -68,7 +68,7 @@ def train_and_evaluate(config, folder):
 
     # ---------------------------------------------------------------------------------------- optimizer and train gate
     gate_at = gate.schedule(groups=network.groups, steps=steps, seed=config.seed, **config.gate.to_dict())
-    spans = gate.spans(gate_at, network.groups, steps=steps)
+    spans = gate.spans(config.gate.name, gate_at, network.groups, steps=steps)
     optimizer = optim.make(shapes["params"], spans=spans, **config.optim.to_dict())
     fused = network.groups[0]
     logged_in_a_row = 1 if config.gate.name == "joint" else len(network.groups)  # or one gate could be all that is seen

@@ -198,7 +198,7 @@ def curves_figure(records: Sequence[Mapping[str, float]], *, title: str | None =
         label = name.replace("scale", "scale ") if name.startswith("scale") else name
         accuracy_axis.plot(*series[f"val/{name}/delta1"], color=shade, marker="o", markersize=2.5, label=label)
     if "val/delta1" in series:
-        label = "fused" if outputs else "network"
+        label = "final" if outputs else "network"
         accuracy_axis.plot(*series["val/delta1"], color="C3", marker="o", markersize=3.5, linewidth=2, label=label)
     if f"val/{_BASELINE}/delta1" in series:
         value = series[f"val/{_BASELINE}/delta1"][1][-1]

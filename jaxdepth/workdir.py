@@ -68,10 +68,13 @@ def read_config(workdir):
 def check_same_run(workdir, record):
     """Raise ValueError with the differences where `record` is not the run that `workdir` holds.
 
-    The fields of FREE_FIELDS may differ; the frames (source, split, hash) and all other settings may not.
+    The fields of FREE_FIELDS may differ; the frames (source, split, hash) and all other settings may not. Where a
+    training has phases its length may not either: with other bounds, a part that is frozen would be trained again.
     """
     old, new = _flatten(read_config(workdir)), _flatten(json.loads(json.dumps(record)))
     free = {f"config.{name}" for name in FREE_FIELDS}
+    if new["config.gate.name"] == "coarse_to_fine":
+        free -= {"config.epochs", "config.steps"}
     names = [n for n in sorted({*old, *new} - free) if old.get(n) != new.get(n)]
     if names:
         difference = "; ".join(f"{n}: {old.get(n)!r} there, {new.get(n)!r} now" for n in names)

@@ -72,7 +72,8 @@ def settings(data, *, name="kscale", steps=10, **changes):
     if name == "kscale":
         sizes, model = {"data.frame_size": (40, 56), "data.crop_size": SIZE}, MODEL
     else:
-        sizes, model = {"data.frame_size": (72, 88), "data.crop_size": EIGENS_SIZE}, {"width": 1 / 32}
+        sizes = {"data.frame_size": (72, 88), "data.crop_size": EIGENS_SIZE}
+        model = {} if name == "mean_depth" else {"width": 1 / 32}
     changes = {
         "steps": steps,
         "batch_size": 4,

@@ -44,15 +44,15 @@ def test_a_group_of_one_phase_has_its_warm_up_and_decay_in_it():
     """Ten steps, two phases of six and four: the second group's schedule begins at step 6 and ends at 10."""
     groups = ("fine", "coarse")
     at = gate.schedule("coarse_to_fine", groups, steps=10, seed=0, weights=(1.5, 2.0), stop_gradient=True)
-    spans = gate.spans(at, groups, steps=10)
+    spans = gate.spans("coarse_to_fine", at, groups, steps=10)
     assert spans == {"coarse": (0, 6), "fine": (6, 10)}
     params = {group: {"kernel": jnp.ones((2, 2))} for group in groups}
     rules = ((".*", 1.0, 1.0, "cosine"),)
     optimizer = optim.make(params, name="sgd", rules=rules, **ARGUMENTS | {"spans": spans, "warmup_steps": 1})
     fine = [float(optimizer.learning_rates(step)["fine/kernel"]) for step in range(6, 10)]
     assert fine == pytest.approx([0.05, 0.1, 0.075, 0.025], rel=1e-5)
-    joint = gate.schedule("joint", groups, steps=10, seed=0, weights=(1, 0), stop_gradient=True)
-    assert gate.spans(joint, groups, steps=10) == {"coarse": (0, 10), "fine": (0, 10)}
+    cycle = gate.schedule("cycle", groups, steps=10, seed=0, weights=(), stop_gradient=True)
+    assert gate.spans("cycle", cycle, groups, steps=10) == {"coarse": (0, 10), "fine": (0, 10)}
 
 
 def test_sgd_is_momentum_with_the_weight_decay_in_the_gradient():

@@ -1,4 +1,7 @@
-"""The networks learn a handful of frames by heart: made ones always, real ones where NYU Depth V2 is found."""
+"""The networks learn a handful of frames by heart: made ones always, real ones where NYU Depth V2 is found.
+
+What is tested is the networks, all under AdamW and all outputs together, and not the trainings of `configs/`.
+"""
 
 import fake_nyu
 import jax

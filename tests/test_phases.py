@@ -7,7 +7,8 @@ import jax
 import pytest
 import small
 
-from jaxdepth import gate, train
+from jaxdepth import config, gate, train, workdir
+from jaxdepth.checkpoint import Checkpoints
 from jaxdepth.data import splits
 
 STEPS, FIRST = 10, 6  # phases 2 : 1.5, as published
@@ -66,8 +67,42 @@ def unbroken(settings, tmp_path_factory):
     return small.final(settings, folder)
 
 
+def test_stopped_after_the_first_phase_and_continued_equals_unbroken(settings, unbroken, tmp_path, monkeypatch):
+    """A Ctrl-C just after the checkpoint of the first phase's last step."""
+    append = workdir.append_metrics
+
+    def interrupt(folder, record):
+        if record["step"] == FIRST + 1:
+            raise KeyboardInterrupt
+        append(folder, record)
+
+    monkeypatch.setattr(workdir, "append_metrics", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train.train_and_evaluate(settings, tmp_path)
+    monkeypatch.undo()
+    with Checkpoints(tmp_path / "checkpoints", read_only=True) as checkpoints:
+        assert checkpoints.last() == FIRST
+    train.train_and_evaluate(settings, tmp_path)
+    assert small.final(settings, tmp_path) == unbroken
+
+
+def test_another_length_is_refused_where_it_would_move_the_phases(settings, tmp_path):
+    record = {"config": settings.to_dict(), "data": {}}
+    workdir.open_run(tmp_path, record, at_step=None, chief=True)
+    longer = {"config": settings.to_dict() | {"steps": 2 * STEPS}, "data": {}}
+    with pytest.raises(ValueError, match="config.steps: 10 there, 20 now"):
+        workdir.check_same_run(tmp_path, longer)
+
+
+def test_the_autoencoders_phases_freeze_its_coarse_part():
+    settings = config.load(small.CONFIGS / "autoencoder.py", "phases")
+    groups = small.eigens("autoencoder").groups
+    at = gate.schedule(groups=groups, steps=10, seed=0, **settings.gate.to_dict())
+    assert [at(step).trained for step in (0, 4, 5, 9)] == [("coarse",)] * 2 + [("autoencoder",)] * 2
+
+
 @pytest.mark.parametrize(
-    "step", [pytest.param(2, marks=pytest.mark.slow), FIRST, pytest.param(8, marks=pytest.mark.slow)]
+    "step", [2, pytest.param(FIRST, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
 )
 def test_killed_inside_or_between_the_phases_and_continued_equals_unbroken(settings, unbroken, tmp_path, step):
     process = small.start(settings, tmp_path)

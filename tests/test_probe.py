@@ -87,10 +87,15 @@ def test_what_cannot_be_shown_is_said_and_leaves_nothing(run, picture, tmp_path,
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_that_is_no_picture_is_refused(run, tmp_path):
+def test_a_file_that_is_no_picture_is_refused(run, picture, tmp_path):
     (tmp_path / "note.txt").write_text("not a picture")
-    with pytest.raises(ValueError, match="note.txt': not a picture"):
-        probe.probe(run[0], tmp_path / "note.txt")
+    (tmp_path / "half.png").write_bytes(picture.read_bytes()[:2000])
+    for name in ("note.txt", "half.png"):
+        with pytest.raises(ValueError, match=f"{name}': not a picture"):
+            probe.probe(run[0], tmp_path / name)
+    Image.fromarray(np.full((9, 9), 40_000, np.uint16)).save(tmp_path / "deep.png")
+    with pytest.raises(ValueError, match="deep.png': a picture of mode I;16: expected channels of 8 bits"):
+        probe.probe(run[0], tmp_path / "deep.png")
 
 
 def test_a_pictures_middle_becomes_the_networks_input():

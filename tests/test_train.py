@@ -66,6 +66,16 @@ def test_a_run_leaves_what_the_contract_says(unbroken):
             assert image.size[0] > 300
 
 
+def test_the_mean_depth_goes_the_way_of_every_network(data, tmp_path):
+    settings = small.settings(data, name="mean_depth", steps=1)
+    scores = train.train_and_evaluate(settings, tmp_path)
+    assert scores["stored"] == scores["mean_depth"]
+    for protocol in ("paper", "eigen_crop"):
+        result = evaluate.evaluate_checkpoint(tmp_path, protocol=protocol)
+        assert result["metrics"] == result["mean_depth_baseline"] and result["frames"] == 3
+    assert train.train_and_evaluate(settings, tmp_path) == scores  # continued where nothing is left
+
+
 def test_last_and_best_are_kept(unbroken):
     folder, _ = unbroken
     delta1 = {line["step"]: line["nyu/val/delta1"] for line in workdir.read_metrics(folder) if "nyu/val/delta1" in line}

@@ -23,7 +23,8 @@ def build(name, *, dtype, **arguments):
 
     A network is a linen module with `groups`, the names of its parameter groups by gate, a call
     `(image, *, gate, trained, stop_gradient) -> (log depth [B, H, W], named intermediates)`, and the attributes
-    `dtype`, `blocked_gradient` and `mean_log_depth`: where its outputs start, log metres, a number or a picture [H, W].
+    `dtype`, `blocked_gradient` and `mean_log_depth`: log metres, a number or a picture [H, W], at which its outputs
+    start, or at whose mean.
 
     Raises:
       ValueError: for an unknown name, compute dtype or argument.

@@ -9,7 +9,8 @@ from jaxdepth.models.conv import Conv
 from jaxdepth.models.eigen import Coarse, coarse_then_fine, scaled
 from jaxdepth.models.layers import DepthHead, batch_norm, double, max_pool, picture_grid
 
-_ENCODER = ((16, 16), (32, 32), (64, 64, 31))  # channels of each layer; a block ends in a pooling
+_BOTTLENECK = 31  # channels beside the coarse map
+_ENCODER = ((16, 16), (32, 32), (64, 64, _BOTTLENECK))  # channels of each layer; a block ends in a pooling
 _DECODER = ((64, 32), (32, 16), (16, 16))  # a block begins with a resizing
 
 
@@ -20,7 +21,8 @@ class AutoEncoder(nn.Module):
     channels of Eigen's fine part no longer cover it. Groups `autoencoder` (gate 0) and `coarse` (gate 1).
 
     The paper names neither normalisation nor how the coarse map is taught. Here every convolution of the blocks is
-    followed by batch normalisation, and the coarse map has a loss of its own; both outputs start at the mean depth.
+    followed by batch normalisation, and the coarse map has a loss of its own; it starts at the mean depth image, the
+    final depth at the mean depth.
     Attributes as in `jaxdepth.models.eigen`; `width` leaves the 31 + 1 channels as they are.
     """
 
@@ -71,7 +73,7 @@ class EncoderDecoder(nn.Module):
         grids, layers, x = encoder_grids(picture), {}, picture
         for block, channels in enumerate(_ENCODER, start=1):
             for i, features in enumerate(channels, start=1):
-                features = features if features == 31 else scaled(features, self.width)
+                features = features if features == _BOTTLENECK else scaled(features, self.width)
                 x = convolve(x, features, f"encoder{block}_{i}")
             x = layers[f"encoder{block}"] = max_pool(x, 2)
         x = layers["joined"] = jnp.concatenate([x, coarse.astype(self.dtype)], -1)

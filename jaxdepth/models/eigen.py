@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdepth.models.conv import Conv
-from jaxdepth.models.layers import max_pool, picture_grid
+from jaxdepth.models.layers import SMALL_INIT, max_pool, picture_grid
 
 STD = 0.4572  # standard deviation of log depth: the unit of the raw maps
 MEAN_COLOUR, STD_COLOUR = 0.43, 0.30  # of NYU's pictures, values in [0, 1], all channels together
@@ -23,7 +23,6 @@ _COARSE = (
     (384, 3, 1, 1, False),
     (256, 3, 1, 1, True),
 )
-_SMALL = nn.initializers.variance_scaling(0.01, "fan_in", "uniform")
 
 
 class Eigen(nn.Module):
@@ -36,8 +35,9 @@ class Eigen(nn.Module):
       width: factor of all numbers of channels and units (1: as published).
       dropout: share of the 4096 units of the first fully connected layer that a training step drops.
       local_response_normalisation: whether it follows the first two convolutions, as in the release.
-      mean_log_depth: log metres, a number or the picture [H, W] of the training set's, where both maps start.
-      dtype: compute dtype; parameters and maps are float32.
+      mean_log_depth: log metres, a number or the picture [H, W] of the training set's: the coarse map starts at it, the
+        fine map at its mean.
+      dtype: compute dtype of all but the layers that give the maps; those and the parameters are float32.
       blocked_gradient: see `jaxdepth.models.conv`.
     """
 
@@ -96,7 +96,10 @@ def coarse_then_fine(network, grid, image, *, gate, trained, stop_gradient):
 
 
 class Coarse(nn.Module):
-    """Five convolutions and two fully connected layers: the whole picture decides on every pixel of the map."""
+    """Five convolutions and two fully connected layers: the whole picture decides on every pixel of the map.
+
+    `head` holds the arguments dropout and mean_log_depth of `fully_connected_map`.
+    """
 
     width: float
     local_response_normalisation: bool
@@ -137,8 +140,8 @@ class Fine(nn.Module):
         x = layers["joined"] = jnp.concatenate([x, coarse.astype(self.dtype)], -1)
         x = layers["conv3"] = nn.relu(convolution(self, "conv3", features, 5, 1, 2)(x))
         start = nn.initializers.constant(jnp.mean(self.mean_log_depth) / STD)
-        x = convolution(self, "conv4", 1, 5, 1, 2, kernel_init=_SMALL, bias_init=start)(x)
-        x = layers["map"] = x.astype(jnp.float32)
+        last = convolution(self, "conv4", 1, 5, 1, 2, kernel_init=SMALL_INIT, bias_init=start, dtype=jnp.float32)
+        x = layers["map"] = last(x)
         return STD * fine_grid(picture).enlarge(x[..., 0], picture.shape[1:3]), layers
 
 
@@ -164,8 +167,8 @@ def fully_connected_map(x, grid, layers, *, width, dropout, mean_log_depth, trai
     def start(key, shape, dtype=jnp.float32):
         return (grid.read(mean_log_depth) / STD).reshape(shape).astype(dtype)
 
-    x = nn.Dense(pixels, kernel_init=_SMALL, bias_init=start, dtype=dtype, name="full7")(x)
-    x = layers["map"] = x.astype(jnp.float32).reshape(len(x), grid.height, grid.width, 1)
+    x = nn.Dense(pixels, kernel_init=SMALL_INIT, bias_init=start, dtype=jnp.float32, name="full7")(x)
+    x = layers["map"] = x.reshape(len(x), grid.height, grid.width, 1)
     return x, layers
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxdepth.models.conv import Conv
 
 UPSCALINGS = ("bilinear", "up_convolution")
+SMALL_INIT = nn.initializers.variance_scaling(0.01, "fan_in", "uniform")  # of a last layer: near its bias at first
 
 
 def batch_norm(*, train, dtype, name, scale_init=nn.initializers.ones):
@@ -97,8 +98,9 @@ class DepthHead(nn.Module):
     @nn.compact
     def __call__(self, x):
         """Features [B, h, w, C] -> log depth [B, H, W], and the map without its bias at the finest stride."""
-        small = nn.initializers.variance_scaling(0.01, "fan_in", "uniform")
-        x = Conv(1, 3, kernel_init=small, blocked_gradient=self.blocked_gradient, name="conv")(x.astype(jnp.float32))
+        x = Conv(1, 3, kernel_init=SMALL_INIT, blocked_gradient=self.blocked_gradient, name="conv")(
+            x.astype(jnp.float32)
+        )
         at_finest = Upscale(self.upscaling, name="to_finest")(x, self.to_finest)
         bias = self.param("bias", nn.initializers.constant(jnp.mean(self.mean_log_depth)), ())
         return Upscale(self.upscaling, name="to_picture")(at_finest, self.to_picture)[..., 0] + bias, at_finest

@@ -39,7 +39,10 @@ class ResidualCoarse(nn.Module):
 
 
 class Coarse(nn.Module):
-    """A strided convolution, three stages of residual blocks, and the two fully connected layers."""
+    """A strided convolution, three stages of residual blocks, and the two fully connected layers.
+
+    `head` holds the arguments dropout and mean_log_depth of `fully_connected_map`.
+    """
 
     width: float
     head: dict
