@@ -1,6 +1,14 @@
 """Eigen, Puhrsch & Fergus 2014, the network that the paper starts from, in its two phases: coarse, then fine.
 
-python launch/train.py --config=configs/eigen.py --config.data.path=nyu_depth_v2_labeled.mat
+    python launch/train.py --config=configs/eigen.py --config.data.path=nyu_depth_v2_labeled.mat
+
+NYU Depth V2. EIG
+
+Momentum, learning rates and weight decay of each layer, with the factor 5, are the published ones. Not as published,
+for a training from scratch on 686 frames instead of 120,000: batches of 8 instead of 32, the paper's augmentation, no
+pretrained convolutions, gradients clipped at a norm of 10, and in each phase a warm-up and a cosine decay. With
+constant rates the fine part's delta1 jumped between .38 and .44 from epoch to epoch and ended at .422 (750 steps),
+below the mean depth image's .439, on a coarse map of .461.
 """
 
 from jaxdepth.config import base
