@@ -184,7 +184,7 @@ def test_curves_show_what_the_records_say():
     assert loss_axis.get_yscale() == "linear"
     accuracy = lines_of(accuracy_axis)
     assert set(accuracy) == {"final", "scale 1", "scale 2", "mean depth image (0.400)"}
-    np.testing.assert_allclose(accuracy["fused"].get_ydata(), [0.125, 0.25, 0.375, 0.5])
+    np.testing.assert_allclose(accuracy["final"].get_ydata(), [0.125, 0.25, 0.375, 0.5])
     np.testing.assert_allclose(accuracy["scale 2"].get_ydata(), [0.105, 0.23, 0.355, 0.48])
     baseline = accuracy["mean depth image (0.400)"]
     assert baseline.get_linestyle() == "--" and set(baseline.get_ydata()) == {0.4}
