@@ -11,7 +11,7 @@ second leaves them alone:
 
     python launch/train.py --config=configs/autoencoder.py:phases --config.data.path=nyu_depth_v2_labeled.mat
 
-PHASES
+After 400 steps that gave .459 and .447.
 """
 
 from jaxdepth.config import base

@@ -2,7 +2,8 @@
 
     python launch/train.py --config=configs/eigen.py --config.data.path=nyu_depth_v2_labeled.mat
 
-NYU Depth V2. EIG
+NYU Depth V2. 600 steps of 8 on `dev` gave delta1 .452 under eigen_crop, the coarse map by itself .444, the mean depth
+image .439.
 
 Momentum, learning rates and weight decay of each layer, with the factor 5, are the published ones. Not as published,
 for a training from scratch on 686 frames instead of 120,000: batches of 8 instead of 32, the paper's augmentation, no
