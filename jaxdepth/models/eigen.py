@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxdepth.models.conv import Conv
 from jaxdepth.models.layers import SMALL_INIT, max_pool, picture_grid
 
+_ABOVE_ZERO = 2.0  # what the fine part adds to the map before its ReLU, and takes away after: 0.4 m become 0
 STD = 0.4572  # standard deviation of log depth: the unit of the raw maps
 MEAN_COLOUR, STD_COLOUR = 0.43, 0.30  # of NYU's pictures, values in [0, 1], all channels together
 # Channels, kernel size, stride, padding of each convolution, and whether a pooling follows.
@@ -35,8 +36,7 @@ class Eigen(nn.Module):
       width: factor of all numbers of channels and units (1: as published).
       dropout: share of the 4096 units of the first fully connected layer that a training step drops.
       local_response_normalisation: whether it follows the first two convolutions, as in the release.
-      mean_log_depth: log metres, a number or the picture [H, W] of the training set's: the coarse map starts at it, the
-        fine map at its mean.
+      mean_log_depth: log metres, a number or the picture [H, W] of the training set's, at which both maps start.
       dtype: compute dtype of all but the layers that give the maps; those and the parameters are float32.
       blocked_gradient: see `jaxdepth.models.conv`.
     """
@@ -55,7 +55,7 @@ class Eigen(nn.Module):
         head = dict(dropout=self.dropout, mean_log_depth=self.mean_log_depth)
         normalise = self.local_response_normalisation
         self.coarse = Coarse(width=self.width, local_response_normalisation=normalise, head=head, **compute)
-        self.fine = Fine(width=self.width, mean_log_depth=self.mean_log_depth, **compute)
+        self.fine = Fine(width=self.width, **compute)
 
     def __call__(self, image, *, gate=0, trained=(), stop_gradient=True):
         """The log depth that a gate selects, see `coarse_then_fine`."""
@@ -123,10 +123,14 @@ class Coarse(nn.Module):
 
 
 class Fine(nn.Module):
-    """Three convolutions at a quarter of the picture's size; the coarse map joins after the first."""
+    """Three convolutions at a quarter of the picture's size; the coarse map joins after the first.
+
+    They start as the identity of the coarse map, which one channel carries through the ReLU, and learn what to add to
+    it. From a random start they first have to learn to copy the map that they are to refine, and after several hundred
+    steps on 686 frames were still behind it (abs_rel .382, the mean depth image's is .358).
+    """
 
     width: float
-    mean_log_depth: Any
     dtype: Any
     blocked_gradient: bool
 
@@ -138,16 +142,31 @@ class Fine(nn.Module):
         x = max_pool(nn.relu(convolution(self, "conv1", features - 1, 9, 2, 1)(picture)), 3)
         layers = {"conv1": x}
         x = layers["joined"] = jnp.concatenate([x, coarse.astype(self.dtype)], -1)
-        x = layers["conv3"] = nn.relu(convolution(self, "conv3", features, 5, 1, 2)(x))
-        start = nn.initializers.constant(jnp.mean(self.mean_log_depth) / STD)
-        last = convolution(self, "conv4", 1, 5, 1, 2, kernel_init=SMALL_INIT, bias_init=start, dtype=jnp.float32)
-        x = layers["map"] = last(x)
+        carry = dict(kernel_init=_carry(features - 1), bias_init=_first(_ABOVE_ZERO))
+        x = layers["conv3"] = nn.relu(convolution(self, "conv3", features, 5, 1, 2, **carry)(x))
+        carry = dict(kernel_init=_carry(0), bias_init=_first(-_ABOVE_ZERO))
+        x = layers["map"] = convolution(self, "conv4", 1, 5, 1, 2, dtype=jnp.float32, **carry)(x)
         return STD * fine_grid(picture).enlarge(x[..., 0], picture.shape[1:3]), layers
 
 
 def fine_grid(picture):
     """The Grid of the fine network's maps, and of the coarse map that joins them: 55x74 for 228x304."""
     return picture_grid(picture).window(9, stride=2, padding=1).window(3, stride=2)
+
+
+def _carry(channel):
+    """Initialises a kernel [k, k, C, D] so that output 0 is the input's `channel`; the other outputs are He's."""
+
+    def init(key, shape, dtype=jnp.float32):
+        kernel = nn.initializers.he_uniform()(key, shape, dtype).at[..., 0].set(0)
+        return kernel.at[shape[0] // 2, shape[1] // 2, channel, 0].set(1)
+
+    return init
+
+
+def _first(value):
+    """Initialises a bias with `value` for output 0, zero for the others."""
+    return lambda key, shape, dtype=jnp.float32: jnp.zeros(shape, dtype).at[0].set(value)
 
 
 def fully_connected_map(x, grid, layers, *, width, dropout, mean_log_depth, train, dtype):
