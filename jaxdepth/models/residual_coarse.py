@@ -31,7 +31,7 @@ class ResidualCoarse(nn.Module):
         compute = dict(dtype=self.dtype, blocked_gradient=self.blocked_gradient)
         head = dict(dropout=self.dropout, mean_log_depth=self.mean_log_depth)
         self.coarse = Coarse(width=self.width, head=head, **compute)
-        self.fine = Fine(width=self.width, **compute)
+        self.fine = Fine(width=self.width, mean_log_depth=self.mean_log_depth, **compute)
 
     def __call__(self, image, *, gate=0, trained=(), stop_gradient=True):
         """The log depth that a gate selects, see `coarse_then_fine`."""
