@@ -7,6 +7,7 @@ import small
 
 from jaxdepth import gate, sharding
 
+ALL = ((".*", 1.0, 1.0, "constant"),)
 JOINT = gate.joint(("fusion", "scale1", "scale2", "scale3"), (1.0,) * 4, stop_gradient=True)
 
 
@@ -33,6 +34,52 @@ def test_the_cpu_gradient_gives_the_plain_forms_step():
         assert float(blocked[name]) == pytest.approx(float(value), rel=1e-4), name
 
 
+@pytest.mark.parametrize("devices", [1, 4])
+def test_a_batch_in_parts_is_the_batch(devices):
+    """Of a network without batch normalisation, whose parts do not see one another; an image has no depth."""
+    net = small.eigens("eigen", dropout=0.0)
+    batch = small.batch(8, size=small.EIGENS_SIZE)
+    batch["depth"][2] = 0
+    results = []
+    for accumulate in (1, 2):
+        state, train_step, _ = small.trainer(
+            net, devices=devices, rules=ALL, size=small.EIGENS_SIZE, accumulate=accumulate
+        )
+        state, values = train_step(state, batch, gate.joint(net.groups, (1.0, 1.0), stop_gradient=True))
+        results.append((jax.device_get(state.params), values))
+    (whole, values), (parts, values_of_parts) = results
+    for name in values:
+        assert float(values[name]) == pytest.approx(float(values_of_parts[name]), rel=1e-5), name
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
+        assert np.linalg.norm(a - b) <= 1e-4 * np.linalg.norm(a) + 1e-6
+
+
+def test_parts_move_the_statistics_once_each():
+    state, train_step, _ = small.trainer(small.network(), accumulate=2)
+    batch = small.batch(8)
+    _, of_parts = state.batch_stats, train_step(state, batch, JOINT)[0].batch_stats
+    for name in ("mean", "var"):
+        expected = np.full(4, float(name == "var"))
+        for part in (batch["image"][0::2], batch["image"][1::2]):
+            fresh, statistics, _ = small.trainer(small.network())
+            only = {"image": part, "depth": batch["depth"][:4]}
+            seen = statistics(fresh, only, JOINT)[0].batch_stats["scale1"]["stem_norm1"][name]
+            expected = 0.9 * expected + (np.asarray(seen) - 0.9 * float(name == "var"))
+        np.testing.assert_allclose(of_parts["scale1"]["stem_norm1"][name], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_rematerialisation_gives_the_same_step_from_less_memory():
+    batch, results = small.batch(8), []
+    for rematerialise in (False, True):
+        state, train_step, _ = small.trainer(small.network(width=16), rematerialise=rematerialise)
+        state, values = train_step(state, batch, JOINT)
+        results.append(({"params": state.params, "stats": state.batch_stats}, values))
+    (kept, values), (again, values_again) = results
+    assert float(values["total_loss"]) == pytest.approx(float(values_again["total_loss"]), rel=1e-6)
+    for a, b in zip(jax.tree.leaves(kept), jax.tree.leaves(again), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
 def test_images_without_depth_change_nothing_but_the_statistics():
     batch = small.batch(4)
     batch["depth"][:] = 0
@@ -44,9 +91,7 @@ def test_images_without_depth_change_nothing_but_the_statistics():
 
 
 def test_a_bfloat16_network_overfits_a_batch():
-    state, train_step, _ = small.trainer(
-        small.network(dtype="bfloat16"), rules=((".*", 1.0, 1.0, "constant"),), weight_decay=0.0
-    )
+    state, train_step, _ = small.trainer(small.network(dtype="bfloat16"), rules=ALL, weight_decay=0.0)
     rows, columns = np.meshgrid(*(np.linspace(0, 1, n) for n in small.SIZE), indexing="ij")
     depth = np.exp(np.stack([rows, columns])).astype(np.float32)
     batch = {"image": np.stack([depth / 3] * 3, -1), "depth": depth}
