@@ -16,6 +16,8 @@ def base(arg="", *, variants=()):
     config = ml_collections.ConfigDict()
     config.seed = 0
     config.batch_size = 8
+    config.accumulate = 1  # parts of a batch, one after the other
+    config.rematerialise = False  # memory for time
     config.epochs = 60
     config.steps = placeholder(int)  # counts instead of epochs where set
 
@@ -23,6 +25,7 @@ def base(arg="", *, variants=()):
     data.source = "auto"
     data.path = placeholder(str)
     data.split = "paper"
+    data.path_kind = "auto"  # tfdata, device
     data.frame_size = (240, 320)
     data.crop_size = (228, 304)
     data.rooms_frames = (2000, 200)  # train, val
@@ -45,7 +48,7 @@ def load(path, argument=""):
 
 def check(config):
     """Raise ValueError for a number that is out of its range and that nothing else would refuse in time."""
-    for name in ("epochs", "steps", "log_every", "checkpoint_every", "panel_frames"):
+    for name in ("epochs", "steps", "accumulate", "log_every", "checkpoint_every", "panel_frames"):
         if config[name] is not None and config[name] < 1:
             raise ValueError(f"config.{name}={config[name]}: expected 1 or more")
     if not 0 <= config.loss.lam <= 1:

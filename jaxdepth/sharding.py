@@ -24,10 +24,11 @@ def batched(mesh):
     return NamedSharding(mesh, PartitionSpec(_BATCH))
 
 
-def check_batch_size(batch_size, mesh):
-    """Raises ValueError for a global batch size that the devices do not divide."""
-    if batch_size < 1 or batch_size % mesh.size:
-        raise ValueError(f"config.batch_size={batch_size}: expected a multiple of the {mesh.size} devices")
+def check_batch_size(batch_size, mesh, *, parts=1):
+    """Raises ValueError for a global batch size that the devices do not divide, each share into `parts`."""
+    if batch_size < 1 or batch_size % (mesh.size * parts):
+        times = f" times config.accumulate={parts}" if parts > 1 else ""
+        raise ValueError(f"config.batch_size={batch_size}: expected a multiple of the {mesh.size} devices{times}")
 
 
 def put(batch, sharding):

@@ -13,8 +13,8 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
+from jaxdepth import batches, evaluate, gate, models, optim, sharding, state, step, viz, workdir
 from jaxdepth import config as settings
-from jaxdepth import evaluate, gate, models, optim, sharding, state, step, viz, workdir
 from jaxdepth.checkpoint import Checkpoints
 from jaxdepth.data import pipeline, sources, splits
 from jaxdepth.data.frames import centre_crop
@@ -42,7 +42,7 @@ def train_and_evaluate(config, folder):
     settings.check(config)
     mesh = sharding.make_mesh()
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
-    sharding.check_batch_size(config.batch_size, mesh)
+    sharding.check_batch_size(config.batch_size, mesh, parts=config.accumulate)
     chief = jax.process_index() == 0
     crop_size = tuple(config.data.crop_size)
     network = models.build(**config.model.to_dict())
@@ -63,6 +63,7 @@ def train_and_evaluate(config, folder):
         scale=config.data.augmentation.scale,
         colour=config.data.augmentation.colour,
     )
+    path = batches.choose_path(config.data.path_kind, frames, split.train, mesh=mesh)
     steps_per_epoch = max(1, len(split.train) // config.batch_size)
     steps = config.steps or config.epochs * steps_per_epoch
 
@@ -75,7 +76,7 @@ def train_and_evaluate(config, folder):
 
     # ------------------------------------------------------------------------------- workdir: a new run or an older one
     folder = pathlib.Path(folder)
-    record = workdir.run_record(config.to_dict(), frames, split)
+    record = workdir.run_record(config.to_dict(), frames, split, path_kind=path)
     for part in (split.train, split.val):
         if not any((frames.depths[position] > 0).any() for position in part):
             raise ValueError(f"source {frames.name!r}, split {split.name!r}: not one of {len(part)} frames has a depth")
@@ -94,9 +95,6 @@ def train_and_evaluate(config, folder):
         logging.info("workdir %s: from step %d to %d, %d steps an epoch", folder, start, steps, steps_per_epoch)
 
         # ------------------------------------------------------------------------------------ what the loop is made of
-        train_step = step.make_train_step(
-            network, optimizer, lam=config.loss.lam, seed=config.seed, replicated=replicated, batch_sharding=batched
-        )
         predict_step = step.make_predict_step(network, sharding=replicated)
         score = evaluate.make_scorer(
             network,
@@ -108,9 +106,11 @@ def train_and_evaluate(config, folder):
             crop_size=crop_size,
             mesh=mesh,
         )
-        batches = pipeline.train_batches(
+        inputs, draw = batches.make(
+            path,
             frames,
             split.train,
+            mesh=mesh,
             batch_size=config.batch_size,
             seed=config.seed,
             start_step=start,
@@ -118,6 +118,17 @@ def train_and_evaluate(config, folder):
             process_count=jax.process_count(),
             crop_size=crop_size,
             **config.data.augmentation.to_dict(),
+        )
+        train_step = step.make_train_step(
+            network,
+            optimizer,
+            lam=config.loss.lam,
+            seed=config.seed,
+            replicated=replicated,
+            batch_sharding=batched,
+            draw=draw,
+            accumulate=config.accumulate,
+            rematerialise=config.rematerialise,
         )
         panel_positions = split.val[np.linspace(0, len(split.val) - 1, config.panel_frames).astype(int)]
         panel_images, panel_truth = centre_crop(
@@ -147,9 +158,7 @@ def train_and_evaluate(config, folder):
         bar = stack.enter_context(progress_bar(start, steps, config.batch_size, chief=chief))
         scores = None
         for at in range(start + 1, steps + 1):
-            batch = next(batches)
-            batch = sharding.put({"image": batch["image"], "depth": batch["depth"]}, batched)
-            train_state, values = train_step(train_state, batch, gate_at(at - 1))
+            train_state, values = train_step(train_state, next(inputs), gate_at(at - 1))
             bar.update(config.batch_size)
             logs = at % config.log_every < logged_in_a_row or at == steps
             epoch_ends = at % steps_per_epoch == 0 or at == steps

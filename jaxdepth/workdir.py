@@ -21,9 +21,10 @@ def write_atomically(path, data):
         temporary.unlink(missing_ok=True)
 
 
-def run_record(config, frames, split):
-    """What config.json holds: {"config": all settings, source and split as found, "data": which frames those were}."""
-    settings = config | {"data": config["data"] | {"source": frames.name, "split": split.name}}
+def run_record(config, frames, split, *, path_kind):
+    """What config.json holds: {"config": all settings, `auto` as it was found, "data": which frames those were}."""
+    found = {"source": frames.name, "split": split.name, "path_kind": path_kind}
+    settings = config | {"data": config["data"] | found}
     data = {
         "split_hash": split.hash,
         "train_frames": len(split.train),

@@ -107,3 +107,7 @@ def test_a_batch_that_the_devices_do_not_divide_is_refused():
     with pytest.raises(ValueError, match="config.batch_size=6: expected a multiple of the 4 devices"):
         sharding.check_batch_size(6, mesh)
     sharding.check_batch_size(8, mesh)
+    with pytest.raises(
+        ValueError, match="batch_size=8: expected a multiple of the 4 devices times config.accumulate=4"
+    ):
+        sharding.check_batch_size(8, mesh, parts=4)

@@ -1,0 +1,71 @@
+"""Training batches by one of two paths: made by tf.data on the host, or drawn from frames that live on the devices."""
+
+import functools
+import itertools
+import os
+
+from absl import logging
+
+from jaxdepth import device_data, sharding
+from jaxdepth.data import pipeline
+
+PATHS = ("tfdata", "device")
+_SHARE = 4  # a quarter of a device's memory is for frames, at most
+
+
+def choose_path(name, frames, positions, *, mesh):
+    """The path of a run, one of PATHS, said in the log.
+
+    `auto` takes `device` where the frames fit into a quarter of the devices' memory, because that is the faster one on
+    a CPU as on an accelerator (`python launch/benchmark.py data`), and `tfdata` elsewhere.
+    Raises ValueError for an unknown name.
+    """
+    if name not in ("auto", *PATHS):
+        raise ValueError(f"config.data.path_kind={name!r}: expected one of auto, {', '.join(PATHS)}")
+    needed, room = device_data.nbytes(frames, positions), _room(mesh) * mesh.size
+    chosen = name if name in PATHS else "device" if needed <= room else "tfdata"
+    reason = "asked for" if name in PATHS else f"{needed / 1e6:.0f} MB of frames, room for {room / 1e6:.0f} MB"
+    where = {"tfdata": "tf.data on the host", "device": "frames on the devices"}[chosen]
+    logging.info("batches: %s, %s (%s)", chosen, where, reason)
+    return chosen
+
+
+def make(path, frames, positions, *, mesh, batch_size, seed, start_step, process_index, process_count, **augmentation):
+    """What the train step takes at each step, and its `draw`: see `jaxdepth.step.make_train_step`.
+
+    Args:
+      path: one of PATHS.
+      frames: a Frames; positions: int64 [n], those to train on.
+      mesh, batch_size, seed, start_step, process_index, process_count, augmentation: as in `pipeline.train_batches`.
+
+    Returns:
+      An endless iterator of the step's second argument, and the function that draws a batch of it, or None where it is
+      the batch. Frames that do not fit on one device are divided over all.
+    """
+    if path == "device":
+        whole = device_data.nbytes(frames, positions) <= _room(mesh)
+        data = device_data.put(
+            frames, positions, sharding=sharding.replicated(mesh) if whole else sharding.batched(mesh)
+        )
+        settings = dict(count=len(positions), seed=seed, batch_size=batch_size, **augmentation)
+        return itertools.repeat(data), functools.partial(device_data.draw_batch, **settings)
+    stream = pipeline.train_batches(
+        frames,
+        positions,
+        batch_size=batch_size,
+        seed=seed,
+        start_step=start_step,
+        process_index=process_index,
+        process_count=process_count,
+        **augmentation,
+    )
+    batched = sharding.batched(mesh)
+    return (sharding.put({"image": batch["image"], "depth": batch["depth"]}, batched) for batch in stream), None
+
+
+def _room(mesh):
+    """Bytes for frames on one device."""
+    device = mesh.local_devices[0]
+    if device.platform == "cpu":  # whose devices share the memory of the machine
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _SHARE // len(mesh.local_devices)
+    return device.memory_stats()["bytes_limit"] // _SHARE
