@@ -21,7 +21,7 @@ def measure(configs) -> list[dict]:
         variables = state.shapes(network, tuple(settings.data.crop_size))
         picture = jax.ShapeDtypeStruct((1, *settings.data.crop_size, 3), np.float32)
         parameters = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
-        rows.append(row("parameters", network=name, batch=None, unit="M", ours=parameters / 1e6))
+        rows.append(row("parameters", network=name, unit="M", ours=parameters / 1e6))
         macs = multiply_adds(network.apply, variables, picture)
         rows.append(row("multiply-adds", network=name, batch=1, unit="G", ours=macs / 1e9))
     return rows

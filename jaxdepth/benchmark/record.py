@@ -1,6 +1,8 @@
 """One row for each number, the machine that it belongs to, and the table of them."""
 
+import datetime
 import os
+import pathlib
 import platform
 
 import jax
@@ -8,14 +10,37 @@ import jax
 COLUMNS = ("what", "network", "batch", "unit", "ours", "peer", "peer_name", "ratio")
 
 
-def row(what, *, batch, unit, ours, network=None, peer=None, peer_name=None):
-    """A number and, where there is one, the same of another implementation.
+def row(
+    what,
+    *,
+    unit,
+    ours,
+    network=None,
+    batch=None,
+    dtype=None,
+    quartiles=None,
+    peer=None,
+    peer_quartiles=None,
+    peer_name=None,
+):
+    """A number and, where there is one, the same of another implementation. Below 1 the ratio is better.
 
     `unit` names a rate where it ends in /s: more is better, and the ratio is peer / ours. Of all else less is better.
+    `quartiles` are the first and the third of the measured values of which `ours` is the median.
     """
     ratio = None if peer is None else peer / ours if unit.endswith("/s") else ours / peer
     return dict(
-        what=what, network=network, batch=batch, unit=unit, ours=ours, peer=peer, peer_name=peer_name, ratio=ratio
+        what=what,
+        network=network,
+        batch=batch,
+        dtype=dtype,
+        unit=unit,
+        ours=ours,
+        quartiles=quartiles,
+        peer=peer,
+        peer_quartiles=peer_quartiles,
+        peer_name=peer_name,
+        ratio=ratio,
     )
 
 
@@ -29,16 +54,25 @@ def table(rows) -> str:
 
 
 def machine() -> dict:
-    """What the numbers depend on: the device, the processor cores and the versions."""
+    """What the numbers depend on: day, device, processor and versions."""
     devices = jax.devices()
     return {
+        "date": datetime.date.today().isoformat(),
         "device": devices[0].device_kind,
         "devices": len(devices),
+        "cpu": _processor(),
         "cpu_cores": os.cpu_count(),
         "platform": platform.platform(),
         "python": platform.python_version(),
         "jax": jax.__version__,
     }
+
+
+def _processor():
+    """The name that Linux gives the processor; elsewhere what Python knows."""
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
 
 
 def _shown(value):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxdepth.models.conv import Conv
 from jaxdepth.models.eigen import Coarse, coarse_then_fine, scaled
-from jaxdepth.models.layers import DepthHead, batch_norm, double, max_pool, picture_grid
+from jaxdepth.models.layers import DepthHead, batch_norm, continue_border, double, max_pool, picture_grid
 
 _BOTTLENECK = 31  # channels beside the coarse map
 _ENCODER = ((16, 16), (32, 32), (64, 64, _BOTTLENECK))  # channels of each layer; a block ends in a pooling
@@ -79,8 +79,9 @@ class EncoderDecoder(nn.Module):
         x = layers["joined"] = jnp.concatenate([x, coarse.astype(self.dtype)], -1)
         for block, channels in enumerate(_DECODER, start=1):
             height, width = grids[-1 - block][:2]
-            x = double(x)  # 57 rows, of which the pooling left one out, come back as 56 and a border
-            x = jnp.pad(x, ((0, 0), (0, height - x.shape[1]), (0, width - x.shape[2]), (0, 0)), mode="edge")
+            x = continue_border(
+                double(x), (height, width)
+            )  # 57 rows, of which the pooling left one out, come back as 56
             for i, features in enumerate(channels, start=1):
                 x = convolve(x, scaled(features, self.width), f"decoder{block}_{i}")
             layers[f"decoder{block}"] = x

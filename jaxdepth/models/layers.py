@@ -63,15 +63,28 @@ def double(x):
     return x
 
 
+def continue_border(x, size):
+    """Repeat the last row and the last column of [B, h, w, C] up to `size` (H, W).
+
+    Not by `jnp.pad`, whose gradient makes two arrays of zeros as large as x for each axis that nothing is added to.
+    """
+    for axis, length in zip((1, 2), size, strict=True):
+        last = jax.lax.slice_in_dim(x, x.shape[axis] - 1, x.shape[axis], axis=axis)
+        x = jnp.concatenate([x] + [last] * (length - x.shape[axis]), axis)
+    return x
+
+
 def max_pool(x, size):
     """The maximum of size x size pixels at stride 2, without padding: [B, H, W, C] -> [B, (H - size) // 2 + 1, .., C].
 
-    As the maximum of shifted copies: its gradient is then up to 18 times as fast on a CPU as that of XLA's window.
+    As the maximum of shifted copies, first along the rows, then along the columns: on a CPU the gradient takes a
+    seventh of the time that it takes with all shifts at once, and less than that of XLA's window.
     Raises ValueError where no window fits.
     """
-    height, width = picture_grid(x).window(size, stride=2)[:2]
-    shifts = [(i, j) for i in range(size) for j in range(size)]
-    return functools.reduce(jnp.maximum, [x[:, i:, j:][:, : 2 * height : 2, : 2 * width : 2] for i, j in shifts])
+    for axis, count in zip((1, 2), picture_grid(x).window(size, stride=2)[:2], strict=True):
+        shifts = [jax.lax.slice_in_dim(x, i, i + 2 * count - 1, 2, axis) for i in range(size)]
+        x = functools.reduce(jnp.maximum, shifts)
+    return x
 
 
 def pad_to_multiple(image, multiple):

@@ -1,0 +1,47 @@
+"""How the cost of a k-scale training step grows with its settings, and what a step at one gate costs."""
+
+import ml_collections
+
+from jaxdepth.benchmark import steps, timing
+from jaxdepth.benchmark.record import row
+
+SETTINGS = {
+    "model.k": (1, 2, 3, 4, 5),
+    "model.width": (8, 16, 24, 32, 48),
+    "batch_size": (2, 4, 8, 16, 32),
+    "data.crop_size": ((112, 152), (228, 304), (336, 448)),
+    "accumulate": (1, 2, 4),
+    "rematerialise": (False, True),
+}
+
+
+def measure(settings, *, batch, dtype, seconds=8) -> list[dict]:
+    """Rows of step time, FLOPs and planned memory of `kscale`: one setting changed at a time, and gate by gate.
+
+    A row's `network` names what was changed, as in `kscale model.k=3` or `kscale gate=2`.
+    """
+    rows = []
+    for name, values in SETTINGS.items():
+        for value in values:
+            config = ml_collections.ConfigDict(settings["kscale"].to_dict())
+            config.batch_size = batch
+            config.update_from_flattened_dict({name: value})
+            shown = "x".join(map(str, value)) if isinstance(value, tuple) else value
+            rows += _measure(f"kscale {name}={shown}", config, dtype=dtype, seconds=seconds)
+    config = settings["kscale"].copy_and_resolve_references()
+    config.batch_size = batch
+    for gate in range(config.model.k + 1):
+        rows += _measure(f"kscale gate={gate}", config, dtype=dtype, seconds=seconds, gate_number=gate)
+    return rows
+
+
+def _measure(name, config, *, dtype, seconds, gate_number=None):
+    options = dict(accumulate=config.accumulate, rematerialise=config.rematerialise)
+    case = steps.case(config, batch=config.batch_size, dtype=dtype, gate_number=gate_number, **options)
+    median, quartiles = timing.summary(timing.in_turns({"step": case.train}, seconds=seconds, least=3)["step"])
+    labels = dict(network=name, batch=config.batch_size, dtype=dtype)
+    return [
+        row("train_step", **labels, unit="ms", ours=median, quartiles=quartiles),
+        row("train_step cost", **labels, unit="GFLOP", ours=case.train_flops / 1e9),
+        row("peak memory", **labels, unit="MB", ours=case.bytes / 1e6),
+    ]

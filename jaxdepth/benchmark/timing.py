@@ -1,0 +1,38 @@
+"""Times of functions that take turns, so that what else the machine does meets all of them alike."""
+
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def in_turns(functions, *, seconds, least=5):
+    """Seconds of each call: {name: function of nothing that returns when its work is done} -> {name: float64 [calls]}.
+
+    Each is called once beforehand, then all in turns, at least `least` times, until about `seconds` are over.
+    """
+    for function in functions.values():
+        function()
+    times = {name: [] for name in functions}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times[next(iter(times))]) < least:
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            times[name].append(time.perf_counter() - start)
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def summary(times, unit=1e3):
+    """Median and quartiles of some times, in milliseconds unless `unit` says otherwise."""
+    lower, median, upper = np.percentile(times, (25, 50, 75)) * unit
+    return float(median), [float(lower), float(upper)]
+
+
+def matrix_product_flops(dtype, *, size=2048, seconds=3):
+    """Floating-point operations a second of one large matrix product: what convolutions could reach at best."""
+    matrix = jnp.ones((size, size), dtype)
+    product = jax.jit(jnp.dot)
+    times = in_turns({"product": lambda: jax.block_until_ready(product(matrix, matrix))}, seconds=seconds)["product"]
+    return 2 * size**3 / float(np.median(times))
