@@ -16,36 +16,34 @@ _ONE = 1 << 16  # a pixel, in the fixed-point positions of `transform`
 
 
 def nbytes(frames, positions):
-    """Bytes of the arrays that `put` makes: on each device, or where it shards them on all devices together."""
+    """Bytes of the arrays that `put` makes: on each device, or where it divides them, on all devices together."""
     return len(positions) * (frames.images.nbytes + frames.depths.nbytes) // len(frames)
 
 
 def put(frames, positions, *, sharding):
-    """Some frames on the devices: {"images": uint8 [P, m, H, W, 3], "depths": float32 [P, m, H, W] metres}.
+    """Some frames on the devices: {"images": uint8 [m, H, W, 3], "depths": float32 [m, H, W] metres}.
 
-    Frame i of `positions` is [i // m, i % m]. Each process reads its frames one by one in the order of the source, and
-    holds one of the two arrays in its own memory while that is under way.
+    Each process reads its frames one by one in the order of the source, and holds one of the two arrays in its own
+    memory while that is under way.
 
     Args:
       frames: a Frames; positions: int64 [n], which of them.
-      sharding: of the arrays. P is the number of parts into which it divides their first axis: 1 where every device is
-        to have all frames, else that of the devices, n / P frames each; the last part is then filled up with frames
-        that `draw_batch` does not draw.
+      sharding: of the arrays. Where it divides their first axis, m is the next multiple of its parts from n on, filled
+        up with frames that `draw_batch` does not draw; else m = n.
     """
     positions, devices = np.asarray(positions), sharding.num_devices
     parts = devices // sharding.shard_shape((devices,))[0]
-    each = -(-len(positions) // parts)
+    length = -(-len(positions) // parts) * parts
 
     def on_devices(array):
         def read(index):
-            places = np.arange(parts * each).reshape(parts, each)[index[:2]]
-            chosen = positions[np.minimum(places, len(positions) - 1)]
-            part = np.empty((*chosen.shape, *array.shape[1:]), array.dtype)
-            for place in zip(*np.unravel_index(np.argsort(chosen, axis=None), chosen.shape), strict=True):
+            chosen = positions[np.minimum(np.arange(length)[index[0]], len(positions) - 1)]
+            part = np.empty((len(chosen), *array.shape[1:]), array.dtype)
+            for place in np.argsort(chosen):
                 part[place] = array[chosen[place]]
             return part
 
-        return jax.make_array_from_callback((parts, each, *array.shape[1:]), sharding, read)
+        return jax.make_array_from_callback((length, *array.shape[1:]), sharding, read)
 
     return {"images": on_devices(frames.images), "depths": on_devices(frames.depths)}
 
@@ -64,27 +62,10 @@ def draw_batch(data, step, *, count, seed, batch_size, crop_size, scale, rotatio
       crop_size, scale, rotation, flip, colour: see `augment`.
     """
     position, keys = draw_examples(step, count=count, seed=seed, batch_size=batch_size)
-    image, depth = _take(data["images"], position), _take(data["depths"], position)
     settings = dict(crop_size=tuple(crop_size), scale=scale, rotation=rotation, flip=flip, colour=colour)
-    image, depth = jax.vmap(functools.partial(augment, **settings))(image, depth, keys)
+    augmented = jax.vmap(functools.partial(augment, **settings))
+    image, depth = augmented(data["images"][position], data["depths"][position], keys)
     return {"image": image, "depth": depth}
-
-
-def _take(array, position):
-    """The frames [B, ...] at some positions of an array [P, m, ...] whose parts may lie on different devices."""
-    parts, each = array.shape[:2]
-    if parts == 1:
-        return array[0][position]
-
-    # Each part gives what it has and 0 for the rest, so that single frames go from device to device. An index into the
-    # whole array would fetch all of it to every device.
-    def take(part, first):
-        place = position.astype(jnp.int32) - first
-        there = (place >= 0) & (place < each)
-        there = there.reshape(-1, *[1] * (part.ndim - 1))
-        return jnp.where(there, part[jnp.clip(place, 0, each - 1)], jnp.zeros((), part.dtype))
-
-    return jnp.sum(jax.vmap(take)(array, each * jnp.arange(parts)), axis=0, dtype=array.dtype)
 
 
 def draw_examples(step, *, count, seed, batch_size):

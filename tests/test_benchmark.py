@@ -3,14 +3,16 @@
 import functools
 import json
 import pathlib
+import time
 
 import jax
 import jax.numpy as jnp
 import pytest
+import small
 from jax import lax
 
 from jaxdepth import benchmark, config, models
-from jaxdepth.benchmark import data, networks, record
+from jaxdepth.benchmark import data, growth, networks, profile, record, report, start, steps, timing
 from jaxdepth.models.conv import conv
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
@@ -41,31 +43,149 @@ def test_multiply_adds_by_hand():
 def test_data_gives_a_rate():
     (row,) = data.measure(batches=2)
     assert row["ours"] > 0
-    others = {name: value for name, value in row.items() if name != "ours"}
-    assert others == {
-        "what": "tfdata",
-        "network": None,
-        "batch": 8,
-        "unit": "examples/s",
-        "peer": None,
-        "peer_name": None,
-        "ratio": None,
-    }
+    assert (row["what"], row["batch"], row["unit"], row["ratio"]) == ("tfdata", 8, "examples/s", None)
+
+
+def test_a_ratio_below_1_is_better_for_times_and_for_rates():
+    assert record.row("step", unit="ms", ours=6.0, peer=3.0)["ratio"] == 2.0
+    assert record.row("data", unit="examples/s", ours=6.0, peer=3.0)["ratio"] == 0.5
+    assert record.row("step", unit="ms", ours=6.0)["ratio"] is None
 
 
 def test_run_prints_and_writes_the_rows(tmp_path, monkeypatch, capsys):
-    rows = [record.row("step", network="kscale", batch=8, unit="steps/s", ours=6.0, peer=3.0, peer_name="torch")]
-    monkeypatch.setattr(benchmark, "MEASUREMENTS", {"one": lambda _: rows, "two": lambda _: rows * 2})
+    rows = [record.row("step", network="kscale", batch=8, unit="ms", ours=6.0, peer=3.0, peer_name="torch")]
+    measurements = {"one": lambda *_: rows, "two": lambda settings, batches, dtype: rows * batches[0]}
+    monkeypatch.setattr(benchmark, "MEASUREMENTS", measurements)
     output = tmp_path / "numbers.json"
-    assert benchmark.run(["one"], CONFIGS, output) == rows
+    assert benchmark.run(["one"], CONFIGS, output=output) == rows
     written = json.loads(output.read_text())
-    assert written["rows"] == rows and rows[0]["ratio"] == 0.5
-    assert written["machine"]["devices"] == 4 and written["machine"]["cpu_cores"] >= 1
+    assert written["rows"] == rows and written["machine"]["devices"] == 4 and written["machine"]["cpu_cores"] >= 1
     header, line = capsys.readouterr().out.splitlines()
     assert header.split() == ["what", "network", "batch", "unit", "ours", "peer", "peer_name", "ratio"]
-    assert line.split() == ["step", "kscale", "8", "steps/s", "6", "3", "torch", "0.5"]
-    assert len(benchmark.run([], CONFIGS)) == 3  # all
+    assert line.split() == ["step", "kscale", "8", "ms", "6", "3", "torch", "2"]
+    assert len(benchmark.run([], CONFIGS, batches=(2, 8))) == 3  # all
     assert list(tmp_path.iterdir()) == [output]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(batches=(8, 0)), r"batches=\(8, 0\): expected numbers of 1 or more"),
+        (dict(dtype="float64"), "dtype='float64': expected one of float32, bfloat16"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        benchmark.run(["networks"], CONFIGS, **changes)
+
+
+def test_functions_take_turns():
+    called = []
+    times = timing.in_turns({name: functools.partial(called.append, name) for name in "ab"}, seconds=0, least=3)
+    assert called == ["a", "b"] * 4  # once to warm up
+    assert {name: len(values) for name, values in times.items()} == {"a": 3, "b": 3}
+    assert timing.summary([1.0, 2.0, 3.0, 4.0, 5.0], unit=10) == (30.0, [20.0, 40.0])
+
+
+def test_steps_stand_beside_the_fastest_peer(monkeypatch):
+    def peer(seconds):
+        return dict.fromkeys(("train_step", "forward"), functools.partial(time.sleep, seconds))
+
+    monkeypatch.setattr(steps, "_peers", lambda *_, **__: {"slow": peer(0.02), "fast": peer(0.005)})
+    settings = {"small": small.settings(None), "floor": config.load(CONFIGS / "mean_depth.py")}
+    rows = steps.measure(settings, batches=(2, 4), dtype="float32", seconds=0)
+    found = {(row["what"], row["batch"]): row for row in rows if row["network"]}
+    assert {network for network in (row["network"] for row in rows)} == {None, "small"}
+    assert {what for what, _ in found} == {
+        *(f"{what}{of}" for what in ("train_step", "forward") for of in ("", " rate", " utilisation")),
+        "compile time",
+        "peak memory",
+    }
+    step = found["train_step", 4]
+    assert step["peer_name"] == "fast" and step["peer"] >= 5 and step["ratio"] == step["ours"] / step["peer"]
+    assert step["quartiles"][0] <= step["ours"] <= step["quartiles"][1]
+    assert found["train_step rate", 4]["ratio"] == pytest.approx(step["ratio"])
+    assert found["peak memory", 4]["ours"] > found["peak memory", 2]["ours"] > 0
+
+
+def test_a_steps_flops_are_some_three_forward_passes():
+    """Of each convolution the output and two gradients; of the first one gradient."""
+    case = steps.case(small.settings(None), batch=2)
+    assert 2.4 < case.train_flops / case.forward_flops < 3.1
+    branch = steps.case(small.settings(None), batch=2, gate_number=3)
+    assert branch.train_flops < 0.5 * case.train_flops
+
+
+def test_growth_names_what_it_changes(monkeypatch):
+    monkeypatch.setattr(growth, "SETTINGS", {"model.width": (2, 4), "data.crop_size": ((32, 48),)})
+    settings = small.settings(None, **{"model.k": 2})
+    rows = growth.measure({"kscale": settings}, batch=2, dtype="float32", seconds=0)
+    flops = {row["network"]: row["ours"] for row in rows if row["what"] == "train_step cost"}
+    assert list(flops) == [
+        "kscale model.width=2",
+        "kscale model.width=4",
+        "kscale data.crop_size=32x48",
+        *(f"kscale gate={gate}" for gate in range(3)),
+    ]
+    assert flops["kscale model.width=2"] < flops["kscale model.width=4"] == flops["kscale data.crop_size=32x48"]
+    assert settings.batch_size == 4  # left as it was
+
+
+def test_a_profile_sums_by_kind():
+    text = """HloModule step
+%inner (x: f32[]) -> f32[] {
+  ROOT %inside = f32[] add(%x, %x), metadata={op_name="jit(f)/jvp(Net)/norm1/sub"}
+}
+
+ENTRY %main (x: f32[]) -> f32[] {
+  %a.1 = f32[] fusion(%x), calls=%inner, metadata={op_name="jit(f)/jvp(Net)/block1/conv1/conv_general_dilated"}
+  %b = f32[] while(%a.1), metadata={op_name="jit(f)/transpose(jvp(Net))/block1/conv1/while"}
+  %c = f32[] transpose(%b)
+  ROOT %d = f32[] add(%c, %c), metadata={op_name="jit(f)/jvp(Net)/block1/norm1/sub"}
+}
+"""
+    milliseconds = profile.by_kind(text, {"a.1": 1.0, "b": 2.0, "c": 3.0, "d": 4.0, "inside": 100.0, "other": 100.0})
+    assert milliseconds == {
+        "convolutions: forward": 1.0,
+        "convolutions: kernel gradients": 2.0,
+        "copies, padding, layout": 3.0,
+        "batch normalisation": 4.0,
+    }
+
+
+def test_a_profile_of_a_step():
+    rows = profile.measure({"small": small.settings(None)}, batch=2, dtype="float32")
+    assert sum(row["ours"] for row in rows) == pytest.approx(100)
+    assert {"profile: convolutions: forward", "profile: batch normalisation"} < {row["what"] for row in rows}
+
+
+@pytest.mark.slow
+def test_the_wait_for_a_first_step():
+    seconds = {row["what"]: row["ours"] for row in start.measure(repetitions=1)}
+    assert 0 < seconds["import jaxdepth"] < seconds["import jaxdepth.train"]
+    assert seconds["import jaxdepth.train"] < seconds["first step, compile cache"] < seconds["first step, cold"]
+
+
+def test_a_report_takes_its_tables_from_the_json(tmp_path):
+    rows = [
+        record.row("train_step", network="kscale", batch=8, unit="ms", ours=1234.5, peer=1000.0, peer_name="torch"),
+        record.row("profile: loss", unit="%", ours=12.34, quartiles=[11.0, 13.0]),
+        record.row("forward", network="kscale", batch=8, unit="ms", ours=300.0),
+    ]
+    (tmp_path / "n.json").write_text(json.dumps({"rows": rows}))
+    text = "Text\n<!-- table n.json train_step, profile* -->\nold\n<!-- end -->\nrest\n"
+    (tmp_path / "B.md").write_text(text)
+    report.fill(tmp_path / "B.md")
+    assert (tmp_path / "B.md").read_text() == (
+        "Text\n<!-- table n.json train_step, profile* -->\n"
+        "| what | network | batch | ours | quartiles | PyTorch | ratio | which PyTorch |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        "| train_step | kscale | 8 | 1234 ms |  | 1000 ms | **1.23** | torch |\n"
+        "| profile: loss |  |  | 12.3 % | 11 to 13 |  |  |  |\n"
+        "<!-- end -->\nrest\n"
+    )
+    with pytest.raises(ValueError, match="n.json: no rows of speed"):
+        report.filled("<!-- table n.json speed -->\n<!-- end -->", tmp_path)
 
 
 def test_unknown_name_is_refused_before_anything_is_measured(monkeypatch):

@@ -32,7 +32,7 @@ def measure(settings, *, batches, dtype, seconds=30) -> list[dict]:
 
 def _measure(name, config, *, batch, dtype, ceiling, seconds):
     ours = case(config, batch=batch, dtype=dtype)
-    peers = _peers(config, batch=batch, dtype=dtype) if importlib.util.find_spec("torch") else {}
+    peers = _peers(config, batch=batch, dtype=dtype)
     rows = []
     for what, function in (("train_step", ours.train), ("forward", ours.forward)):
         others = {peer: functions[what] for peer, functions in peers.items()}
@@ -66,7 +66,7 @@ def _measure(name, config, *, batch, dtype, ceiling, seconds):
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A compiled training step and forward pass on made-up data.
+    """A compiled training step and forward pass on made-up data, on one device.
 
     `train()` and `forward()` return when they are done. FLOPs are twice the multiply-adds of the plain form; `bytes` is
     what the training step holds at most: arguments, results and temporary arrays, by XLA's plan; `text` is its program.
@@ -95,7 +95,7 @@ def case(config, *, batch, dtype="float32", gate_number=None, **options) -> Case
         chosen = gate.single(gate_number, network.groups, stop_gradient=config.gate.stop_gradient)
     spans = dict.fromkeys(network.groups, (0, 10**6))
     optimizer = optim.make(state.shapes(network, size)["params"], spans=spans, **config.optim.to_dict())
-    mesh = sharding.make_mesh()
+    mesh = sharding.make_mesh(jax.devices()[:1])
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
     train_state = state.create(network, optimizer, seed=0, crop_size=size, sharding=replicated)
     image, depth = made_up(batch, size)
@@ -139,7 +139,9 @@ def made_up(batch, size):
 
 
 def _peers(config, *, batch, dtype):
-    """PyTorch's {name: {"train_step": .., "forward": ..}}, on the kind of device that we use."""
+    """PyTorch's {name: {"train_step": .., "forward": ..}} on the same kind of device; {} where it has none."""
+    if not importlib.util.find_spec("torch"):
+        return {}
     import torch
 
     from jaxdepth.benchmark import pytorch
