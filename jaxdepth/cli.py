@@ -1,5 +1,6 @@
-"""What the commands share: where a run lives by default, and errors that fit on one line."""
+"""What the commands share: where a run lives by default, kept compilations, and errors that fit on one line."""
 
+import os
 import pathlib
 import sys
 import traceback
@@ -26,6 +27,10 @@ def run(main):
             print(f"error: {error}", file=sys.stderr)
             return 1
 
+    # jax reads these when it is imported. A second start then compiles nothing anew.
+    cache = pathlib.Path(os.environ.get("JAXDEPTH_CACHE") or "~/.cache/jaxdepth").expanduser()
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "compiled"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
     # Orbax tells of every file that it writes and every checkpoint without a score, jax of devices that are not there.
     logging.get_absl_handler().python_handler.addFilter(
         lambda record: (
