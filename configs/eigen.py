@@ -30,8 +30,8 @@ def get_config(arg=""):
         rules=(
             (r"coarse/conv\d/.*", 1e-3, 5e-4, "cosine"),
             (r"coarse/full\d/.*", 1e-1, 1e-4, "cosine"),
-            (r"fine/conv[14]/.*", 4e-5, 1e-4, "cosine"),  # published: 1e-3, and 1e-2
-            (r"fine/conv3/.*", 4e-4, 1e-4, "cosine"),
+            (r"fine/conv[14]/.*", 2e-5, 1e-4, "cosine"),  # published: 1e-3, and 1e-2
+            (r"fine/conv3/.*", 2e-4, 1e-4, "cosine"),
         ),
         warmup_steps=100,
         weight_decay=1.0,

@@ -197,6 +197,14 @@ def test_a_network_starts_at_the_mean_depth_image(name):
         np.testing.assert_allclose(second, coarse, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_mean_depth_is_a_start_and_no_part_of_the_function(name):
+    """A trained network is rebuilt without it."""
+    net, variables, image = random_case(name)
+    expected, _ = jax.jit(net.apply)(variables, image)
+    np.testing.assert_array_equal(jax.jit(net.clone(mean_log_depth=3.0).apply)(variables, image)[0], expected)
+
+
 def test_a_network_starts_at_the_mean_depth_that_is_a_number():
     for output in start("eigen", 0.9):
         assert np.abs(output - 0.9).mean() < 0.25

@@ -29,6 +29,14 @@ def test_every_output_has_the_pictures_size_and_starts_at_the_mean_depth(upscali
     assert outputs["scale3/block2"].shape[1:3] == (1, 1)  # 5 x 7 is padded to 8 x 8
 
 
+def test_a_picture_whose_last_scale_has_an_odd_size():
+    net = small.network(k=2, finest_stride=1)
+    prediction, _ = jax.jit(lambda image: net.init_with_output(jax.random.key(0, impl="rbg"), image))(
+        jnp.zeros((1, 21, 30, 3))
+    )[0]
+    assert prediction.shape == (1, 21, 30)
+
+
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("upscaling", ["bilinear", "up_convolution"])
 def test_k_alone_says_how_many_scales_there_are(k, upscaling):

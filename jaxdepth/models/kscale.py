@@ -106,7 +106,8 @@ class KScale(nn.Module):
                 features.append(x)
             if gate == i:
                 return intermediates[name], intermediates
-            picture = halve(picture)
+            if i < self.k:
+                picture = halve(picture)
         if stop_gradient:
             maps, features = jax.lax.stop_gradient((maps, features))
         depth, layers = self.fusion(maps, features if self.features else (), train="fusion" in trained)
