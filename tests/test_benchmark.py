@@ -40,10 +40,11 @@ def test_multiply_adds_by_hand():
     assert networks.multiply_adds(doubled, x) == 2 * (8 * 6) * 16 * 3 * 5
 
 
-def test_data_gives_a_rate():
-    (row,) = data.measure(batches=2)
-    assert row["ours"] > 0
-    assert (row["what"], row["batch"], row["unit"], row["ratio"]) == ("tfdata", 8, "examples/s", None)
+def test_each_data_path_has_a_rate():
+    tfdata, device = data.measure(batches=2, seconds=0)
+    assert [row["what"] for row in (tfdata, device)] == ["batches by tfdata", "batches by device"]
+    assert tfdata["ours"] > 0 and tfdata["unit"] == "examples/s" and tfdata["peer"] is None
+    assert device["peer"] == tfdata["ours"] and device["ratio"] == device["peer"] / device["ours"]
 
 
 def test_a_ratio_below_1_is_better_for_times_and_for_rates():

@@ -1,11 +1,13 @@
 """The compiled train step: devices, masks, and that it learns."""
 
+import math
+
 import jax
 import numpy as np
 import pytest
 import small
 
-from jaxdepth import gate, sharding
+from jaxdepth import gate, sharding, state, step
 
 ALL = ((".*", 1.0, 1.0, "constant"),)
 JOINT = gate.joint(("fusion", "scale1", "scale2", "scale3"), (1.0,) * 4, stop_gradient=True)
@@ -68,7 +70,7 @@ def test_parts_move_the_statistics_once_each():
         np.testing.assert_allclose(of_parts["scale1"]["stem_norm1"][name], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_rematerialisation_gives_the_same_step_from_less_memory():
+def test_rematerialisation_gives_the_same_step():
     batch, results = small.batch(8), []
     for rematerialise in (False, True):
         state, train_step, _ = small.trainer(small.network(width=16), rematerialise=rematerialise)
@@ -78,6 +80,21 @@ def test_rematerialisation_gives_the_same_step_from_less_memory():
     assert float(values["total_loss"]) == pytest.approx(float(values_again["total_loss"]), rel=1e-6)
     for a, b in zip(jax.tree.leaves(kept), jax.tree.leaves(again), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_rematerialisation_keeps_less_for_the_backward_pass():
+    net, batch = small.network(width=16, max_width=64), small.batch(8)
+    variables = state.shapes(net, small.SIZE)
+
+    def loss(params, stats):
+        variables = {"params": params, "batch_stats": stats}
+        return sum(step.gate_losses(net, variables, batch, JOINT, lam=0.5, key=jax.random.key(0))[0].values())
+
+    def kept(loss):
+        residuals = jax.eval_shape(lambda *arguments: jax.vjp(loss, *arguments)[1], *variables.values())
+        return sum(math.prod(x.shape) for x in jax.tree.leaves(residuals))
+
+    assert kept(jax.checkpoint(loss, policy=step._keep_products)) < 0.5 * kept(loss)
 
 
 def test_images_without_depth_change_nothing_but_the_statistics():

@@ -1,17 +1,19 @@
 """How fast each data path makes batches."""
 
-import time
-from itertools import islice
+import itertools
 
+import jax
 import numpy as np
 
+import jaxdepth.batches
+from jaxdepth import sharding
+from jaxdepth.benchmark import timing
 from jaxdepth.benchmark.record import row
-from jaxdepth.data import pipeline
 from jaxdepth.data.frames import Frames
 
 
-def measure(*, batches=60) -> list[dict]:
-    """Examples a second out of `pipeline.train_batches`: batches of 8, the paper's augmentation (section 3.2).
+def measure(*, batches=30, seconds=20) -> list[dict]:
+    """Examples a second of each path of `jaxdepth.batches`, in turns: batches of 8, the paper's augmentation.
 
     Frames of 240x320 lie in memory and hold noise: what they show does not change the cost.
     """
@@ -30,22 +32,39 @@ def measure(*, batches=60) -> list[dict]:
         counts={},
         description="noise",
     )
-    stream = pipeline.train_batches(
-        frames,
-        np.arange(count),
+    settings = dict(
+        mesh=sharding.make_mesh(jax.devices()[:1]),
         batch_size=batch_size,
         seed=0,
+        start_step=0,
+        process_index=0,
+        process_count=1,
         crop_size=(228, 304),
         scale=(0.75, 1.25),
         rotation=5.0,
         flip=False,
         colour=0.0,
     )
-    for _ in islice(stream, 5):  # fills the buffers, so that as much lies in them at the start as at the end
-        pass
-    start = time.perf_counter()
-    for _ in islice(stream, batches):
-        pass
-    seconds = time.perf_counter() - start
-    stream.close()
-    return [row("tfdata", batch=batch_size, unit="examples/s", ours=batches * batch_size / seconds)]
+    makers = {path: _maker(path, frames, settings, batches) for path in jaxdepth.batches.PATHS}
+    times = timing.in_turns(makers, seconds=seconds)
+    rates = {path: batches * batch_size / float(np.median(times[path])) for path in makers}
+    return [
+        row("batches by tfdata", batch=batch_size, unit="examples/s", ours=rates["tfdata"]),
+        row(
+            "batches by device",
+            batch=batch_size,
+            unit="examples/s",
+            ours=rates["device"],
+            peer=rates["tfdata"],
+            peer_name="tfdata",
+        ),
+    ]
+
+
+def _maker(path, frames, settings, batches):
+    """A function that makes so many batches and waits for them."""
+    inputs, draw = jaxdepth.batches.make(path, frames, np.arange(len(frames)), **settings)
+    if draw is None:
+        return lambda: jax.block_until_ready(list(itertools.islice(inputs, batches)))
+    draw, data, steps = jax.jit(draw), next(inputs), itertools.count()
+    return lambda: jax.block_until_ready([draw(data, step) for step in itertools.islice(steps, batches)])
