@@ -10,24 +10,26 @@ from jaxdepth import device_data, sharding
 from jaxdepth.data import pipeline
 
 PATHS = ("tfdata", "device")
-_SHARE = 4  # a quarter of a device's memory is for frames, at most
+_SHARE = 4
 
 
-def choose_path(name, frames, positions, *, mesh):
+def choose(name, frames, positions, *, mesh):
     """The path of a run, one of PATHS, said in the log.
 
-    `auto` takes `device` where the frames fit into a quarter of the devices' memory, because that is the faster one on
-    a CPU as on an accelerator (`python launch/benchmark.py data`), and `tfdata` elsewhere.
+    `auto` takes `device` where the frames fit into a quarter of the devices' memory, because that is the faster one
+    (`python launch/benchmark.py data`), and `tfdata` elsewhere; with several processes, where they fit in each.
     Raises ValueError for an unknown name.
     """
     if name not in ("auto", *PATHS):
-        raise ValueError(f"config.data.path_kind={name!r}: expected one of auto, {', '.join(PATHS)}")
-    needed, room = device_data.nbytes(frames, positions), _room(mesh) * mesh.size
-    chosen = name if name in PATHS else "device" if needed <= room else "tfdata"
-    reason = "asked for" if name in PATHS else f"{needed / 1e6:.0f} MB of frames, room for {room / 1e6:.0f} MB"
-    where = {"tfdata": "tf.data on the host", "device": "frames on the devices"}[chosen]
-    logging.info("batches: %s, %s (%s)", chosen, where, reason)
-    return chosen
+        raise ValueError(f"config.data.batches={name!r}: expected one of auto, {', '.join(PATHS)}")
+    reason = "asked for"
+    if name == "auto":
+        needed, room = device_data.nbytes(frames, positions), (_room(mesh) or 0) * mesh.size
+        name = "tfdata" if sharding.any_process(needed > room) else "device"
+        reason = f"{needed / 1e6:.0f} MB of frames, room for {room / 1e6:.0f} MB"
+    where = {"tfdata": "tf.data on the host", "device": "frames on the devices"}[name]
+    logging.info("batches: %s, %s (%s)", name, where, reason)
+    return name
 
 
 def make(path, frames, positions, *, mesh, batch_size, seed, start_step, process_index, process_count, **augmentation):
@@ -43,9 +45,10 @@ def make(path, frames, positions, *, mesh, batch_size, seed, start_step, process
       the batch. Frames that do not fit on one device are divided over all.
     """
     if path == "device":
-        whole = device_data.nbytes(frames, positions) <= _room(mesh)
+        room = _room(mesh)
+        divided = room is not None and sharding.any_process(device_data.nbytes(frames, positions) > room)
         data = device_data.put(
-            frames, positions, sharding=sharding.replicated(mesh) if whole else sharding.batched(mesh)
+            frames, positions, sharding=sharding.batched(mesh) if divided else sharding.replicated(mesh)
         )
         settings = dict(count=len(positions), seed=seed, batch_size=batch_size, **augmentation)
         return itertools.repeat(data), functools.partial(device_data.draw_batch, **settings)
@@ -64,8 +67,12 @@ def make(path, frames, positions, *, mesh, batch_size, seed, start_step, process
 
 
 def _room(mesh):
-    """Bytes for frames on one device."""
+    """Bytes for frames on one device; None where its memory is not known."""
     device = mesh.local_devices[0]
-    if device.platform == "cpu":  # whose devices share the memory of the machine
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _SHARE // len(mesh.local_devices)
-    return device.memory_stats()["bytes_limit"] // _SHARE
+    if device.platform != "cpu":
+        statistics = device.memory_stats()
+        return statistics and statistics["bytes_limit"] // _SHARE
+    if not hasattr(os, "sysconf"):  # Windows
+        return None
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")  # which CPU devices share
+    return memory // _SHARE // len(mesh.local_devices)

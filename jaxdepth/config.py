@@ -25,7 +25,7 @@ def base(arg="", *, variants=()):
     data.source = "auto"
     data.path = placeholder(str)
     data.split = "paper"
-    data.path_kind = "auto"  # tfdata, device
+    data.batches = "auto"  # tfdata, device
     data.frame_size = (240, 320)
     data.crop_size = (228, 304)
     data.rooms_frames = (2000, 200)  # train, val

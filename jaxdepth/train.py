@@ -63,7 +63,8 @@ def train_and_evaluate(config, folder):
         scale=config.data.augmentation.scale,
         colour=config.data.augmentation.colour,
     )
-    path = batches.choose_path(config.data.path_kind, frames, split.train, mesh=mesh)
+    batches_by = workdir.recorded(folder, "data.batches") if config.data.batches == "auto" else None
+    batches_by = batches.choose(batches_by or config.data.batches, frames, split.train, mesh=mesh)
     steps_per_epoch = max(1, len(split.train) // config.batch_size)
     steps = config.steps or config.epochs * steps_per_epoch
 
@@ -76,7 +77,7 @@ def train_and_evaluate(config, folder):
 
     # ------------------------------------------------------------------------------- workdir: a new run or an older one
     folder = pathlib.Path(folder)
-    record = workdir.run_record(config.to_dict(), frames, split, path_kind=path)
+    record = workdir.run_record(config.to_dict(), frames, split, batches=batches_by)
     for part in (split.train, split.val):
         if not any((frames.depths[position] > 0).any() for position in part):
             raise ValueError(f"source {frames.name!r}, split {split.name!r}: not one of {len(part)} frames has a depth")
@@ -107,7 +108,7 @@ def train_and_evaluate(config, folder):
             mesh=mesh,
         )
         inputs, draw = batches.make(
-            path,
+            batches_by,
             frames,
             split.train,
             mesh=mesh,

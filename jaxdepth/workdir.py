@@ -21,9 +21,9 @@ def write_atomically(path, data):
         temporary.unlink(missing_ok=True)
 
 
-def run_record(config, frames, split, *, path_kind):
+def run_record(config, frames, split, *, batches):
     """What config.json holds: {"config": all settings, `auto` as it was found, "data": which frames those were}."""
-    found = {"source": frames.name, "split": split.name, "path_kind": path_kind}
+    found = {"source": frames.name, "split": split.name, "batches": batches}
     settings = config | {"data": config["data"] | found}
     data = {
         "split_hash": split.hash,
@@ -64,6 +64,13 @@ def read_config(workdir):
         return {"config": dict(record["config"]), "data": dict(record["data"])}
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: not the config.json of a training run ({error})") from error
+
+
+def recorded(workdir, name):
+    """A setting such as "data.batches" of the run that a workdir holds; None where it holds none."""
+    if not pathlib.Path(workdir, "config.json").is_file():
+        return None
+    return _flatten(read_config(workdir)["config"]).get(name)
 
 
 def check_same_run(workdir, record):

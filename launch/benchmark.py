@@ -1,5 +1,6 @@
 """Measure networks and machine: `python launch/benchmark.py [WHAT ...] [--output=FILE.json]`; by default all."""
 
+import os
 import pathlib
 
 from absl import flags
@@ -21,6 +22,7 @@ def main(argv):
 
         return report.fill(_FILL.value)
 
+    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # read when jax is imported: else a compile time is a file's
     from jaxdepth import benchmark
 
     benchmark.run(argv[1:], _CONFIGS.value, batches=_BATCHES.value, dtype=_DTYPE.value, output=_OUTPUT.value)

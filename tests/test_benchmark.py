@@ -36,6 +36,8 @@ def test_multiply_adds_by_hand():
         return x.reshape(2, 60) @ jnp.zeros((60, 7))
 
     assert networks.multiply_adds(strided, x) == 2 * (4 * 3 * 5) * 27 + 2 * 60 * 7
+    three_times = lambda x: lax.scan(lambda x, _: (x @ jnp.zeros((3, 3)), None), x, length=3)[0]  # noqa: E731
+    assert networks.multiply_adds(three_times, x) == 3 * (2 * 8 * 6 * 3) * 3
     doubled = functools.partial(lax.conv_transpose, rhs=jnp.zeros((4, 4, 3, 5)), strides=(2, 2), padding="SAME")
     assert networks.multiply_adds(doubled, x) == 2 * (8 * 6) * 16 * 3 * 5
 
@@ -113,6 +115,7 @@ def test_a_steps_flops_are_some_three_forward_passes():
     """Of each convolution the output and two gradients; of the first one gradient."""
     case = steps.case(small.settings(None), batch=2)
     assert 2.4 < case.train_flops / case.forward_flops < 3.1
+    assert steps.case(small.settings(None), batch=2, accumulate=2).train_flops == case.train_flops
     branch = steps.case(small.settings(None), batch=2, gate_number=3)
     assert branch.train_flops < 0.5 * case.train_flops
 

@@ -59,7 +59,7 @@ def test_a_batch_in_parts_is_the_batch(devices):
 def test_parts_move_the_statistics_once_each():
     state, train_step, _ = small.trainer(small.network(), accumulate=2)
     batch = small.batch(8)
-    _, of_parts = state.batch_stats, train_step(state, batch, JOINT)[0].batch_stats
+    of_parts = train_step(state, batch, JOINT)[0].batch_stats
     for name in ("mean", "var"):
         expected = np.full(4, float(name == "var"))
         for part in (batch["image"][0::2], batch["image"][1::2]):
@@ -91,7 +91,9 @@ def test_rematerialisation_keeps_less_for_the_backward_pass():
         return sum(step.gate_losses(net, variables, batch, JOINT, lam=0.5, key=jax.random.key(0))[0].values())
 
     def kept(loss):
-        residuals = jax.eval_shape(lambda *arguments: jax.vjp(loss, *arguments)[1], *variables.values())
+        residuals = jax.eval_shape(
+            lambda *arguments: jax.vjp(loss, *arguments)[1], variables["params"], variables["batch_stats"]
+        )
         return sum(math.prod(x.shape) for x in jax.tree.leaves(residuals))
 
     assert kept(jax.checkpoint(loss, policy=step._keep_products)) < 0.5 * kept(loss)

@@ -48,7 +48,7 @@ def test_a_run_leaves_what_the_contract_says(unbroken):
     assert names == {"config.json", "metrics.jsonl", "mean_depth.npy", "checkpoints", "panel.png", "curves.png"}
     record = json.loads((folder / "config.json").read_text())
     assert record["config"]["data"]["source"] == "nyu" and len(record["data"]["split_hash"]) == 12
-    assert record["config"]["data"]["path_kind"] == "device"  # found, as the source is
+    assert record["config"]["data"]["batches"] == "device"  # found, as the source is
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     train_lines = [line for line in lines if "nyu/train/loss" in line]
     assert [line["step"] for line in train_lines] == list(range(1, 11))
@@ -115,12 +115,13 @@ def test_killed_and_continued_equals_unbroken_bit_for_bit(unbroken, data, tmp_pa
 
 
 def test_the_tfdata_path_continues_bit_for_bit_too(data, tmp_path):
-    settings = small.settings(data, **{"data.path_kind": "tfdata"})
+    settings = small.settings(data, **{"data.batches": "tfdata"})
     scores = train.train_and_evaluate(settings, tmp_path / "unbroken")
     process = small.start(settings, tmp_path / "killed")
     small.wait_for_step(process, tmp_path / "killed", 5)
     process.kill()
     process.communicate()
+    assert process.returncode == -signal.SIGKILL
     assert train.train_and_evaluate(settings, tmp_path / "killed") == scores
     assert final(tmp_path / "killed") == final(tmp_path / "unbroken")
 
@@ -144,7 +145,7 @@ def test_sigterm_saves_and_exits_cleanly(unbroken, data, tmp_path):
     [
         ({"model.width": 8}, "config.model.width: 4 there, 8 now"),
         ({"data.split": "paper"}, "config.data.split: 'dev' there, 'paper' now.*data.split_hash"),
-        ({"data.path_kind": "tfdata"}, "config.data.path_kind: 'device' there, 'tfdata' now"),
+        ({"data.batches": "tfdata"}, "config.data.batches: 'device' there, 'tfdata' now"),
         ({"data.source": "rooms", "data.rooms_frames": (2, 1)}, "config.data.source: 'nyu' there, 'rooms' now"),
         ({"optim.learning_rate": 1.0}, "config.optim.learning_rate"),
     ],
@@ -165,7 +166,7 @@ def test_continuing_another_run_is_refused_with_the_difference(unbroken, data, c
         ({"data.crop_size": (0, 48)}, r"config.data.crop_size=\(0, 48\): expected"),
         ({"steps": 0}, "config.steps=0: expected 1 or more"),
         ({"accumulate": 0}, "config.accumulate=0: expected 1 or more"),
-        ({"data.path_kind": "disk"}, "config.data.path_kind='disk': expected one of auto, tfdata, device"),
+        ({"data.batches": "disk"}, "config.data.batches='disk': expected one of auto, tfdata, device"),
         ({"data.source": "kinect"}, "config.data.source='kinect': expected one of auto, nyu"),
         ({"data.split": "test"}, "config.data.split='test': expected one of paper, official, dev"),
         ({"data.path": "/nowhere"}, "config.data.path='/nowhere'"),

@@ -44,8 +44,9 @@ def _multiply_adds(jaxpr):
         elif equation.primitive.name == "dot_general":
             (out, left, _), ((contracted, _), _) = shapes, equation.params["dimension_numbers"]
             total += math.prod(out) * math.prod(left[axis] for axis in contracted)
+        repeated = equation.params["length"] if equation.primitive.name == "scan" else 1
         for value in equation.params.values():
             inner = getattr(value, "jaxpr", value)
             if hasattr(inner, "eqns"):
-                total += _multiply_adds(inner)
+                total += repeated * _multiply_adds(inner)
     return total

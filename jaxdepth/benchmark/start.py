@@ -42,6 +42,7 @@ def _first_step(folder, number):
     command = [sys.executable, _ROOT / "launch" / "train.py", f"--config={_ROOT}/configs/kscale.py:quick"]
     command += [f"--workdir={workdir}", "--config.steps=1"]
     environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
+    environment["JAX_ENABLE_COMPILATION_CACHE"] = "true"
     start = time.time()
     subprocess.run(command, check=True, cwd=_ROOT, env=environment, capture_output=True)
     return json.loads((workdir / "metrics.jsonl").read_text().splitlines()[0])["wall_time"] - start
