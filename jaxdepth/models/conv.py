@@ -57,7 +57,7 @@ def _backward(strides, padding, residuals, g):
         return gradients(g)
     _, gradients = jax.vjp(lambda x, kernel: _plain_conv(x, kernel, strides, padding), x, kernel)
     x_gradient, kernel_gradient = gradients(g)
-    # With few features the product is thin: from 16 to 16 channels the blocks take as long as the plain form, from 16 to
+    # With few features the product is thin: from 16 to 16 channels the blocks take as long as the plain form, 16 to
     # 1 up to 1.5 times as long; from 24 to 24 they are 1.3 times as fast, from 96 to 24 twice to five times.
     if kernel.shape[-1] >= _MIN_FEATURES:
         kernel_gradient = _kernel_gradient(x, g, kernel, padding)
