@@ -116,7 +116,8 @@ def make(params, *, name, learning_rate, rules, spans, warmup_steps, weight_deca
     chains = {group: chain(group) for group in params}
 
     def learning_rates(step):
-        return {name: schedules[name.split("/")[0], i](step) for name, i in matched.items()}
+        rates = {key: schedule(step) for key, schedule in schedules.items()}
+        return {name: rates[name.split("/")[0], i] for name, i in matched.items()}
 
     def init(params):
         return {group: chains[group].init(tree) for group, tree in params.items()}

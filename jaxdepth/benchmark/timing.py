@@ -7,20 +7,22 @@ import jax.numpy as jnp
 import numpy as np
 
 
-def in_turns(functions, *, seconds, least=5):
-    """Seconds of each call: {name: function of nothing that returns when its work is done} -> {name: float64 [calls]}.
+def in_turns(functions, *, seconds, least=2, calls=3):
+    """Seconds of each call: {name: function of nothing that returns when its work is done} -> {name: float64 [n]}.
 
-    Each is called once beforehand, then all in turns, at least `least` times, until about `seconds` are over.
+    A turn is one call that is not timed and `calls` that are: the first takes back the memory and the caches that the
+    others had meanwhile, which can cost as much as its work. There are at least `least` turns of each, and more until
+    about `seconds` are over.
     """
-    for function in functions.values():
-        function()
     times = {name: [] for name in functions}
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[next(iter(times))]) < least:
+    while time.perf_counter() < end or len(times[next(iter(times))]) < least * calls:
         for name, function in functions.items():
-            start = time.perf_counter()
             function()
-            times[name].append(time.perf_counter() - start)
+            for _ in range(calls):
+                start = time.perf_counter()
+                function()
+                times[name].append(time.perf_counter() - start)
     return {name: np.array(values) for name, values in times.items()}
 
 
