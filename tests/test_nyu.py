@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from jaxdepth.data import nyu
+from jaxdepth.data import cache, nyu
 
 SHAPE = (640, 480)  # x, y
 
@@ -273,7 +273,7 @@ def test_conversion_that_stops_in_the_middle_leaves_nothing_that_looks_complete(
     with monkeypatch.context() as patch:
         patch.setattr(nyu, "_shrink", shrink_once)
         if killed:  # no chance to tidy up
-            patch.setattr(nyu.shutil, "rmtree", lambda *_, **__: None)
+            patch.setattr(cache.shutil, "rmtree", lambda *_, **__: None)
         with pytest.raises(Stopped):
             nyu.open_nyu(good, frame_size=(24, 32), cache_dir=tmp_path)
     assert len(list(tmp_path.iterdir())) == (1 if killed else 0)

@@ -122,6 +122,23 @@ def test_rooms_as_frames(monkeypatch):
     assert (chosen.name, chosen.train.tolist(), chosen.val.tolist()) == ("rooms", [0, 1, 2], [3, 4])
 
 
+def test_rooms_are_rendered_once(tmp_path, monkeypatch):
+    rendered, render = [], rooms.frames
+
+    def counted(seed, *arguments, **settings):
+        rendered.append(seed)
+        return render(seed, *arguments, **settings)
+
+    monkeypatch.setattr(rooms, "frames", counted)
+    first, again = (open_rooms(2, 1, frame_size=SIZE, cache_dir=tmp_path) for _ in range(2))
+    np.testing.assert_array_equal(first.images, again.images)
+    np.testing.assert_array_equal(first.depths, again.depths)
+    assert rendered == [0] and isinstance(again.depths.base, np.memmap)
+    open_rooms(2, 1, seed=1, frame_size=SIZE, cache_dir=tmp_path)
+    open_rooms(2, 2, frame_size=SIZE, cache_dir=tmp_path)
+    assert rendered == [0, 1, 0]
+
+
 def test_rooms_of_another_seed_are_other_frames_in_the_protocol():
     hashes = set()
     for seed in (0, 1):

@@ -25,9 +25,9 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     train_ids, val_ids = splits.nyu_lists()["dev"]
     fake_nyu.write_mat(folder / "nyu_depth_v2_labeled.mat", 12, ids=sorted([*train_ids[:9], *val_ids[:3]]))
-    os.environ["JAXDEPTH_CACHE"] = str(folder / "cache")
-    yield folder
-    del os.environ["JAXDEPTH_CACHE"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAXDEPTH_CACHE", str(folder / "cache"))
+        yield folder
 
 
 def final(folder):

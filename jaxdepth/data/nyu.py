@@ -1,4 +1,4 @@
-"""NYU Depth V2's labelled frames (Silberman 2012): reader of `nyu_depth_v2_labeled.mat` with a cache of what was read.
+"""NYU Depth V2's labelled frames (Silberman 2012): reader of `nyu_depth_v2_labeled.mat`, converted once.
 
 The file is MATLAB v7.3, that is HDF5 with column-major arrays: h5py sees every axis reversed, pictures as
 [n, channel, x, y] and depths as [n, x, y].
@@ -6,12 +6,7 @@ The file is MATLAB v7.3, that is HDF5 with column-major arrays: h5py sees every 
 
 import contextlib
 import functools
-import hashlib
-import json
-import os
 import pathlib
-import shutil
-import tempfile
 
 import h5py
 import numpy as np
@@ -20,6 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from jaxdepth import geometry
+from jaxdepth.data import cache
 from jaxdepth.data.frames import Frames
 from jaxdepth.data.splits import NYU_FRAMES, nyu_lists
 
@@ -34,7 +30,7 @@ _ARRAYS = {  # name in the file: (axes after the first, dtype, what it holds)
     "labels": ((640, 480), np.dtype(np.uint16), "classes as [n, x, y]"),
 }
 _BLOCK = 16  # frames read at once: 40 MB
-_LAYOUT = 1  # counted up when what the cache holds changes
+_LAYOUT = 2  # counted up when what the cache holds changes
 
 
 def open_nyu(path, *, frame_size=(240, 320), cache_dir=None) -> Frames:
@@ -48,8 +44,8 @@ def open_nyu(path, *, frame_size=(240, 320), cache_dir=None) -> Frames:
     Args:
       path: the .mat file.
       frame_size: (h, w), at most 480 x 640.
-      cache_dir: where the converted arrays are kept; None: the environment variable JAXDEPTH_CACHE, else
-        ~/.cache/jaxdepth. An entry belongs to the file's path, size and time of change and to frame_size.
+      cache_dir: where the converted arrays are kept, see `jaxdepth.data.cache.arrays`. An entry belongs to the file's
+        path, size and time of change and to frame_size.
 
     Raises:
       FileNotFoundError: no such file.
@@ -62,17 +58,9 @@ def open_nyu(path, *, frame_size=(240, 320), cache_dir=None) -> Frames:
     if not (1 <= h <= FULL_SIZE[0] and 1 <= w <= FULL_SIZE[1]):
         raise ValueError(f"frame_size={tuple(frame_size)}: expected (height, width) from (1, 1) to {FULL_SIZE}")
     path = path.resolve()
-    folder = _cache_folder(path, (h, w), cache_dir)
-    cached = _load(folder)
-    if cached is None:
-        _build(path, folder, (h, w))
-        cached = _load(folder)
-        if cached is None:
-            raise ValueError(f"{folder}: the cache cannot be read back right after it was written")
-    else:
-        logging.info("%s: converted frames from %s", path, folder)
-    arrays, meta = cached
-    counts = meta["counts"]
+    stat = path.stat()
+    key = [_LAYOUT, str(path), stat.st_size, stat.st_mtime_ns, h, w]
+    arrays, counts = cache.arrays("nyu", key, lambda folder: _convert(path, folder, (h, w)), cache_dir=cache_dir)
     logging.info(
         "%s: masked depths: %d NaN, %d infinite, %d negative pixels; %d frames without any depth",
         *(path, counts["nan"], counts["inf"], counts["negative"], counts["empty_frames"]),
@@ -225,56 +213,3 @@ def _read(file, path, name: str, block: slice) -> np.ndarray:
     except OSError as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path}: array '{name}' is damaged at frames {block.start}:{block.stop}: {reason}") from error
-
-
-def _cache_folder(path: pathlib.Path, frame_size, cache_dir) -> pathlib.Path:
-    root = pathlib.Path(cache_dir or os.environ.get("JAXDEPTH_CACHE") or "~/.cache/jaxdepth").expanduser()
-    stat = path.stat()
-    key = json.dumps([_LAYOUT, str(path), stat.st_size, stat.st_mtime_ns, *frame_size])
-    return root / f"nyu-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-
-
-def _load(folder: pathlib.Path) -> tuple[dict, dict] | None:
-    """The memory-mapped arrays and meta of a cache folder; None where there is none or a file of it is damaged."""
-    if not folder.exists():
-        return None
-    try:
-        meta = json.loads((folder / "meta.json").read_text())
-        arrays = {}
-        for name, (shape, dtype) in meta["arrays"].items():
-            array = np.load(
-                folder / f"{name}.npy", mmap_mode="r"
-            )  # raises where the file is shorter than its header says
-            if array.shape != tuple(shape) or array.dtype != dtype:
-                raise ValueError(f"{name}.npy is {array.shape} {array.dtype}, expected {shape} {dtype}")
-            arrays[name] = np.asarray(array)
-        return arrays, meta
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        logging.warning("%s: damaged cache is made anew: %s", folder, error)
-        return None
-
-
-def _build(path: pathlib.Path, folder: pathlib.Path, frame_size) -> None:
-    """Convert into a temporary folder and rename it to `folder`: whatever has that name is complete.
-
-    Another process may do the same at the same time: the first to rename wins, the second's work is dropped.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f"{folder.name}.part-", dir=folder.parent))
-    try:
-        counts = _convert(path, temporary, frame_size)
-        arrays = {f.stem: np.load(f, mmap_mode="r") for f in sorted(temporary.glob("*.npy"))}
-        shapes = {name: [list(array.shape), str(array.dtype)] for name, array in arrays.items()}
-        meta = {"path": str(path), "frame_size": list(frame_size), "counts": counts, "arrays": shapes}
-        (temporary / "meta.json").write_text(json.dumps(meta, indent=1))
-        if folder.exists() and _load(folder) is None:
-            damaged = folder.with_name(f"{temporary.name}.damaged")
-            folder.rename(damaged)  # in one step, so that no process meets it half removed
-            shutil.rmtree(damaged)
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if _load(folder) is None:
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

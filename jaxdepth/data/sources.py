@@ -25,7 +25,7 @@ def open_frames(
       frame_size: (h, w) of the frames.
       rooms_frames: (train, val) numbers of rooms.
       seed: of the rooms.
-      cache_dir: see `jaxdepth.data.nyu.open_nyu`.
+      cache_dir: see `jaxdepth.data.cache.arrays`.
 
     Raises:
       ValueError: unknown source, or a file that is not as expected.
@@ -43,7 +43,7 @@ def open_frames(
     else:
         from jaxdepth.data.rooms import open_rooms  # compiles a renderer: only where rooms are used
 
-        frames = open_rooms(*rooms_frames, seed=seed, frame_size=frame_size)
+        frames = open_rooms(*rooms_frames, seed=seed, frame_size=frame_size, cache_dir=cache_dir)
     frames = dataclasses.replace(frames, description=f"data: {frames.description} ({reason})")
     logging.info(frames.description)
     return frames

@@ -1,0 +1,85 @@
+"""Arrays on the disk that are made once: converted frames of a file, rendered rooms."""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+import numpy as np
+from absl import logging
+
+
+def arrays(kind, key, make, *, cache_dir=None):
+    """The memory-mapped arrays of an entry and the facts about it, made where it is missing or damaged.
+
+    Args:
+      kind: how the entry's folder begins, "nyu" or "rooms".
+      key: all that the arrays depend on, for JSON.
+      make: `make(folder) -> facts`, a dict for JSON; writes NAME.npy files into the folder.
+      cache_dir: where entries are kept; None: the environment variable JAXDEPTH_CACHE, else ~/.cache/jaxdepth.
+
+    Returns:
+      {name: array, not writeable}, facts.
+
+    Raises:
+      ValueError: where an entry cannot be read back right after it was written.
+    """
+    root = pathlib.Path(cache_dir or os.environ.get("JAXDEPTH_CACHE") or "~/.cache/jaxdepth").expanduser()
+    folder = root / f"{kind}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
+    cached = _load(folder)
+    if cached is not None:
+        logging.info("%s: kept from an earlier run", folder)
+        return cached
+    _build(folder, key, make)
+    cached = _load(folder)
+    if cached is None:
+        raise ValueError(f"{folder}: the cache cannot be read back right after it was written")
+    return cached
+
+
+def _load(folder: pathlib.Path):
+    """The arrays and facts of an entry; None where there is none or a file of it is damaged."""
+    if not folder.exists():
+        return None
+    try:
+        meta = json.loads((folder / "meta.json").read_text())
+        arrays = {}
+        for name, (shape, dtype) in meta["arrays"].items():
+            array = np.load(
+                folder / f"{name}.npy", mmap_mode="r"
+            )  # raises where the file is shorter than its header says
+            if array.shape != tuple(shape) or array.dtype != dtype:
+                raise ValueError(f"{name}.npy is {array.shape} {array.dtype}, expected {shape} {dtype}")
+            arrays[name] = np.asarray(array)
+        return arrays, meta["facts"]
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        logging.warning("%s: damaged cache is made anew: %s", folder, error)
+        return None
+
+
+def _build(folder: pathlib.Path, key, make):
+    """Make the entry in a temporary folder and rename it to `folder`: whatever has that name is complete.
+
+    Another process may do the same at the same time: the first to rename wins, the second's work is dropped.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f"{folder.name}.part-", dir=folder.parent))
+    try:
+        facts = make(temporary)
+        made = {file.stem: np.load(file, mmap_mode="r") for file in sorted(temporary.glob("*.npy"))}
+        shapes = {name: [list(array.shape), str(array.dtype)] for name, array in made.items()}
+        meta = {"key": key, "facts": facts, "arrays": shapes}
+        (temporary / "meta.json").write_text(json.dumps(meta, indent=1))
+        if folder.exists() and _load(folder) is None:
+            damaged = folder.with_name(f"{temporary.name}.damaged")
+            folder.rename(damaged)  # in one step, so that no process meets it half removed
+            shutil.rmtree(damaged)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if _load(folder) is None:
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
