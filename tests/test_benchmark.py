@@ -64,8 +64,8 @@ def test_run_prints_and_writes_the_rows(tmp_path, monkeypatch, capsys):
     written = json.loads(output.read_text())
     assert written["rows"] == rows and written["machine"]["devices"] == 4 and written["machine"]["cpu_cores"] >= 1
     header, line = capsys.readouterr().out.splitlines()
-    assert header.split() == ["what", "network", "batch", "unit", "ours", "peer", "peer_name", "ratio"]
-    assert line.split() == ["step", "kscale", "8", "ms", "6", "3", "torch", "2"]
+    assert header.split() == ["what", "network", "batch", "dtype", "unit", "ours", "peer", "peer_name", "ratio"]
+    assert line.split() == ["step", "kscale", "8", "-", "ms", "6", "3", "torch", "2"]
     assert len(benchmark.run([], CONFIGS, batches=(2, 8))) == 3  # all
     assert list(tmp_path.iterdir()) == [output]
 
@@ -84,9 +84,10 @@ def test_what_cannot_be_measured_is_refused(changes, message):
 
 def test_functions_take_turns():
     called = []
-    times = timing.in_turns({name: functools.partial(called.append, name) for name in "ab"}, seconds=0, least=3)
-    assert called == ["a", "b"] * 4  # once to warm up
-    assert {name: len(values) for name, values in times.items()} == {"a": 3, "b": 3}
+    functions = {name: functools.partial(called.append, name) for name in "ab"}
+    times = timing.in_turns(functions, seconds=0, least=2, calls=3)
+    assert "".join(called) == "aaaabbbb" * 2  # the first of each turn is not timed
+    assert {name: len(values) for name, values in times.items()} == {"a": 6, "b": 6}
     assert timing.summary([1.0, 2.0, 3.0, 4.0, 5.0], unit=10) == (30.0, [20.0, 40.0])
 
 
@@ -133,6 +134,8 @@ def test_growth_names_what_it_changes(monkeypatch):
     ]
     assert flops["kscale model.width=2"] < flops["kscale model.width=4"] == flops["kscale data.crop_size=32x48"]
     assert settings.batch_size == 4  # left as it was
+    with pytest.raises(ValueError, match="growth: settings of eigen; expected kscale.py among them"):
+        growth.measure({"eigen": settings}, batch=2, dtype="float32")
 
 
 def test_a_profile_sums_by_kind():
@@ -145,15 +148,22 @@ ENTRY %main (x: f32[]) -> f32[] {
   %a.1 = f32[] fusion(%x), calls=%inner, metadata={op_name="jit(f)/jvp(Net)/block1/conv1/conv_general_dilated"}
   %b = f32[] while(%a.1), metadata={op_name="jit(f)/transpose(jvp(Net))/block1/conv1/while"}
   %c = f32[] transpose(%b)
-  ROOT %d = f32[] add(%c, %c), metadata={op_name="jit(f)/jvp(Net)/block1/norm1/sub"}
+  %e = f32[] dot(%c, %c), metadata={op_name="jit(f)/transpose(jvp(Net))/block1/projection/bhwc,cd->bhwd/dot_general"}
+  %g = f32[] add(%e), metadata={op_name="jit(train_step)/add"}
+  %h = f32[] dot(%g), metadata={op_name="jit(f)/jvp(Net)/head/to_picture/jit(_resize)/dot_general"}
+  ROOT %d = f32[] add(%h, %c), metadata={op_name="jit(f)/jvp(Net)/block1/norm1/sub"}
 }
 """
-    milliseconds = profile.by_kind(text, {"a.1": 1.0, "b": 2.0, "c": 3.0, "d": 4.0, "inside": 100.0, "other": 100.0})
+    durations = {"a.1": 1.0, "b": 2.0, "c": 3.0, "d": 4.0, "e": 5.0, "g": 6.0, "h": 7.0}
+    milliseconds = profile.by_kind(text, {**durations, "inside": 100.0, "other": 100.0})
     assert milliseconds == {
         "convolutions: forward": 1.0,
         "convolutions: kernel gradients": 2.0,
-        "copies, padding, layout": 3.0,
+        "other copies": 3.0,
         "batch normalisation": 4.0,
+        "convolutions: input gradients": 5.0,
+        "optimizer": 6.0,
+        "interpolation": 7.0,
     }
 
 
@@ -167,12 +177,21 @@ def test_a_profile_of_a_step():
 def test_the_wait_for_a_first_step():
     seconds = {row["what"]: row["ours"] for row in start.measure(repetitions=1)}
     assert 0 < seconds["import jaxdepth"] < seconds["import jaxdepth.train"]
-    assert seconds["import jaxdepth.train"] < seconds["first step, compile cache"] < seconds["first step, cold"]
+    assert seconds["import jaxdepth.train"] < seconds["first step, kept compilations"] < seconds["first step, cold"]
 
 
 def test_a_report_takes_its_tables_from_the_json(tmp_path):
     rows = [
-        record.row("train_step", network="kscale", batch=8, unit="ms", ours=1234.5, peer=1000.0, peer_name="torch"),
+        record.row(
+            "train_step",
+            network="kscale",
+            batch=8,
+            dtype="bfloat16",
+            unit="ms",
+            ours=1234.5,
+            peer=1000.0,
+            peer_name="torch",
+        ),
         record.row("profile: loss", unit="%", ours=12.34, quartiles=[11.0, 13.0]),
         record.row("forward", network="kscale", batch=8, unit="ms", ours=300.0),
     ]
@@ -182,10 +201,10 @@ def test_a_report_takes_its_tables_from_the_json(tmp_path):
     report.fill(tmp_path / "B.md")
     assert (tmp_path / "B.md").read_text() == (
         "Text\n<!-- table n.json train_step, profile* -->\n"
-        "| what | network | batch | ours | quartiles | PyTorch | ratio | which PyTorch |\n"
-        "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
-        "| train_step | kscale | 8 | 1234 ms |  | 1000 ms | **1.23** | torch |\n"
-        "| profile: loss |  |  | 12.3 % | 11 to 13 |  |  |  |\n"
+        "| what | network | batch | type | ours | quartiles | PyTorch | ratio | which PyTorch |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        "| train_step | kscale | 8 | bfloat16 | 1234 ms |  | 1000 ms | **1.23** | torch |\n"
+        "| profile: loss |  |  |  | 12.3 % | 11 to 13 |  |  |  |\n"
         "<!-- end -->\nrest\n"
     )
     with pytest.raises(ValueError, match="n.json: no rows of speed"):

@@ -101,6 +101,7 @@ def test_seeds_beyond_32_bits_and_late_steps():
         (dict(batch_size=0), "config.batch_size=0"),
         (dict(crop_size=(0, 3)), r"config.data.crop_size=\(0, 3\)"),
         (dict(scale=(0.0, 1.0)), r"config.data.augmentation.scale=\(0.0, 1.0\): expected 0 < least <= greatest"),
+        (dict(scale=(0.005, 1.0)), "a crop would show .* pixels of the frame"),
         (dict(scale=(1.2, 1.0)), r"config.data.augmentation.scale=\(1.2, 1.0\)"),
         (dict(colour=1.0), "config.data.augmentation.colour=1.0: expected 0 <= colour < 1"),
     ],

@@ -20,17 +20,18 @@ jax.distributed.initialize(os.environ["COORDINATOR"], 2, int(os.environ["PROCESS
 assert jax.device_count() == 4 and jax.local_device_count() == 2
 import small
 from jaxdepth import train
-train.train_and_evaluate(small.settings(sys.argv[1], steps=4), sys.argv[2])
+train.train_and_evaluate(small.settings(sys.argv[1], steps=4, **{"data.batches": sys.argv[3]}), sys.argv[2])
 """
 
 
 @pytest.mark.slow
-def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
+@pytest.mark.parametrize("batches", ["device", "tfdata"])
+def test_two_processes_train_what_one_does(tmp_path, monkeypatch, batches):
     monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "cache"))
     train_ids, val_ids = splits.nyu_lists()["dev"]
     data, one, two = tmp_path / "nyu_depth_v2_labeled.mat", tmp_path / "one", tmp_path / "two"
     fake_nyu.write_mat(data, 12, ids=sorted([*train_ids[:9], *val_ids[:3]]))
-    train.train_and_evaluate(small.settings(data, steps=4), one)
+    train.train_and_evaluate(small.settings(data, steps=4, **{"data.batches": batches}), one)
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -43,7 +44,7 @@ def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
     }
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", RUN, data, two],
+            [sys.executable, "-c", RUN, data, two, batches],
             env=environment | {"PROCESS": str(process)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

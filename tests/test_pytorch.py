@@ -13,7 +13,7 @@ from jaxdepth import config, gate, models, optim, step
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[bench]'")
 
-from jaxdepth.benchmark import pytorch  # noqa: E402
+from jaxdepth.benchmark import pytorch, steps  # noqa: E402
 
 EIGENS = dict(width=1 / 32, dropout=0.0, dtype="float32")
 CASES = {
@@ -178,6 +178,17 @@ def test_training_lowers_the_loss(name):
     train_step = pytorch.train_step(network, **arguments, lam=0.5)
     losses = [float(train_step(image, depth)) for _ in range(20)]
     assert losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's compiler
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_measured_functions_train_and_predict(dtype):
+    """All but the compiled one, whose compilation takes minutes."""
+    peers = steps._peers(small.settings(None), batch=2, dtype=dtype)
+    assert [name.split(", ", 1)[1] for name in peers] == ["contiguous", "channels last", "channels last, compiled"]
+    for functions in list(peers.values())[:2]:
+        for function in functions.values():
+            function()
 
 
 def test_what_does_not_exist_is_refused():

@@ -70,6 +70,15 @@ def test_parts_move_the_statistics_once_each():
         np.testing.assert_allclose(of_parts["scale1"]["stem_norm1"][name], expected, rtol=1e-4, atol=1e-6)
 
 
+def test_each_part_of_a_batch_has_a_dropout_of_its_own():
+    def drawn(trained, statistics, batch, key):
+        u = jax.random.uniform(key)
+        return (u, ({}, statistics)), u**2
+
+    (mean, _), mean_square = step._in_parts(drawn, 4)({}, {}, small.batch(8), jax.random.key(0))
+    assert float(mean_square - mean**2) > 0.01
+
+
 def test_rematerialisation_gives_the_same_step():
     batch, results = small.batch(8), []
     for rematerialise in (False, True):

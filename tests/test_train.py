@@ -1,7 +1,6 @@
 """The main job as a user runs it: whole runs, kills, continued runs, and what bad input gets."""
 
 import json
-import os
 import pathlib
 import signal
 import subprocess

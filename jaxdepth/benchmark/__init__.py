@@ -22,7 +22,7 @@ def run(names, configs, *, batches=(8,), dtype="float32", output=None) -> list[d
 
     Args:
       configs: a folder of settings; each network is taken as its file there describes it.
-      batches: batch sizes of `steps`; the others take the first.
+      batches: batch sizes of `steps`; `profile` and `growth` take the first.
       dtype: compute dtype of `steps`, `profile` and `growth`.
       output: a JSON file for {"machine": {...}, "rows": [...]}.
 

@@ -1,7 +1,5 @@
 """How the cost of a k-scale training step grows with its settings, and what a step at one gate costs."""
 
-import ml_collections
-
 from jaxdepth.benchmark import steps, timing
 from jaxdepth.benchmark.record import row
 
@@ -18,14 +16,19 @@ SETTINGS = {
 def measure(settings, *, batch, dtype, seconds=8) -> list[dict]:
     """Rows of step time, FLOPs and planned memory of `kscale`: one setting changed at a time, and gate by gate.
 
-    A row's `network` names what was changed, as in `kscale model.k=3` or `kscale gate=2`.
+    A row's `network` names what was changed, as in `kscale model.k=3` or `kscale gate=2`. Raises ValueError where there
+    are no settings of that name.
     """
+    if "kscale" not in settings:
+        raise ValueError(f"growth: settings of {', '.join(settings)}; expected kscale.py among them")
     rows = []
     for name, values in SETTINGS.items():
         for value in values:
-            config = ml_collections.ConfigDict(settings["kscale"].to_dict())
+            config = settings["kscale"].copy_and_resolve_references()
             config.batch_size = batch
             config.update_from_flattened_dict({name: value})
+            if config.batch_size % config.accumulate:
+                continue
             shown = "x".join(map(str, value)) if isinstance(value, tuple) else value
             rows += _measure(f"kscale {name}={shown}", config, dtype=dtype, seconds=seconds)
     config = settings["kscale"].copy_and_resolve_references()

@@ -4,6 +4,7 @@ They compute what ours do, up to rounding, and are written as one writes PyTorch
 for which the caller chooses the memory format. Submodules have the names of our parameters.
 """
 
+import contextlib
 import math
 from collections import OrderedDict
 
@@ -97,7 +98,7 @@ def _kernel(module, kernel):
     return kernel.transpose(3, 2, 0, 1)
 
 
-def train_step(network, *, optimizer_settings, gate, stop_gradient, lam):
+def train_step(network, *, optimizer_settings, gate, stop_gradient, lam, autocast=None):
     """The training step `(image [B, 3, H, W], depth [B, H, W]) -> loss`, which changes the network.
 
     It minimises the sum of the scale-invariant losses of the outputs that the gate gives, see `network`, and changes
@@ -109,7 +110,9 @@ def train_step(network, *, optimizer_settings, gate, stop_gradient, lam):
       gate: 0 for all outputs, k for that of `groups[k]`.
       stop_gradient: whether the first group's output teaches its own group only.
       lam: see `jaxdepth.losses.scale_invariant`.
+      autocast: a context in which outputs and loss are computed, such as a torch.autocast.
     """
+    autocast = autocast or contextlib.nullcontext()
     groups = _selected(network.groups, gate)
     optimizer = _optimizer(network, groups, **optimizer_settings)
     trained = [list(getattr(network, group).parameters()) for group in groups]
@@ -117,8 +120,9 @@ def train_step(network, *, optimizer_settings, gate, stop_gradient, lam):
     def step(image, depth):
         network.train()
         optimizer.zero_grad()
-        outputs = network(image, gate=gate, stop_gradient=stop_gradient)
-        loss = _loss(outputs.values(), depth, lam=lam)
+        with autocast:
+            outputs = network(image, gate=gate, stop_gradient=stop_gradient)
+            loss = _loss(outputs.values(), depth, lam=lam)
         loss.backward()
         for parameters in trained:
             nn.utils.clip_grad_norm_(parameters, optimizer_settings["clip_norm"])

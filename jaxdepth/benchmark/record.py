@@ -7,7 +7,7 @@ import platform
 
 import jax
 
-COLUMNS = ("what", "network", "batch", "unit", "ours", "peer", "peer_name", "ratio")
+COLUMNS = ("what", "network", "batch", "dtype", "unit", "ours", "peer", "peer_name", "ratio")
 
 
 def row(
@@ -25,7 +25,7 @@ def row(
 ):
     """A number and, where there is one, the same of another implementation. Below 1 the ratio is better.
 
-    `unit` names a rate where it ends in /s: more is better, and the ratio is peer / ours. Of all else less is better.
+    Where `unit` ends in /s it is a rate, and the ratio is peer / ours; else it is a cost, and the ratio is ours / peer.
     `quartiles` are the first and the third of the measured values of which `ours` is the median.
     """
     ratio = None if peer is None else peer / ours if unit.endswith("/s") else ours / peer
@@ -54,7 +54,7 @@ def table(rows) -> str:
 
 
 def machine() -> dict:
-    """What the numbers depend on: day, device, processor and versions."""
+    """What the numbers depend on: day, device, processor, versions, and how memory is taken."""
     devices = jax.devices()
     return {
         "date": datetime.date.today().isoformat(),
@@ -65,6 +65,7 @@ def machine() -> dict:
         "platform": platform.platform(),
         "python": platform.python_version(),
         "jax": jax.__version__,
+        "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", ""),
     }
 
 

@@ -7,7 +7,7 @@ import re
 from jaxdepth import workdir
 
 _TABLE = re.compile(r"(<!-- table (\S+) (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
-_HEADER = ("what", "network", "batch", "ours", "quartiles", "PyTorch", "quartiles", "ratio", "which PyTorch")
+_HEADER = ("what", "network", "batch", "type", "ours", "quartiles", "PyTorch", "quartiles", "ratio", "which PyTorch")
 
 
 def fill(path):
@@ -48,7 +48,7 @@ def _markdown(rows):
 
 def _cells(row):
     def number(value):
-        return "" if value is None else f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+        return "" if value is None else f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
 
     def between(quartiles):
         return "" if quartiles is None else " to ".join(map(number, quartiles))
@@ -57,6 +57,7 @@ def _cells(row):
         row["what"],
         row["network"] or "",
         str(row["batch"] or ""),
+        row["dtype"] or "",
         f"{number(row['ours'])} {row['unit']}",
         between(row["quartiles"]),
         f"{number(row['peer'])} {row['unit']}" if row["peer"] is not None else "",

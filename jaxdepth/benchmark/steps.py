@@ -155,29 +155,34 @@ def _peers(config, *, batch, dtype):
     image, depth = (torch.from_numpy(x).to(device) for x in made_up(batch, size))
     image = image.permute(0, 3, 1, 2)
 
+    precision = torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16")
+    if accelerated:  # as jax does by default, and what each convolution runs fastest with
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = True
+    torch.compiler.reset()  # else it takes a network of another size for one of any size
+
     def functions(layout, *, compiled):
         network = pytorch.network(config.model.name, size=size, mean_log_depth=0.9, **arguments)
         network.to(device, memory_format=layout)
         pictures = image.contiguous(memory_format=layout)
         settings = dict(optimizer_settings=config.optim.to_dict(), stop_gradient=config.gate.stop_gradient)
-        train_step = pytorch.train_step(network, gate=0, lam=config.loss.lam, **settings)
+        train_step = pytorch.train_step(network, gate=0, lam=config.loss.lam, autocast=precision, **settings)
         if compiled:
-            network.compile()
-        precision = torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16")
+            network.compile(dynamic=False)
 
-        def done(result):
+        def done():
             if accelerated:
                 torch.cuda.synchronize()
-            return result
 
         def train():
-            with precision:
-                done(train_step(pictures, depth))
+            train_step(pictures, depth)
+            done()
 
         def forward():
             network.eval()
             with torch.inference_mode(), precision:
-                done(network(pictures))
+                network(pictures)
+            done()
 
         return {"train_step": train, "forward": forward}
 

@@ -32,8 +32,9 @@ def summary(times, unit=1e3):
     return float(median), [float(lower), float(upper)]
 
 
-def matrix_product_flops(dtype, *, size=2048, seconds=3):
+def matrix_product_flops(dtype, *, seconds=3):
     """Floating-point operations a second of one large matrix product: what convolutions could reach at best."""
+    size = 2048 if jax.default_backend() == "cpu" else 8192
     matrix = jnp.ones((size, size), dtype)
     product = jax.jit(jnp.dot)
     times = in_turns({"product": lambda: jax.block_until_ready(product(matrix, matrix))}, seconds=seconds)["product"]

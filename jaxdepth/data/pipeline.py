@@ -112,5 +112,8 @@ def check(frames, *, batch_size, process_count, crop_size, scale=(1.0, 1.0), col
     centre_corner(frames.size, crop_size=crop_size)
     if not (0 < scale[0] <= scale[1]):
         raise ValueError(f"config.data.augmentation.scale={tuple(scale)}: expected 0 < least <= greatest")
+    if max(crop_size) / scale[0] > 4000:  # twice what a position in the device path's integers leaves room for
+        seen = math.ceil(max(crop_size) / scale[0])
+        raise ValueError(f"config.data.augmentation.scale={tuple(scale)}: a crop would show {seen} pixels of the frame")
     if not 0 <= colour < 1:
         raise ValueError(f"config.data.augmentation.colour={colour}: expected 0 <= colour < 1")
