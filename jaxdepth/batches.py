@@ -6,7 +6,7 @@ import os
 
 from absl import logging
 
-from jaxdepth import device_data, sharding
+from jaxdepth import device_data, mix, sharding
 from jaxdepth.data import pipeline
 
 PATHS = ("tfdata", "device")
@@ -32,18 +32,42 @@ def choose(name, frames, positions, *, mesh):
     return name
 
 
-def make(path, frames, positions, *, mesh, batch_size, seed, start_step, process_index, process_count, **augmentation):
+def make(
+    path,
+    frames,
+    positions,
+    *,
+    mesh,
+    batch_size,
+    rooms=0,
+    sensor=False,
+    seed,
+    start_step,
+    process_index,
+    process_count,
+    **augmentation,
+):
     """What the train step takes at each step, and its `draw`: see `jaxdepth.step.make_train_step`.
 
     Args:
       path: one of PATHS.
       frames: a Frames; positions: int64 [n], those to train on.
+      rooms: how many examples of a batch are endless rooms, see `jaxdepth.mix`; sensor: seen through the sensor.
       mesh, batch_size, seed, start_step, process_index, process_count, augmentation: as in `pipeline.train_batches`.
 
     Returns:
       An endless iterator of the step's second argument, and the function that draws a batch of it, or None where it is
       the batch. Frames that do not fit on one device are divided over all.
     """
+    if rooms:
+        inputs, draw = itertools.repeat(None), None
+        if batch_size > rooms:
+            settings = dict(seed=seed, start_step=start_step, process_index=process_index, process_count=process_count)
+            of_source = dict(batch_size=batch_size - rooms, **settings, **augmentation)
+            inputs, draw = make(path, frames, positions, mesh=mesh, **of_source)
+        one_by_one = mesh.size == 1 and mesh.local_devices[0].platform == "cpu"
+        settings = dict(seed=seed, frame_size=frames.size, sensor=sensor, **augmentation)
+        return inputs, mix.with_rooms(draw, count=rooms, one_by_one=one_by_one, **settings)
     if path == "device":
         room = _room(mesh)
         divided = room is not None and sharding.any_process(device_data.nbytes(frames, positions) > room)

@@ -71,7 +71,9 @@ def draw_batch(data, step, *, count, seed, batch_size, crop_size, scale, rotatio
 def draw_examples(step, *, count, seed, batch_size):
     """Which of `count` frames a global step takes, uint32 [B], and the keys of their augmentation, [B]."""
     epoch, place = locate(step, count=count, batch_size=batch_size)
-    order, augmentation = jax.random.split(jax.random.key(seed, impl="threefry2x32"))
+    # Dropout has the keys (seed, step): this one is none of them.
+    key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), 1 << 31)
+    order, augmentation = jax.random.split(key)
     fold_in = jax.vmap(jax.random.fold_in, (None, 0))
     position = jax.vmap(functools.partial(_shuffle, count=count))(fold_in(order, epoch), place)
     return position, jax.vmap(jax.random.fold_in)(fold_in(augmentation, epoch), place)

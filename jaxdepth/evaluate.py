@@ -189,6 +189,7 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
         path=path or data["path"],
         frame_size=tuple(data["frame_size"]),
         rooms_frames=tuple(data["rooms_frames"]),
+        sensor=data.get("sensor", False),  # which older runs do not have
         seed=config["seed"],
     )
     chosen = splits.split(split or data["split"], frames.ids, lists=frames.splits, parts=("val",))

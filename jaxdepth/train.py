@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from jaxdepth import batches, evaluate, gate, models, optim, sharding, state, step, viz, workdir
+from jaxdepth import batches, evaluate, gate, mix, models, optim, sharding, state, step, viz, workdir
 from jaxdepth import config as settings
 from jaxdepth.checkpoint import Checkpoints
 from jaxdepth.data import pipeline, sources, splits
@@ -52,8 +52,12 @@ def train_and_evaluate(config, folder):
         path=config.data.path,
         frame_size=tuple(config.data.frame_size),
         rooms_frames=tuple(config.data.rooms_frames),
+        sensor=config.data.sensor,
         seed=config.seed,
     )
+    of_source, of_rooms = mix.parts(config.data.mix, source=frames.name, batch_size=config.batch_size)
+    if of_source:
+        sharding.check_batch_size(of_source, mesh, parts=1)
     split = splits.split(config.data.split, frames.ids, lists=frames.splits)
     pipeline.check(
         frames,
@@ -113,6 +117,8 @@ def train_and_evaluate(config, folder):
             split.train,
             mesh=mesh,
             batch_size=config.batch_size,
+            rooms=of_rooms,
+            sensor=config.data.sensor,
             seed=config.seed,
             start_step=start,
             process_index=jax.process_index(),

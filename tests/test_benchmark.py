@@ -201,14 +201,28 @@ def test_a_report_takes_its_tables_from_the_json(tmp_path):
     report.fill(tmp_path / "B.md")
     assert (tmp_path / "B.md").read_text() == (
         "Text\n<!-- table n.json train_step, profile* -->\n"
-        "| what | network | batch | type | ours | quartiles | PyTorch | ratio | which PyTorch |\n"
+        "| what | network | batch | type | ours | quartiles | other | ratio | which other |\n"
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         "| train_step | kscale | 8 | bfloat16 | 1234 ms |  | 1000 ms | **1.23** | torch |\n"
         "| profile: loss |  |  |  | 12.3 % | 11 to 13 |  |  |  |\n"
         "<!-- end -->\nrest\n"
     )
+    record_with_machine = {"machine": {"cpu": "fast", "cpu_cores": 2, "GLIBC_TUNABLES": ""}, "rows": rows}
+    (tmp_path / "n.json").write_text(json.dumps(record_with_machine))
+    text = "<!-- machine n.json -->\n<!-- end -->\n<!-- wide n.json train_step, forward, profile* -->\n<!-- end -->"
+    assert report.filled(text, tmp_path) == (
+        "<!-- machine n.json -->\ncpu fast; cpu_cores 2\n<!-- end -->\n"
+        "<!-- wide n.json train_step, forward, profile* -->\n"
+        "| network | batch | train_step | loss | forward |\n| --- | --- | --- | --- | --- |\n"
+        "| kscale | 8 | 1234 ms |  | 300 ms |\n|  |  |  | 12.3 % |  |\n<!-- end -->"
+    )
     with pytest.raises(ValueError, match="n.json: no rows of speed"):
         report.filled("<!-- table n.json speed -->\n<!-- end -->", tmp_path)
+
+
+def test_no_figure_of_the_repository_is_typed():
+    path = pathlib.Path(CONFIGS).parent / "BENCHMARKS.md"
+    assert report.filled(path.read_text(), path.parent) == path.read_text()
 
 
 def test_unknown_name_is_refused_before_anything_is_measured(monkeypatch):

@@ -30,7 +30,7 @@ def empty_place(tmp_path, monkeypatch):
     monkeypatch.delenv("JAXDEPTH_DATA", raising=False)
     monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "cache"))
 
-    def quick(seed, start, count, *, size, show_progress):
+    def quick(seed, start, count, *, size, sensor, show_progress):
         depth = np.full((count, *size), 2, np.float32)
         return {"image": np.zeros((count, *size, 3), np.uint8), "depth": depth, "label": depth.astype(np.int32)}
 

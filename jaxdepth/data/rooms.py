@@ -13,11 +13,12 @@ from jaxdepth.data.nyu import FULL_SIZE
 from jaxdepth.data.splits import rooms_lists
 
 
-def open_rooms(train: int, val: int, *, seed=0, frame_size=(240, 320), cache_dir=None) -> Frames:
+def open_rooms(train: int, val: int, *, sensor=False, seed=0, frame_size=(240, 320), cache_dir=None) -> Frames:
     """`train` frames for training and `val` for validation, rendered once at `frame_size` (h, w) and kept on the disk.
 
     Frame i is a pure function of (seed, i). Its id is seed 2^32 + i, so that rooms of another seed are other frames in
-    the hash of a split. The camera is NYU's at `frame_size`. `cache_dir`: see `jaxdepth.data.cache.arrays`; an entry
+    the hash of a split. The camera is NYU's at `frame_size`. With `sensor` they are seen through
+    `jaxdepth.rooms.sensor`; the truth at full size stays exact. `cache_dir`: see `jaxdepth.data.cache.arrays`; an entry
     belongs to the seed, the number of frames, their size, and what renders them.
 
     Raises ValueError where a number of frames is not positive or the seed does not fit.
@@ -28,12 +29,13 @@ def open_rooms(train: int, val: int, *, seed=0, frame_size=(240, 320), cache_dir
         )
     if not 0 <= seed < 2**31:
         raise ValueError(f"seed={seed}: expected 0 <= seed < 2^31")
-    renderer = [pathlib.Path(module.__file__).read_bytes() for module in (rooms, geometry)]
+    files = [*sorted(pathlib.Path(rooms.__file__).parent.glob("*.py")), pathlib.Path(geometry.__file__)]
+    renderer = [file.read_bytes() for file in files]
     made_by = [hashlib.sha256(b"".join(renderer)).hexdigest(), jax.__version__, jax.devices()[0].device_kind]
-    key = [*made_by, seed, train + val, *frame_size]
+    key = [*made_by, seed, train + val, *frame_size, sensor]
 
     def make(folder):
-        frames = rooms.frames(seed, 0, count=train + val, size=tuple(frame_size), show_progress=True)
+        frames = rooms.frames(seed, 0, count=train + val, size=tuple(frame_size), sensor=sensor, show_progress=True)
         for name, array in frames.items():
             np.save(folder / f"{name}.npy", array.astype(np.uint16) if name == "label" else array)
         return {"empty_frames": int((~(frames["depth"] > 0).any((1, 2))).sum())}
@@ -50,5 +52,6 @@ def open_rooms(train: int, val: int, *, seed=0, frame_size=(240, 320), cache_dir
         full_depth=lambda i: np.asarray(rooms.render(seed, i, size=FULL_SIZE)["depth"]),
         splits=rooms_lists(ids, train),
         counts={"nan": 0, "inf": 0, "negative": 0, **counts},
-        description=f"built-in rooms: {train} + {val} frames at {frame_size[0]}x{frame_size[1]}, seed {seed}",
+        description=f"built-in rooms: {train} + {val} frames at {frame_size[0]}x{frame_size[1]}, seed {seed}"
+        + (", through a sensor" if sensor else ""),
     )

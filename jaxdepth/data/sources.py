@@ -14,7 +14,7 @@ DEFAULT_FOLDER = "data"
 
 
 def open_frames(
-    source, *, path=None, frame_size=(240, 320), rooms_frames=(2000, 200), seed=0, cache_dir=None
+    source, *, path=None, frame_size=(240, 320), rooms_frames=(2000, 200), sensor=False, seed=0, cache_dir=None
 ) -> Frames:
     """The frames of `source`; which they are and why stands in their `description`, which is also logged.
 
@@ -24,6 +24,7 @@ def open_frames(
         in the working directory. Not looked at for rooms.
       frame_size: (h, w) of the frames.
       rooms_frames: (train, val) numbers of rooms.
+      sensor: whether rooms are seen through `jaxdepth.rooms.sensor`.
       seed: of the rooms.
       cache_dir: see `jaxdepth.data.cache.arrays`.
 
@@ -43,7 +44,7 @@ def open_frames(
     else:
         from jaxdepth.data.rooms import open_rooms  # compiles a renderer: only where rooms are used
 
-        frames = open_rooms(*rooms_frames, seed=seed, frame_size=frame_size, cache_dir=cache_dir)
+        frames = open_rooms(*rooms_frames, sensor=sensor, seed=seed, frame_size=frame_size, cache_dir=cache_dir)
     frames = dataclasses.replace(frames, description=f"data: {frames.description} ({reason})")
     logging.info(frames.description)
     return frames

@@ -1,0 +1,93 @@
+"""Built-in synthetic rooms: pictures with exact depth and labels, ray-cast in jax.
+
+A frame is a pure function of (seed, index): a room of varied plan with furniture, doors, windows and pictures, lamps
+and daylight, seen through NYU Depth V2's camera at eye height. Depth and labels are exact, light and textures only
+plausible. All lengths are metres, all angles radians.
+"""
+
+from collections import deque
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from jaxdepth.geometry import NYU_INTRINSICS, Intrinsics, rays, resize_intrinsics
+from jaxdepth.rooms.cast import cast
+from jaxdepth.rooms.furniture import LABELS as LABELS
+from jaxdepth.rooms.scene import Scene, draw_scene
+from jaxdepth.rooms.sensor import sense
+from jaxdepth.rooms.shade import shade
+
+
+def camera_intrinsics(size: tuple[int, int]) -> Intrinsics:
+    """Intrinsics of frames of `size` (height, width): NYU Depth V2's, resized."""
+    return resize_intrinsics(NYU_INTRINSICS, from_size=(480, 640), to_size=size)
+
+
+def view(scene: Scene, *, size: tuple[int, int]) -> dict[str, jax.Array]:
+    """What the camera of a scene sees, as `render` returns it; for scenes made by hand or changed."""
+    intrinsics = camera_intrinsics(size)
+    x, y = jnp.moveaxis(rays(intrinsics, size)[..., :2], -1, 0)
+    # By planes, for speed, and without a matrix product, which some accelerators round. The camera's rays have z = 1,
+    # so the distance along one in units of its direction is depth.
+    directions = [row[0] * x + row[1] * y + row[2] for row in scene.rotation]
+    hit = cast(scene, scene.position, directions)
+    colour = jnp.stack(shade(scene, directions, hit, focal=intrinsics.fy), axis=-1)
+    exposed = 1 - jnp.exp(-colour * (scene.exposure / jnp.mean(colour)))
+    return {
+        "image": jnp.round(255 * jnp.sqrt(exposed)).astype(jnp.uint8),  # gamma 2
+        "depth": hit[0],
+        "label": scene.label[hit[1]],
+    }
+
+
+@partial(jax.jit, static_argnames=("size", "sensor"))
+def render(seed, index, *, size: tuple[int, int] = (240, 320), sensor: bool = False) -> dict[str, jax.Array]:
+    """Frame `index` of `seed`, a pure function of both: ordinary integers from 0 to 2^31 - 1, or traced.
+
+    Returns image uint8 [H, W, 3], depth float32 [H, W] (metres along z, every pixel within .5 and 10) and label int32
+    [H, W] (places in LABELS, 0 is not used), for size = (H, W), seen through `camera_intrinsics(size)`.
+    `sensor`: as a sensor would have given it, see `jaxdepth.rooms.sensor`; depth 0 is then not measured.
+    """
+    frame = view(draw_scene(seed, index), size=size)
+    if not sensor:
+        return frame
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), index), 1 << 30)
+    return sense(frame, key, intrinsics=camera_intrinsics(size))
+
+
+def _keep(filled, i, frame):
+    for name, value in frame.items():
+        filled[name][i] = value
+
+
+def frames(
+    seed: int,
+    start: int,
+    count: int,
+    *,
+    size: tuple[int, int] = (240, 320),
+    sensor: bool = False,
+    show_progress: bool = False,
+) -> dict[str, np.ndarray]:
+    """Frames start, ..., start + count - 1 of `seed` as numpy arrays [count, ...], each bitwise what `render` gives.
+
+    Raises ValueError where `count` is negative.
+    """
+    if count < 0:
+        raise ValueError(f"count={count}: expected 0 or more frames")
+    one = partial(render, size=size, sensor=sensor)
+    kinds = jax.eval_shape(one, seed, start)
+    filled = {name: np.empty((count, *kind.shape), kind.dtype) for name, kind in kinds.items()}
+    # One compiled frame at a time: a batch would be another program, whose last bits differ, and is slower on a CPU. A
+    # few are under way at once, so that starting and copying one does not wait for another.
+    under_way = deque()
+    for i in tqdm(range(count), desc="rooms", unit="frame", disable=not show_progress):
+        under_way.append((i, one(seed, start + i)))
+        if len(under_way) >= 8:
+            _keep(filled, *under_way.popleft())
+    for i, frame in under_way:
+        _keep(filled, i, frame)
+    return filled
