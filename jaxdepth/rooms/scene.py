@@ -70,7 +70,7 @@ def draw_scene(seed, index) -> Scene:
     view_key, piece_key, flat_key, surface_key, light_key = jax.random.split(key, 5)
     draws = jax.random.uniform(view_key, (24,))
     # The floor's diagonal is within the range of NYU's sensor, 10 m.
-    room = _between(draws[0:3], jnp.array([2.8, 2.8, 2.4]), jnp.array([5.5, 7.0, 3.0]))
+    room = _between(draws[0:3] ** jnp.array([1.3, 1.3, 1.0]), jnp.array([2.4, 2.8, 2.4]), jnp.array([6.0, 8.0, 3.2]))
     nearest = jnp.array([CLEARANCE, CLEARANCE, 0.9])
     position = _between(draws[3:6], nearest, jnp.stack([room[0] - CLEARANCE, room[1] - CLEARANCE, jnp.float32(1.7)]))
     one, other = draws[6:8] * room[:2] - position[:2], draws[20:22] * room[:2] - position[:2]
@@ -85,7 +85,7 @@ def draw_scene(seed, index) -> Scene:
     chosen = jnp.floor(draws[16:18] * jnp.maximum(pieces["count"], 1)).astype(jnp.int32)
     towards = pieces["centre"][chosen] + _between(draws[18:20], -0.5, 0.5)[None] - position[None, :2]
     towards = jnp.where(jnp.sum(towards[0] ** 2) > jnp.sum(towards[1] ** 2), towards[0], towards[1])
-    target = jnp.where((draws[22] < 0.75) & (pieces["count"] > 0), towards, target)
+    target = jnp.where((draws[22] < 0.5) & (pieces["count"] > 0), towards, target)
     flat_middle = jnp.concatenate([corner_middle, hanging_middle])
     flat_half = jnp.concatenate([corner_half, hanging_half])
     window = CORNERS + _WINDOW
@@ -120,8 +120,8 @@ def draw_scene(seed, index) -> Scene:
         powers=powers,
         tints=jnp.stack([warm, warm, cool]),
         window_normal=normal,
-        ambient=_between(light[11], 0.06, 0.2),
-        exposure=_between(light[12], 0.18, 0.45),
+        ambient=_between(light[11], 0.03, 0.12),
+        exposure=_between(light[12], 0.3, 0.9),
         white=_between(light[13:16], 0.85, 1.15)
         * _between(light[16], jnp.array([0.9, 1.0, 1.15]), jnp.array([1.15, 1.0, 0.8])),
     )
@@ -228,7 +228,7 @@ def _pieces(key, room, camera, corner_middle, corner_half):
     gap = jnp.abs(centre[:, None] - centre[None]) - reach[:, None] - reach[None]  # [3 P, 3 P, 2]
     meets = jnp.all(gap < 0.03, axis=-1)
     to_camera = jnp.maximum(jnp.abs(camera[None, :2] - centre) - reach, 0)
-    free = jnp.sum(to_camera**2, axis=1) > (1.5 * CLEARANCE) ** 2
+    free = jnp.sum(to_camera**2, axis=1) > CLEARANCE**2
     corner_gap = jnp.abs(centre[:, None] - corner_middle[None, :, :2]) - reach[:, None] - corner_half[None, :, :2]
     free &= ~jnp.any(jnp.all(corner_gap < 0, axis=-1) & (corner_half[None, :, 0] > 0), axis=1)
     free &= jnp.all(2 * reach < room[None, :2], axis=1)
