@@ -29,7 +29,8 @@ def cast(scene, origin, directions, *, flats=FLATS):
     distance = jnp.minimum(jnp.minimum(exits[0], exits[1]), exits[2])
     axis = jnp.where(distance == exits[2], 2, jnp.where(distance == exits[1], 1, 0))
     surface = jnp.where(axis == 2, jnp.where(directions[2] > 0, CEILING, FLOOR), WALL)
-    hit = (distance, surface, axis)
+    # Surface and axis as one number: for each array that a loop carries XLA has a CPU compute all of its body.
+    hit = (distance, 4 * surface + axis)
     for i in range(flats):
         hit = _nearer(hit, _slabs(origin - scene.flat_middle[i], inverse, scene.flat_half[i]), FIRST_FLAT + i)
 
@@ -48,7 +49,8 @@ def cast(scene, origin, directions, *, flats=FLATS):
 
     first = FIRST_PART + PARTS * jnp.arange(PIECES)
     pieces = (first, scene.centre, scene.yaw, scene.middle, scene.half, scene.ellipsoid)
-    return jax.lax.scan(of_piece, hit, pieces)[0]
+    distance, code = jax.lax.scan(of_piece, hit, pieces)[0]
+    return distance, code // 4, code % 4
 
 
 def turn(x, y, cos, sin):
@@ -92,4 +94,4 @@ def _quadric(origin, directions, inverse_z, half, ellipsoid):
 def _nearer(hit, entered, number):
     first, last, axis = entered
     new = (first < last) & (first > 0) & (first < hit[0])
-    return tuple(jnp.where(new, value, old) for value, old in zip((first, number, axis), hit, strict=True))
+    return jnp.where(new, first, hit[0]), jnp.where(new, 4 * number + axis, hit[1])
