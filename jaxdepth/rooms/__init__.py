@@ -20,7 +20,6 @@ from jaxdepth.rooms.scene import Scene, draw_scene
 from jaxdepth.rooms.sensor import sense
 from jaxdepth.rooms.shade import shade
 
-
 _GAMMA = 0.75  # with the shoulder of 1 - exp(-light) the contrast of NYU Depth V2's pictures
 
 
