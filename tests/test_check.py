@@ -159,6 +159,16 @@ def test_what_the_command_cannot_do_is_said_in_one_line(own, tmp_path, arguments
     assert not (tmp_path / "contact_sheet.png").exists()
 
 
+def test_a_full_disk_leaves_no_half_of_a_sheet(own, tmp_path):
+    """A limit on the size of files takes the place of a disk that is full."""
+    line = f"ulimit -f 20; exec {sys.executable} {ROOT / 'launch/prepare_data.py'} check {own}"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.strip().splitlines()[-1] == "error: [Errno 27] File too large"
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
 @pytest.mark.parametrize("arguments", [[], ["check"], ["chekc", "."], ["check", ".", "."]])
 def test_usage(arguments):
     done = command(*arguments)

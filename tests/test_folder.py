@@ -3,7 +3,6 @@
 import errno
 import os
 import pathlib
-import resource
 import shutil
 
 import fake_nyu
@@ -381,6 +380,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(own, cache, monkeypatch):
         with pytest.raises(OSError, match="cache/folder-.*: it could not be made: .*No space left on device"):
             open_folder(own, frame_size=SIZE)
     assert os.listdir(cache) == []
+    resource = pytest.importorskip("resource")  # not on Windows
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
