@@ -408,11 +408,10 @@ def test_train_and_evaluate_on_a_folder(own, tmp_path, capsys):
     full = evaluate.evaluate_checkpoint(tmp_path / "run", protocol="full", split="all")
     assert full["frames"] == 10 and full["protocol"]["frames_seen_in_training"] == 8
     other = write_folder(tmp_path / "other", 12)  # other frames under the same names
-    assert evaluate.evaluate_checkpoint(tmp_path / "run", path=other, split="all")["protocol"][
-        "frames_seen_in_training"
-    ] == 0  # fmt: skip
+    unseen = evaluate.evaluate_checkpoint(tmp_path / "run", protocol="paper", path=other, split="all")
+    assert unseen["frames"] == 12 and unseen["protocol"]["frames_seen_in_training"] == 0
     shutil.copytree(own, tmp_path / "moved")  # the same ones elsewhere
-    moved = evaluate.evaluate_checkpoint(tmp_path / "run", path=tmp_path / "moved", split="all")
+    moved = evaluate.evaluate_checkpoint(tmp_path / "run", protocol="paper", path=tmp_path / "moved", split="all")
     assert moved["protocol"]["frames_seen_in_training"] == 8
     with pytest.raises(ValueError, match="holds another run.*config.data.folder.depth_scale: None there, 0.002 now"):
         settings.data.folder.depth_scale = 0.002
