@@ -11,7 +11,7 @@ _HERE = pathlib.Path(__file__).resolve().parent
 
 
 def run(main):
-    """`absl.app.run`, with an error that this package raises, or that names a file, in one line and exit code 1.
+    """`absl.app.run`, with an error that this package raises, or the system, in one line and exit code 1.
 
     Any other exception keeps its traceback: it is a defect and not an answer to the input.
     """
@@ -21,7 +21,7 @@ def run(main):
             return main(argv)
         except (ValueError, OSError, FloatingPointError) as error:
             raised_in = pathlib.Path(traceback.extract_tb(error.__traceback__)[-1].filename).resolve()
-            answers = isinstance(error, OSError) and error.filename is not None  # no such folder, no space, not allowed
+            answers = isinstance(error, OSError) and error.errno is not None  # no such folder, no space, not allowed
             if not answers and _HERE not in raised_in.parents:
                 raise
             print(f"error: {error}", file=sys.stderr)

@@ -31,6 +31,11 @@ def base(arg="", *, variants=()):
     data.rooms_frames = (2000, 200)  # train, val
     data.mix = ""  # weights of the source and of endless rooms in each batch, as "nyu:1,rooms:1"
     data.sensor = False  # whether rooms are seen through a sensor's noise, holes and blur
+    data.folder = folder = ml_collections.ConfigDict()  # of data.source=folder; None: as usual, see open_folder
+    folder.image = placeholder(str)
+    folder.depth = placeholder(str)
+    folder.depth_scale = placeholder(float)
+    folder.intrinsics = placeholder(tuple)
     data.augmentation = ml_collections.ConfigDict(
         dict(scale=(0.75, 1.25), rotation=5.0, flip=False, colour=0.0)  # section 3.2 of the paper
     )

@@ -14,6 +14,7 @@ from jaxdepth.data import pipeline, sources, splits
 from jaxdepth.data.frames import centre_corner
 
 BASELINE = "mean_depth"
+TRUTH = {"nyu": "filled depth", "rooms": "exact depth", "folder": "depth of the files, centre of the pictures"}
 FULL_SIZE = (480, 640)
 
 
@@ -45,7 +46,7 @@ class Protocol:
             "split": split.name,
             "split_hash": split.hash,
             "frames": len(split.val),
-            "truth": "filled depth" if frames.name == "nyu" else "exact depth",
+            "truth": TRUTH[frames.name],
             "network_input": f"centre {h}x{w} of {height}x{width} (rows x columns)",
             "judged_at": list(size),
             "resize": "border continued to the frame, then bilinear depth" if self.full_size else "none",
@@ -178,7 +179,8 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol={protocol!r}: expected one of {', '.join(PROTOCOLS)}")
     protocol = PROTOCOLS[protocol]
-    config = workdir.read_config(folder)["config"]
+    record = workdir.read_config(folder)
+    config = record["config"]
     if output is not None and not pathlib.Path(output).absolute().parent.is_dir():
         raise FileNotFoundError(f"output {str(output)!r}: expected a file in a folder that exists")
     data = config["data"]
@@ -188,13 +190,17 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
         source or data["source"],
         path=path or data["path"],
         frame_size=tuple(data["frame_size"]),
+        folder=data.get("folder"),
         rooms_frames=tuple(data["rooms_frames"]),
         sensor=data.get("sensor", False),  # which older runs do not have
         seed=config["seed"],
     )
     chosen = splits.split(split or data["split"], frames.ids, lists=frames.splits, parts=("val",))
-    train_positions = splits.split(data["split"], frames.ids, lists=frames.splits, parts=()).train
-    seen = int(np.isin(chosen.val, train_positions).sum()) if frames.name == data["source"] else 0
+    trained_on = splits.split(data["split"], frames.ids, lists=frames.splits, parts=())
+    known = frames.name == data["source"]
+    if known and frames.name == "folder" and path:  # another folder may have the same names, but not the same list
+        known = _same_place(path, data["path"]) or trained_on.hash == record["data"]["split_hash"]
+    seen = int(np.isin(chosen.val, trained_on.train).sum()) if known else 0
     trained = predict.load(folder, step=step)
     score = make_scorer(
         trained.network,
@@ -213,6 +219,10 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     if output is not None and jax.process_index() == 0:
         workdir.write_atomically(output, (json.dumps(result, indent=2) + "\n").encode())
     return result
+
+
+def _same_place(path, other):
+    return pathlib.Path(path).expanduser().resolve() == pathlib.Path(other).expanduser().resolve()
 
 
 def table(scores, names=("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog")):

@@ -47,22 +47,6 @@ def load(folder, *, step=None):
     return Trained(network, variables, config, step)
 
 
-def read_picture(path):
-    """A picture file as uint8 [H, W, 3] RGB, upright.
-
-    Raises OSError for a file that cannot be opened, ValueError for one that is not a whole picture of 8-bit channels.
-    """
-    try:
-        with Image.open(path) as picture:
-            if picture.mode[0] in "IF":
-                raise ValueError(f"{str(path)!r}: a picture of mode {picture.mode}: expected channels of 8 bits")
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except OSError as error:
-        if error.filename is not None:  # missing, or not allowed
-            raise
-        raise ValueError(f"{str(path)!r}: not a picture that Pillow can read ({error})") from error
-
-
 def network_input(picture, *, frame_size, crop_size):
     """uint8 [H, W, 3] of any size -> float32 [1, h, w, 3] in [0, 1], cut as the pictures in training are.
 

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from jaxdepth import predict, viz
+from jaxdepth.data.pictures import read_picture
 
 
 def probe(folder, picture, *, names=(), step=None, channels=64, output=None):
@@ -30,7 +31,7 @@ def probe(folder, picture, *, names=(), step=None, channels=64, output=None):
     """
     if channels < 1:
         raise ValueError(f"channels={channels}: expected 1 or more")
-    image = predict.read_picture(picture)
+    image = read_picture(picture)
     trained = predict.load(folder, step=step)
     network, data = trained.network, trained.config["data"]
     x = predict.network_input(image, frame_size=tuple(data["frame_size"]), crop_size=trained.crop_size)

@@ -51,6 +51,7 @@ def train_and_evaluate(config, folder):
         config.data.source,
         path=config.data.path,
         frame_size=tuple(config.data.frame_size),
+        folder=config.data.folder.to_dict(),
         rooms_frames=tuple(config.data.rooms_frames),
         sensor=config.data.sensor,
         seed=config.seed,
@@ -191,7 +192,8 @@ def train_and_evaluate(config, folder):
         described = PROTOCOL.describe(frames, split, crop_size=crop_size)
         print(evaluate.report(evaluate.as_result(scores, network.groups, described, folder, int(train_state.step))))
         print(f"pictures: {folder / 'panel.png'}, {folder / 'curves.png'}")
-        print(f"next: python launch/evaluate.py --workdir={folder} --protocol=eigen_crop")
+        protocol = "full" if frames.name == "folder" else "eigen_crop"  # which is a window in NYU's frames
+        print(f"next: python launch/evaluate.py --workdir={folder} --protocol={protocol}")
     return scores
 
 

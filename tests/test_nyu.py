@@ -271,7 +271,7 @@ def test_conversion_that_stops_in_the_middle_leaves_nothing_that_looks_complete(
         return np.zeros((*frame_size, 3), np.uint8)
 
     with monkeypatch.context() as patch:
-        patch.setattr(nyu, "_shrink", shrink_once)
+        patch.setattr(nyu.resize, "shrink", shrink_once)
         if killed:  # no chance to tidy up
             patch.setattr(cache.shutil, "rmtree", lambda *_, **__: None)
         with pytest.raises(Stopped):

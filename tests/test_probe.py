@@ -9,6 +9,7 @@ from PIL import Image
 from jaxdepth import optim, predict, probe, sharding, state, viz, workdir
 from jaxdepth.checkpoint import Checkpoints
 from jaxdepth.data.frames import centre_crop
+from jaxdepth.data.pictures import read_picture
 
 NAMES = {"coarse/conv1", "coarse/full6", "coarse/map", "fine/conv1", "fine/joined", "fine/map"}
 
@@ -53,9 +54,9 @@ def test_grids_and_the_depth_of_each_output_are_those_of_the_network(run, pictur
     assert [path.relative_to(folder).as_posix() for path in paths] == [
         f"probe/desk/{name}.png" for name in ("depth", "coarse-conv1", "coarse-full6", "coarse-map")
     ]
-    assert all(predict.read_picture(path).shape[1] > 100 for path in paths)
+    assert all(read_picture(path).shape[1] > 100 for path in paths)
 
-    image = np.float32(predict.read_picture(picture))
+    image = np.float32(read_picture(picture))
     frame = image.reshape(72, 2, 88, 2, 3).mean((1, 3))  # what a camera of half the pixels would see
     crop, _ = centre_crop(frame, frame[..., 0], crop_size=small.EIGENS_SIZE)
     _, expected = jax.jit(net.apply)(variables, crop[None] / 255)
@@ -117,6 +118,6 @@ def test_a_picture_is_read_upright_and_in_colour(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     stored.save(tmp_path / "turned.png", exif=exif)
-    image = predict.read_picture(tmp_path / "turned.png")
+    image = read_picture(tmp_path / "turned.png")
     assert image.shape == (4, 2, 3)
     np.testing.assert_array_equal(image[0, 1], [200, 200, 200])

@@ -1,4 +1,4 @@
-"""Arrays on the disk that are made once: converted frames of a file, rendered rooms."""
+"""Arrays on the disk that are made once: converted frames of files, rendered rooms."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ def arrays(kind, key, make, *, cache_dir=None):
     """The memory-mapped arrays of an entry and the facts about it, made where it is missing or damaged.
 
     Args:
-      kind: how the entry's folder begins, "nyu" or "rooms".
+      kind: how the entry's folder begins, "nyu", "folder" or "rooms".
       key: all that the arrays depend on, for JSON.
       make: `make(folder) -> facts`, a dict for JSON; writes NAME.npy files into the folder.
       cache_dir: where entries are kept; None: the environment variable JAXDEPTH_CACHE, else ~/.cache/jaxdepth.
@@ -25,6 +25,7 @@ def arrays(kind, key, make, *, cache_dir=None):
 
     Raises:
       ValueError: where an entry cannot be read back right after it was written.
+      OSError: where it cannot be written; nothing of it is left then.
     """
     root = pathlib.Path(cache_dir or os.environ.get("JAXDEPTH_CACHE") or "~/.cache/jaxdepth").expanduser()
     folder = root / f"{kind}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
@@ -37,6 +38,19 @@ def arrays(kind, key, make, *, cache_dir=None):
     if cached is None:
         raise ValueError(f"{folder}: the cache cannot be read back right after it was written")
     return cached
+
+
+def create(folder: pathlib.Path, name, shape, dtype) -> np.ndarray:
+    """The array NAME.npy in `folder`, memory-mapped to be written, with all its bytes reserved on the disk.
+
+    Otherwise a disk that is full would end the process by a signal, at the first page that finds no place.
+    """
+    path = folder / f"{name}.npy"
+    array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def _load(folder: pathlib.Path):
@@ -81,5 +95,9 @@ def _build(folder: pathlib.Path, key, make):
         except OSError:
             if _load(folder) is None:
                 raise
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(f"{folder}: it could not be made: {error}") from error  # a full disk says of no file
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -11,14 +11,16 @@ class Frames:
     """The frames of one source at the working resolution H x W, plain or memory-mapped numpy arrays.
 
     Attributes:
-      name: the source's name in metrics and protocols, "nyu" or "rooms".
+      name: the source's name in metrics and protocols, "nyu", "folder" or "rooms".
       images: uint8 [N, H, W, 3], RGB.
       depths: float32 [N, H, W], metres, finite; 0 = no measurement.
       labels: uint16 [N, H, W], classes of the source, 0 = unlabelled.
-      ids: int64 [N], ascending, the source's own name for a frame (NYU: the official 1-based id).
-      intrinsics: (fx, fy, cx, cy) in pixels of H x W, in the convention of `jaxdepth.geometry`.
+      ids: int64 [N], distinct, the source's own name for a frame (NYU: the official 1-based id; a folder: made of the
+        names of its files).
+      intrinsics: (fx, fy, cx, cy) in pixels of H x W, in the convention of `jaxdepth.geometry`; () where a folder's
+        camera is not known.
       full_depth: position -> float32 [480, 640], the truth at NYU's full size: read from its file on demand and masked
-        like `depths`; rooms are rendered once more.
+        like `depths`; rooms are rendered once more, and a folder's depths brought to that size.
       splits: split's name -> (train ids, val ids), for `jaxdepth.data.splits.split`.
       counts: what was masked when the source was read: pixels "nan", "inf", "negative", and "empty_frames",
         the number of frames without a single measurement.
@@ -30,7 +32,7 @@ class Frames:
     depths: np.ndarray
     labels: np.ndarray
     ids: np.ndarray
-    intrinsics: tuple[float, float, float, float]
+    intrinsics: tuple[float, ...]
     full_depth: Callable[[int], np.ndarray]
     splits: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
     counts: Mapping[str, int]
@@ -43,6 +45,19 @@ class Frames:
     def size(self) -> tuple[int, int]:
         """(H, W) of the stored frames."""
         return self.images.shape[1:3]
+
+
+def mask_invalid(depths: np.ndarray) -> tuple[np.ndarray, dict]:
+    """Depths [..., H, W] with NaN, infinite and negative values as 0, no measurement, and how many there were of each.
+
+    The counts are of pixels "nan", "inf" and "negative", and of "empty_frames", those without any depth above 0.
+    """
+    nan, inf = np.isnan(depths), np.isinf(depths)
+    negative = (depths < 0) & ~inf
+    valid = np.where(nan | inf | negative, np.float32(0), depths)
+    empty = ~(valid > 0).any((-2, -1))
+    masks = {"nan": nan, "inf": inf, "negative": negative, "empty_frames": empty}
+    return valid, {name: int(mask.sum()) for name, mask in masks.items()}
 
 
 def centre_crop(image, depth, *, crop_size):

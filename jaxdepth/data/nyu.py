@@ -11,12 +11,11 @@ import pathlib
 import h5py
 import numpy as np
 from absl import logging
-from PIL import Image
 from tqdm import tqdm
 
 from jaxdepth import geometry
-from jaxdepth.data import cache
-from jaxdepth.data.frames import Frames
+from jaxdepth.data import cache, resize
+from jaxdepth.data.frames import Frames, mask_invalid
 from jaxdepth.data.splits import NYU_FRAMES, nyu_lists
 
 FILE_NAME = "nyu_depth_v2_labeled.mat"
@@ -82,7 +81,7 @@ def open_nyu(path, *, frame_size=(240, 320), cache_dir=None) -> Frames:
 def full_depth(path, position: int) -> np.ndarray:
     """Depth float32 [480, 640] in metres of the frame at `position`, from the file; 0 = no measurement."""
     with _open(path) as file:
-        return _valid(_read(file, path, "depths", slice(position, position + 1))[0])[0]
+        return mask_invalid(_read(file, path, "depths", slice(position, position + 1))[0])[0]
 
 
 def check(file: h5py.File, path) -> np.ndarray:
@@ -126,33 +125,24 @@ def check(file: h5py.File, path) -> np.ndarray:
     return ids.astype(np.int64)
 
 
-def nearest_index(size: int, out_size: int) -> np.ndarray:
-    """Pixels of an axis of `size` that hold the centres of `out_size` equal parts: floor((i + .5) size / out_size)."""
-    return (2 * np.arange(out_size) + 1) * size // (2 * out_size)
-
-
 def _convert(path, folder: pathlib.Path, frame_size) -> dict:
     """Write the arrays of the .mat at `path` into `folder`, at `frame_size`; returns the counts of what was masked."""
     h, w = frame_size
-    rows, columns = nearest_index(FULL_SIZE[0], h), nearest_index(FULL_SIZE[1], w)
+    rows, columns = resize.nearest_index(FULL_SIZE[0], h), resize.nearest_index(FULL_SIZE[1], w)
     counts = dict.fromkeys(("nan", "inf", "negative", "empty_frames"), 0)
     with _open(path) as file:
         ids = check(file, path)
         n = len(ids)
-
-        def array(name, shape, dtype):
-            return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape)
-
-        images = array("images", (n, h, w, 3), np.uint8)
-        depths = array("depths", (n, h, w), np.float32)
-        labels = array("labels", (n, h, w), np.uint16)
-        array("ids", (n,), np.int64)[:] = ids
+        images = cache.create(folder, "images", (n, h, w, 3), np.uint8)
+        depths = cache.create(folder, "depths", (n, h, w), np.float32)
+        labels = cache.create(folder, "labels", (n, h, w), np.uint16)
+        np.save(folder / "ids.npy", ids)
         with tqdm(total=n, desc=f"{path.name} -> {h}x{w}", unit="frame", disable=None) as bar:
             for start in range(0, n, _BLOCK):
                 block = slice(start, min(start + _BLOCK, n))
                 for i, picture in enumerate(_read(file, path, "images", block), start):
-                    images[i] = _shrink(picture, frame_size)
-                valid, masked = _valid(_read(file, path, "depths", block))
+                    images[i] = resize.shrink(picture, frame_size)
+                valid, masked = mask_invalid(_read(file, path, "depths", block))
                 for name, count in masked.items():
                     counts[name] += count
                 depths[block] = valid[:, rows[:, None], columns]
@@ -161,38 +151,6 @@ def _convert(path, folder: pathlib.Path, frame_size) -> dict:
         for written in (images, depths, labels):
             written.flush()
     return counts
-
-
-def _shrink(picture: np.ndarray, frame_size) -> np.ndarray:
-    """uint8 [480, 640, 3] averaged over areas to uint8 [h, w, 3], halves rounded up."""
-    h, w = frame_size
-    if FULL_SIZE[0] % h == 0 and FULL_SIZE[1] % w == 0:  # the same, twenty times as fast
-        return np.asarray(Image.fromarray(picture).reduce((FULL_SIZE[1] // w, FULL_SIZE[0] // h)))
-    rows = np.tensordot(_overlap(FULL_SIZE[0], h), picture.astype(np.float32), (1, 0))  # [h, 640, 3]
-    mean = np.tensordot(rows, _overlap(FULL_SIZE[1], w), (1, 1))  # [h, 3, w]
-    return np.floor(mean + 0.5).astype(np.uint8).swapaxes(1, 2)
-
-
-@functools.cache
-def _overlap(size: int, out_size: int) -> np.ndarray:
-    """Share of each of `size` pixels in each of `out_size` equal parts of an axis: float32 [out_size, size].
-
-    Pillow's BOX filter will not do: it counts pixels as a whole, in or out.
-    """
-    edges = np.arange(out_size + 1) * (size / out_size)
-    pixel = np.arange(size)
-    inside = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
-    return (np.maximum(inside, 0) * (out_size / size)).astype(np.float32)
-
-
-def _valid(depths: np.ndarray) -> tuple[np.ndarray, dict]:
-    """Depths [..., H, W] with NaN, infinite and negative values as 0, and how many there were of each."""
-    nan, inf = np.isnan(depths), np.isinf(depths)
-    negative = (depths < 0) & ~inf
-    valid = np.where(nan | inf | negative, np.float32(0), depths)
-    empty = ~(valid > 0).any((-2, -1))
-    masks = {"nan": nan, "inf": inf, "negative": negative, "empty_frames": empty}
-    return valid, {name: int(mask.sum()) for name, mask in masks.items()}
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Which frames a run uses: NYU Depth V2 where its file is found, otherwise the built-in rooms."""
+"""Which frames a run uses: one's own folder, NYU Depth V2 where its file is found, otherwise the built-in rooms."""
 
 import dataclasses
 import os
@@ -6,23 +6,33 @@ import pathlib
 
 from absl import logging
 
+from jaxdepth.data.folder import open_folder
 from jaxdepth.data.frames import Frames
 from jaxdepth.data.nyu import FILE_NAME, PAGE, open_nyu
 
-SOURCES = ("auto", "nyu", "rooms")
+SOURCES = ("auto", "nyu", "folder", "rooms")
 DEFAULT_FOLDER = "data"
 
 
 def open_frames(
-    source, *, path=None, frame_size=(240, 320), rooms_frames=(2000, 200), sensor=False, seed=0, cache_dir=None
+    source,
+    *,
+    path=None,
+    frame_size=(240, 320),
+    folder=None,
+    rooms_frames=(2000, 200),
+    sensor=False,
+    seed=0,
+    cache_dir=None,
 ) -> Frames:
     """The frames of `source`; which they are and why stands in their `description`, which is also logged.
 
     Args:
-      source: "nyu"; "rooms"; "auto" takes NYU where its file is found and rooms otherwise.
+      source: "nyu"; "folder"; "rooms"; "auto" takes NYU where its file is found and rooms otherwise.
       path: NYU's file or the folder that holds it; None or "": the environment variable JAXDEPTH_DATA, else `data/`
-        in the working directory. Not looked at for rooms.
+        in the working directory. For "folder" the folder itself; not looked at for rooms.
       frame_size: (h, w) of the frames.
+      folder: for "folder", a dict of `image`, `depth`, `depth_scale` and `intrinsics`, see `open_folder`.
       rooms_frames: (train, val) numbers of rooms.
       sensor: whether rooms are seen through `jaxdepth.rooms.sensor`.
       seed: of the rooms.
@@ -35,9 +45,17 @@ def open_frames(
     """
     if source not in SOURCES:
         raise ValueError(f"config.data.source={source!r}: expected one of {', '.join(SOURCES)}")
-    file, reason = (None, "asked for") if source == "rooms" else find_nyu(path)
-    logging.info("data: %s (%s)", "built-in rooms" if file is None and source != "nyu" else "NYU Depth V2", reason)
-    if file is not None:
+    if source == "folder" and not path:
+        raise ValueError(
+            f"config.data.path={path!r}: expected the folder of pictures and depths of data.source='folder'"
+        )
+    file, reason = (None, "asked for") if source in ("folder", "rooms") else find_nyu(path)
+    kinds = {"folder": f"folder {path}", "nyu": "NYU Depth V2"}
+    logging.info("data: %s (%s)", kinds.get("nyu" if file is not None else source, "built-in rooms"), reason)
+    if source == "folder":
+        place = pathlib.Path(path).expanduser()
+        frames = open_folder(place, frame_size=frame_size, cache_dir=cache_dir, **(folder or {}))
+    elif file is not None:
         frames = open_nyu(file, frame_size=frame_size, cache_dir=cache_dir)
     elif source == "nyu":
         raise FileNotFoundError(f"config.data.source='nyu': {reason}; get {FILE_NAME} from {PAGE}")
@@ -59,7 +77,9 @@ def find_nyu(path=None) -> tuple[pathlib.Path | None, str]:
         if value:
             file = _file_at(value)
             if file is None:
-                found = f"a folder without {FILE_NAME}" if os.path.isdir(value) else "no such file or folder"
+                found = "no such file or folder"
+                if os.path.isdir(value):
+                    found = f"a folder without {FILE_NAME} (of other pictures: --config.data.source=folder)"
                 raise FileNotFoundError(f"{name}={str(value)!r}: {found}; get {FILE_NAME} from {PAGE}")
             return file, f"found by {name}"
     file = _file_at(DEFAULT_FOLDER)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 NYU_FRAMES = 1449
-NAMES = ("paper", "official", "dev")  # the splits of NYU's ids; rooms bring one of their own, see `split`
+NAMES = ("paper", "official", "dev")  # the splits of NYU's ids
+OWN = ("rooms", "lists", "blocks")  # of sources that bring a single one, see `split`
+BLOCK = 100  # frames
 
 Lists = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
 
@@ -52,13 +54,57 @@ def rooms_lists(ids: Sequence[int], n_train: int) -> Lists:
     return {"rooms": (ids[:n_train], ids[n_train:])}
 
 
+def folder_lists(folder, names: Sequence[str], ids: Sequence[int]) -> Lists:
+    """The one split of a folder of pairs: `lists` where it holds train.txt or val.txt, otherwise `blocks`.
+
+    lists: the names in train.txt and in val.txt, one a line; where one of the files is missing, all frames that the
+      other does not name. Frames in neither are left out.
+    blocks: 80/20. The frames in their order are cut into blocks of some 100, and the last fifth of each is for
+      validation: neighbours often show the same, and so only those at the two ends of a stretch of validation frames
+      have one in training.
+
+    Args:
+      folder: where the files lie.
+      names: of the frames in their order, as `jaxdepth.data.pairs.find` gives them; ids: their ids.
+
+    Raises ValueError for a name in the files that is none of `names` or in both, or fewer than two frames.
+    """
+    files = {part: pathlib.Path(folder, f"{part}.txt") for part in ("train", "val")}
+    if any(file.is_file() for file in files.values()):
+        by_name = dict(zip(names, (int(i) for i in ids), strict=True))
+        found = {part: _listed(file, by_name) for part, file in files.items() if file.is_file()}
+        for part, other in (("train", "val"), ("val", "train")):
+            found.setdefault(part, tuple(i for i in by_name.values() if i not in set(found.get(other, ()))))
+        if both := set(found["train"]) & set(found["val"]):
+            name = next(name for name, i in by_name.items() if i in both)
+            raise ValueError(f"{files['val']}: {name!r} is in train.txt too ({len(both)} in both)")
+        return {"lists": (found["train"], found["val"])}
+    if len(names) < 2:
+        raise ValueError(f"{folder}: {len(names)} pair: expected two or more, to train on and to validate")
+    blocks = np.array_split(np.arange(len(names)), max(1, round(len(names) / BLOCK)))
+    val = {int(i) for block in blocks for i in block[len(block) - max(1, round(len(block) / 5)) :]}
+    train = {int(ids[i]) for i in range(len(names)) if i not in val}
+    return {"blocks": _part([int(i) for i in ids], train)}
+
+
+def _listed(file: pathlib.Path, ids_by_name) -> tuple[int, ...]:
+    """The ids of the names in a file, one a line."""
+    lines = [line.strip() for line in file.read_text("utf-8-sig", errors="replace").splitlines()]
+    for number, line in enumerate(lines, 1):
+        if line and line not in ids_by_name:
+            raise ValueError(
+                f"{file}, line {number}: {line!r}: expected the name of a pair such as {min(ids_by_name)!r}"
+            )
+    return tuple(ids_by_name[line] for line in lines if line)
+
+
 def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("train", "val")) -> Split:
     """The split `name` of a source: positions of the frames whose ids are in its lists.
 
     Args:
-      name: paper, official, dev, rooms, or `all`, which puts every frame into val and none into train (for evaluation).
-        NYU's splits mean nothing to rooms: with rooms, each of these names but `all` gives the split `rooms`, and
-        `rooms` is the name in the result.
+      name: paper, official, dev, one of OWN, or `all`, which puts every frame into val and none into train (for
+        evaluation). NYU's splits mean nothing to rooms or to a folder: with these, each name but `all` gives the one
+        split that the source brings, `rooms`, `lists` or `blocks`, and that is the name in the result.
       ids: int64 [N], the ids of the source's frames.
       lists: the source's own splits, `Frames.splits`.
       parts: those of "train" and "val" that the caller is going to use, and which must not be empty.
@@ -69,10 +115,10 @@ def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("
     Raises:
       ValueError: unknown name, a split of another source, or no frame of a required part in the source.
     """
-    if name not in (*NAMES, "rooms", "all"):
-        raise ValueError(f"config.data.split={name!r}: expected one of {', '.join((*NAMES, 'rooms', 'all'))}")
-    if name != "all" and "rooms" in lists:
-        name = "rooms"
+    if name not in (*NAMES, *OWN, "all"):
+        raise ValueError(f"config.data.split={name!r}: expected one of {', '.join((*NAMES, *OWN, 'all'))}")
+    if name != "all":
+        name = next((own for own in OWN if own in lists), name)
     if name == "all":
         train_ids, val_ids = (), tuple(ids)
         parts = tuple(part for part in parts if part == "val")
