@@ -122,7 +122,11 @@ def predict_files(folder, arguments, *, output=None, formats=("npy", "png", "col
             try:
                 picture = pictures.read(path)
             except (ValueError, OSError) as error:
-                told = error.strerror if isinstance(error, OSError) else str(error).removeprefix(f"{str(path)!r}: ")
+                told = (
+                    error.strerror or str(error)
+                    if isinstance(error, OSError)
+                    else str(error).removeprefix(f"{str(path)!r}: ")
+                )
                 skipped.append((str(path), told))
                 continue
             camera = predict.find_camera(picture, given=_complete(given, picture.pixels.shape[:2]))
@@ -140,7 +144,9 @@ def predict_files(folder, arguments, *, output=None, formats=("npy", "png", "col
             f"NYU's camera is assumed for {assumed} of {done} pictures: metres are right for another with --fx"
         )
     told = "; ".join(f"{path} ({why})" for path, why in skipped)
-    last = f"{done} pictures, {rate:.1f} images/s" + (f", {len(skipped)} skipped: {told}" if skipped else "")
+    last = f"{done} picture{'s' * (done != 1)}, {rate:.1f} images/s" + (
+        f", {len(skipped)} skipped: {told}" if skipped else ""
+    )
     return [*lines, last], len(skipped)
 
 
