@@ -84,6 +84,8 @@ def predict_files(folder, arguments, *, output=None, formats=("npy", "png", "col
     Raises:
       ValueError, OSError: settings, a workdir or an output folder that are of no use; a full disk.
     """
+    if folder is None:
+        raise ValueError("--workdir is needed: the folder of the run that trained the network")
     if unknown := [name for name in formats if name not in FORMATS]:
         raise ValueError(f"formats={unknown[0]!r}: expected some of {', '.join(FORMATS)}")
     if batch < 1:

@@ -30,8 +30,6 @@ def main(argv):
 
     if len(argv) < 2:
         raise app.UsageError("expected pictures, folders or globs")
-    if _WORKDIR.value is None:
-        raise app.UsageError("--workdir is needed: the folder of a training run")
     lines, skipped = export.predict_files(
         _WORKDIR.value,
         argv[1:],
