@@ -154,9 +154,7 @@ def judge(log_depth, truth, weight, protocol, *, frame_size, crop_size):
 
 def to_full_size(log_depth, *, frame_size, crop_size):
     """Log depth [B, h, w] of the centre crop -> [B, 480, 640]: the border continued to the frame, depth bilinear."""
-    top, left = centre_corner(frame_size, crop_size=crop_size)
-    below, right = frame_size[0] - crop_size[0] - top, frame_size[1] - crop_size[1] - left
-    depth = jnp.pad(jnp.exp(log_depth), ((0, 0), (top, below), (left, right)), mode="edge")
+    depth = predict.continue_to_frame(jnp.exp(log_depth), frame_size=frame_size, crop_size=crop_size)
     return jnp.log(jax.image.resize(depth, (depth.shape[0], *FULL_SIZE), "bilinear"))
 
 

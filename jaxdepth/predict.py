@@ -1,15 +1,32 @@
-"""A trained network out of its workdir, and the way from a picture to its input."""
+"""A trained network out of its workdir, and the way from a picture to its depth.
+
+A picture of any size is scaled as a whole to fit into the frame that the network was trained on, its borders are
+continued to the frame's, and the network sees the frame's centre crop as in training. The depth of the crop is
+continued to the frame as in the evaluation, the picture's part of it is cut out and resized bilinearly to the picture.
+
+The network's metres hold for the camera of its training, NYU Depth V2's. A camera whose focal length is f times as long
+in the frame's pixels shows the same picture of a room that is f times as far away, so the depth is multiplied by f.
+"""
 
 import dataclasses
+import functools
+import math
+import os
 import pathlib
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from jaxdepth import models, sharding, state, workdir
 from jaxdepth.checkpoint import Checkpoints
+from jaxdepth.data import pictures
 from jaxdepth.data.frames import centre_corner
+from jaxdepth.geometry import NYU_INTRINSICS, Intrinsics, resize_intrinsics
+
+MIN_DEPTH, MAX_DEPTH = 1e-3, 10.0  # metres; as the protocols clip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +42,39 @@ class Trained:
     def crop_size(self):
         """(h, w), the size of picture that the network was trained on."""
         return tuple(self.config["data"]["crop_size"])
+
+    @property
+    def frame_size(self):
+        """(H, W) of the frames whose crops those were."""
+        return tuple(self.config["data"]["frame_size"])
+
+    @functools.cached_property
+    def log_depth(self):
+        """The compiled network, float32 [B, h, w, 3] in [0, 1] -> log depth [B, h, w]."""
+        apply = jax.jit(lambda variables, x: self.network.apply(variables, x, gate=0)[0])
+        return functools.partial(apply, self.variables)
+
+    def predict(self, image, *, intrinsics=None):
+        """The depth of one picture.
+
+        Args:
+          image: a picture file, a PIL image, or an array [H, W, 3], uint8 or floating point in [0, 1].
+          intrinsics: (fx, fy, cx, cy) in pixels of the picture; by default from its EXIF, else NYU's camera is assumed.
+
+        Returns:
+          float32 [H, W], metres along z in [1e-3, 10], upright and of the picture's size.
+
+        Raises:
+          ValueError, OSError: what is no picture, see `jaxdepth.data.pictures`, or intrinsics that are out of range.
+        """
+        if isinstance(image, str | os.PathLike):
+            picture = pictures.read(image)
+        else:
+            picture = pictures.from_pil(image) if isinstance(image, Image.Image) else pictures.from_array(image)
+        camera, _ = find_camera(picture, given=intrinsics)
+        sizes = dict(frame_size=self.frame_size, crop_size=self.crop_size)
+        log_depth = self.log_depth(network_input(picture.pixels, **sizes))
+        return picture_depth(log_depth, [picture.pixels.shape[:2]], [camera], **sizes)[0]
 
 
 def load(folder, *, step=None):
@@ -47,14 +97,91 @@ def load(folder, *, step=None):
     return Trained(network, variables, config, step)
 
 
-def network_input(picture, *, frame_size, crop_size):
-    """uint8 [H, W, 3] of any size -> float32 [1, h, w, 3] in [0, 1], cut as the pictures in training are.
+class Place(NamedTuple):
+    """Where a picture lies in the frame: its scale, and its first row and column, height and width there."""
 
-    The middle of the picture in the shape of `frame_size` (H, W) is resized to it, and its central `crop_size` taken.
+    scale: float
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def place(size, *, frame_size):
+    """The Place of a picture of `size` (H, W) that just fits into the middle of a frame."""
+    scale = min(inner / outer for inner, outer in zip(frame_size, size, strict=True))
+    height, width = (max(1, round(scale * n)) for n in size)
+    top, left = centre_corner(frame_size, crop_size=(height, width))
+    return Place(scale, top, left, height, width)
+
+
+def network_input(picture, *, frame_size, crop_size):
+    """uint8 [H, W, 3] of any size -> float32 [1, h, w, 3] in [0, 1].
+
+    The picture is resized into the frame, by areas where it shrinks and bilinearly where it grows, its borders are
+    continued to `frame_size`, and the central `crop_size` is taken.
     """
-    height, width = frame_size
-    larger = picture.shape[0] >= height and picture.shape[1] >= width
-    method = Image.Resampling.BOX if larger else Image.Resampling.BILINEAR  # the mean of 2x2, as NYU's are halved
-    frame = np.asarray(ImageOps.fit(Image.fromarray(picture), (width, height), method))
+    at = place(picture.shape[:2], frame_size=frame_size)
+    method = Image.Resampling.BOX if at.scale < 1 else Image.Resampling.BILINEAR  # the mean of 2x2, as NYU's are halved
+    inner = np.asarray(Image.fromarray(picture).resize((at.width, at.height), method))
+    below, right = frame_size[0] - at.top - at.height, frame_size[1] - at.left - at.width
+    frame = np.pad(inner, ((at.top, below), (at.left, right), (0, 0)), mode="edge")
     top, left = centre_corner(frame_size, crop_size=crop_size)
     return np.float32(frame[None, top : top + crop_size[0], left : left + crop_size[1]]) / 255
+
+
+def continue_to_frame(depth, *, frame_size, crop_size):
+    """Depth [B, h, w] of the centre crop -> [B, H, W] of the frame: the border is continued outwards."""
+    top, left = centre_corner(frame_size, crop_size=crop_size)
+    below, right = frame_size[0] - crop_size[0] - top, frame_size[1] - crop_size[1] - left
+    return jnp.pad(depth, ((0, 0), (top, below), (left, right)), mode="edge")
+
+
+def picture_depth(log_depth, picture_sizes, cameras, *, frame_size, crop_size):
+    """Log depth [B, h, w] of network inputs -> float32 [H, W] metres of each picture, in [MIN_DEPTH, MAX_DEPTH].
+
+    Args:
+      log_depth: of at least as many inputs as there are pictures; what is beyond is left out.
+      picture_sizes: (H, W) of each picture; cameras: its Intrinsics.
+      frame_size, crop_size: of the network's training.
+    """
+    frames = np.asarray(continue_to_frame(jnp.exp(log_depth), frame_size=frame_size, crop_size=crop_size))
+    depths = []
+    for size, camera, frame in zip(picture_sizes, cameras, frames, strict=False):
+        at = place(size, frame_size=frame_size)
+        inner = np.ascontiguousarray(frame[at.top : at.top + at.height, at.left : at.left + at.width], np.float32)
+        inner = inner * np.float32(depth_factor(size, camera, frame_size=frame_size))
+        resized = Image.fromarray(inner).resize(size[::-1], Image.Resampling.BILINEAR)
+        depths.append(np.clip(np.asarray(resized), np.float32(MIN_DEPTH), np.float32(MAX_DEPTH)))
+    return depths
+
+
+def depth_factor(size, camera, *, frame_size):
+    """How much longer a camera's focal length is, in the frame's pixels, than that of the training."""
+    trained = resize_intrinsics(NYU_INTRINSICS, from_size=(480, 640), to_size=frame_size)
+    scale = place(size, frame_size=frame_size).scale
+    return scale * math.sqrt(camera.fx * camera.fy / (trained.fx * trained.fy))
+
+
+def find_camera(picture, *, given=None):
+    """The Intrinsics of a Picture in its own pixels, and where they come from: `given`, `exif` or `nyu`.
+
+    Those given; else the EXIF's focal length on 35 mm film, which compares diagonals, and the picture's middle; else
+    NYU's camera, as if the picture were the part of its 640x480 frame into which it just fits.
+    Raises ValueError for focal lengths that are not above 0 and for other numbers than four finite ones.
+    """
+    height, width = picture.pixels.shape[:2]
+    if given is not None:
+        if len(given) != 4 or not all(map(math.isfinite, given)) or min(given[:2]) <= 0:
+            raise ValueError(f"intrinsics {tuple(given)}: expected fx and fy above 0, cx and cy, in pixels")
+        return Intrinsics(*map(float, given)), "given"
+    if picture.focal_35mm:
+        focal = picture.focal_35mm * math.hypot(width, height) / math.hypot(36, 24)
+        return Intrinsics(focal, focal, (width - 1) / 2, (height - 1) / 2), "exif"
+    scale = place((height, width), frame_size=(480, 640)).scale
+    return Intrinsics(
+        fx=NYU_INTRINSICS.fx / scale,
+        fy=NYU_INTRINSICS.fy / scale,
+        cx=(width - 1) / 2 + (NYU_INTRINSICS.cx - 319.5) / scale,
+        cy=(height - 1) / 2 + (NYU_INTRINSICS.cy - 239.5) / scale,
+    ), "nyu"

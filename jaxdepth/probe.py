@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxdepth import predict, viz
-from jaxdepth.data.pictures import read_picture
+from jaxdepth.data import pictures
 
 
 def probe(folder, picture, *, names=(), step=None, channels=64, output=None):
@@ -31,10 +31,10 @@ def probe(folder, picture, *, names=(), step=None, channels=64, output=None):
     """
     if channels < 1:
         raise ValueError(f"channels={channels}: expected 1 or more")
-    image = read_picture(picture)
+    image = pictures.read(picture).pixels
     trained = predict.load(folder, step=step)
-    network, data = trained.network, trained.config["data"]
-    x = predict.network_input(image, frame_size=tuple(data["frame_size"]), crop_size=trained.crop_size)
+    network = trained.network
+    x = predict.network_input(image, frame_size=trained.frame_size, crop_size=trained.crop_size)
     apply = jax.jit(functools.partial(network.apply, gate=0))
     arrays = {name: np.float32(value)[0] for name, value in apply(trained.variables, x)[1].items()}
     inside = {name: array.shape for name, array in sorted(arrays.items()) if name not in network.groups}

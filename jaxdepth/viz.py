@@ -109,6 +109,24 @@ def panel_figure(
     return figure
 
 
+def depth_figure(depth: np.ndarray) -> Figure:
+    """One depth map [H, W] in metres, 0 = no value, and its legend, to write or to show in a notebook."""
+    depth = _metres(depth)
+    height, width = depth.shape
+    longest = 8.0 / max(height, width)  # inches a pixel
+    box = max(longest * width, 0.5), max(longest * height, 1.6)  # room for the map, and enough for the legend
+    size = box[0] + 1.3, box[1] + 0.4
+    figure = Figure(figsize=size, dpi=110)
+    axis = figure.add_axes((0.1 / size[0], 0.2 / size[1], box[0] / size[0], box[1] / size[1]))
+    low, high = _value_range([depth])
+    drawn = axis.imshow(np.ma.masked_equal(depth, 0.0), cmap=DEPTH_COLORS, vmin=low, vmax=high, interpolation="nearest")
+    axis.set_axis_off()
+    legend_axis = figure.add_axes(((box[0] + 0.25) / size[0], 0.2 / size[1], 0.2 / size[0], box[1] / size[1]))
+    figure.colorbar(drawn, cax=legend_axis).set_label("depth (m)")
+    legend_axis.invert_yaxis()  # near, and bright, at the top
+    return figure
+
+
 def features(path: str | os.PathLike, array: np.ndarray, *, channels: int = 64, title: str | None = None) -> None:
     """Writes a PNG of the first `channels` channels of an intermediate, each a small picture from its least value
     (dark) to its greatest (bright).

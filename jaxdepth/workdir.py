@@ -12,13 +12,28 @@ FREE_FIELDS = ("epochs", "steps", "log_every", "checkpoint_every", "panel_frames
 
 def write_atomically(path, data):
     """Write bytes to `path` so that it holds the old content or all of the new one, never a part."""
-    path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    write_together({path: data})
+
+
+def write_together(files):
+    """Write {path: bytes}: no path holds a part, and where one cannot be written (a full disk) all stay as they were.
+
+    Raises OSError with the path.
+    """
+    temporaries = {}
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        for path, data in files.items():
+            path = pathlib.Path(path)
+            temporaries[path] = path.with_name(f".{path.name}.{os.getpid()}")
+            try:
+                temporaries[path].write_bytes(data)
+            except OSError as error:  # a full disk names no file
+                raise OSError(error.errno, error.strerror, str(path)) from error
+        for path, temporary in temporaries.items():
+            temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
 
 
 def run_record(config, frames, split, *, batches):

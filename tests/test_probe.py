@@ -6,10 +6,10 @@ import pytest
 import small
 from PIL import Image
 
-from jaxdepth import optim, predict, probe, sharding, state, viz, workdir
+from jaxdepth import optim, probe, sharding, state, viz, workdir
 from jaxdepth.checkpoint import Checkpoints
+from jaxdepth.data import pictures
 from jaxdepth.data.frames import centre_crop
-from jaxdepth.data.pictures import read_picture
 
 NAMES = {"coarse/conv1", "coarse/full6", "coarse/map", "fine/conv1", "fine/joined", "fine/map"}
 
@@ -54,9 +54,9 @@ def test_grids_and_the_depth_of_each_output_are_those_of_the_network(run, pictur
     assert [path.relative_to(folder).as_posix() for path in paths] == [
         f"probe/desk/{name}.png" for name in ("depth", "coarse-conv1", "coarse-full6", "coarse-map")
     ]
-    assert all(read_picture(path).shape[1] > 100 for path in paths)
+    assert all(pictures.read(path).pixels.shape[1] > 100 for path in paths)
 
-    image = np.float32(read_picture(picture))
+    image = np.float32(pictures.read(picture).pixels)
     frame = image.reshape(72, 2, 88, 2, 3).mean((1, 3))  # what a camera of half the pixels would see
     crop, _ = centre_crop(frame, frame[..., 0], crop_size=small.EIGENS_SIZE)
     _, expected = jax.jit(net.apply)(variables, crop[None] / 255)
@@ -94,30 +94,6 @@ def test_a_file_that_is_no_picture_is_refused(run, picture, tmp_path):
     for name in ("note.txt", "half.png"):
         with pytest.raises(ValueError, match=f"{name}': not a picture"):
             probe.probe(run[0], tmp_path / name)
-    Image.fromarray(np.full((9, 9), 40_000, np.uint16)).save(tmp_path / "deep.png")
-    with pytest.raises(ValueError, match="deep.png': a picture of mode I;16: expected channels of 8 bits"):
-        probe.probe(run[0], tmp_path / "deep.png")
-
-
-def test_a_pictures_middle_becomes_the_networks_input():
-    """Of a wide picture the middle in the frame's shape; colours stay; a small picture is enlarged."""
-    sizes = dict(frame_size=(72, 88), crop_size=(64, 80))
-    wide = np.zeros((144, 400, 3), np.uint8)
-    wide[:, 112:288] = (255, 51, 0)  # the middle 176 columns
-    x = predict.network_input(wide, **sizes)
-    assert x.shape == (1, 64, 80, 3) and x.dtype == np.float32
-    np.testing.assert_allclose(x, np.broadcast_to(np.float32([1.0, 0.2, 0.0]), x.shape), atol=1e-6)
-    small_one = predict.network_input(np.full((9, 11, 3), 51, np.uint8), **sizes)
-    np.testing.assert_allclose(small_one, np.full((1, 64, 80, 3), 0.2), atol=1e-6)
-
-
-def test_a_picture_is_read_upright_and_in_colour(tmp_path):
-    """EXIF orientation 6: the stored picture is turned by a quarter."""
-    stored = Image.new("L", (4, 2), 10)
-    stored.putpixel((0, 0), 200)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    stored.save(tmp_path / "turned.png", exif=exif)
-    image = read_picture(tmp_path / "turned.png")
-    assert image.shape == (4, 2, 3)
-    np.testing.assert_array_equal(image[0, 1], [200, 200, 200])
+    Image.fromarray(np.full((9, 9), 0.5, np.float32)).save(tmp_path / "float.tiff")
+    with pytest.raises(ValueError, match="float.tiff': a picture of mode F: expected channels of 8 or 16 bits"):
+        probe.probe(run[0], tmp_path / "float.tiff")

@@ -66,7 +66,7 @@ def check_scale(scale):
 def _picture(path):
     return pictures.decode(
         path,
-        lambda picture: picture,
+        np.asarray,
         accepts=lambda mode: mode in ("L", "I", "F") or mode.startswith("I;16"),
         expected="one channel of 16 bits",
     )

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxdepth.data import depth_files
-from jaxdepth.data.pictures import read_picture
+from jaxdepth.data import depth_files, pictures
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 # Where pictures and depths usually lie; the first pattern with a file is taken.
@@ -119,7 +118,7 @@ def read(pair, *, depth_scale=None):
     Depth may have another size than its picture but not another shape: within a pixel.
     Raises OSError or ValueError, which name the file, where one cannot be read or they do not fit.
     """
-    picture = read_picture(pair.picture)
+    picture = pictures.read(pair.picture).pixels
     depth, scale = depth_files.read_depth(pair.depth, scale=depth_scale)
     for path, array in ((pair.picture, picture), (pair.depth, depth)):
         if min(array.shape[:2]) < MIN_SIDE:
