@@ -36,10 +36,13 @@ def view(scene: Scene, *, size: tuple[int, int]) -> dict[str, jax.Array]:
     # so the distance along one in units of its direction is depth.
     directions = [row[0] * x + row[1] * y + row[2] for row in scene.rotation]
     hit = cast(scene, scene.position, directions)
-    colour = jnp.stack(shade(scene, directions, hit, focal=intrinsics.fy), axis=-1)
-    exposed = 1 - jnp.exp(-colour * (scene.exposure / jnp.mean(colour)))
+    planes = shade(scene, directions, hit, focal=intrinsics.fy)
+    # Exposed for the logarithmic mean (Reinhard 2002): a window does not leave the room dark.
+    level = jnp.exp(jnp.mean(jnp.log(sum(planes) / 3 + 1e-4)))
+    exposed = [1 - jnp.exp(-plane * (scene.exposure / level)) for plane in planes]
+    image = jnp.stack([jnp.round(255 * plane**_GAMMA).astype(jnp.uint8) for plane in exposed], axis=-1)
     return {
-        "image": jnp.round(255 * exposed**_GAMMA).astype(jnp.uint8),
+        "image": image,
         "depth": hit[0],
         "label": scene.label[hit[1]],
     }

@@ -121,7 +121,7 @@ def draw_scene(seed, index) -> Scene:
         tints=jnp.stack([warm, warm, cool]),
         window_normal=normal,
         ambient=_between(light[11], 0.03, 0.12),
-        exposure=_between(light[12], 0.3, 0.9),
+        exposure=_between(light[12], 0.18, 0.6),
         white=_between(light[13:16], 0.85, 1.15)
         * _between(light[16], jnp.array([0.9, 1.0, 1.15]), jnp.array([1.15, 1.0, 0.8])),
     )
