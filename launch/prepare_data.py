@@ -1,4 +1,4 @@
-"""Look at one's own data before training: `python launch/prepare_data.py check FOLDER`."""
+"""Look at data before training: `python launch/prepare_data.py check FOLDER`, and `.. rooms` for the built-in ones."""
 
 from absl import app, flags
 
@@ -9,7 +9,7 @@ _DEPTH = flags.DEFINE_string("depth", None, "check: depths, such as depths/*.png
 _DEPTH_SCALE = flags.DEFINE_float(
     "depth_scale", None, "check: metres of one unit; by default .001 for whole numbers, 1 for floating point."
 )
-_OUTPUT = flags.DEFINE_string("output", "contact_sheet.png", "check: the picture of some pairs, a PNG.")
+_OUTPUT = flags.DEFINE_string("output", "contact_sheet.png", "The picture of some frames, a PNG.")
 
 
 def _check(folder):
@@ -26,13 +26,22 @@ def _check(folder):
     return 1 if report.errors else 0
 
 
-_COMMANDS = {"check": _check}
+def _rooms():
+    from jaxdepth.data import rooms
+
+    rooms.contact_sheet(_OUTPUT.value)
+    print(f"twelve rooms: {_OUTPUT.value}")
+
+
+_COMMANDS = {"check": (_check, ["FOLDER"]), "rooms": (_rooms, [])}
 
 
 def main(argv):
-    if len(argv) != 3 or argv[1] not in _COMMANDS:
-        raise app.UsageError(f"expected {' or '.join(_COMMANDS)}, and a folder")
-    return _COMMANDS[argv[1]](argv[2])
+    command, names = _COMMANDS.get("".join(argv[1:2]), (None, []))
+    if command is None or len(argv) != 2 + len(names):
+        usages = (" ".join([name, *names]) for name, (_, names) in _COMMANDS.items())
+        raise app.UsageError(f"expected {' or '.join(usages)}")
+    return command(*argv[2:])
 
 
 if __name__ == "__main__":

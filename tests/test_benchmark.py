@@ -42,8 +42,10 @@ def test_multiply_adds_by_hand():
     assert networks.multiply_adds(doubled, x) == 2 * (8 * 6) * 16 * 3 * 5
 
 
-def test_each_data_path_has_a_rate():
-    tfdata, device = data.measure(batches=2, seconds=0)
+def test_each_data_path_has_a_rate(monkeypatch):
+    monkeypatch.setattr(data, "_rooms_rate", lambda seconds: 30.0)
+    tfdata, device, rooms = data.measure(batches=2, seconds=0)
+    assert (rooms["what"], rooms["unit"], rooms["ours"]) == ("rooms of 240x320", "frames/s", 30.0)
     assert [row["what"] for row in (tfdata, device)] == ["batches by tfdata", "batches by device"]
     assert tfdata["ours"] > 0 and tfdata["unit"] == "examples/s" and tfdata["peer"] is None
     assert device["peer"] == tfdata["ours"] and device["ratio"] == device["peer"] / device["ours"]

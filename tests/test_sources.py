@@ -7,10 +7,11 @@ import sys
 import fake_nyu
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxdepth import geometry, rooms
 from jaxdepth.data import sources
-from jaxdepth.data.rooms import open_rooms
+from jaxdepth.data.rooms import contact_sheet, open_rooms
 from jaxdepth.data.splits import split
 
 SIZE = (24, 32)
@@ -137,6 +138,13 @@ def test_rooms_are_rendered_once(tmp_path, monkeypatch):
     open_rooms(2, 1, seed=1, frame_size=SIZE, cache_dir=tmp_path)
     open_rooms(2, 2, frame_size=SIZE, cache_dir=tmp_path)
     assert rendered == [0, 1, 0]
+
+
+def test_a_contact_sheet_has_each_room_in_its_place(tmp_path):
+    contact_sheet(tmp_path / "rooms.png", rows=1, columns=2, size=SIZE)
+    sheet = np.asarray(Image.open(tmp_path / "rooms.png"))
+    assert sheet.shape == (24, 64, 3)
+    np.testing.assert_array_equal(sheet[:, 32:], rooms.frames(0, 1, 1, size=SIZE)["image"][0])
 
 
 def test_rooms_of_another_seed_are_other_frames_in_the_protocol():

@@ -1,4 +1,4 @@
-"""How fast each data path makes batches."""
+"""How fast each data path makes batches, and how fast rooms are rendered."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 import jaxdepth.batches
-from jaxdepth import sharding
+from jaxdepth import rooms, sharding
 from jaxdepth.benchmark import timing
 from jaxdepth.benchmark.record import row
 from jaxdepth.data.frames import Frames
@@ -15,7 +15,7 @@ from jaxdepth.data.frames import Frames
 def measure(*, batches=30, seconds=20) -> list[dict]:
     """Examples a second of each path of `jaxdepth.batches`, in turns: batches of 8, the paper's augmentation.
 
-    Frames of 240x320 lie in memory and hold noise: what they show does not change the cost.
+    Frames of 240x320 lie in memory and hold noise: what they show does not change the cost. And rooms a second.
     """
     count, size, batch_size = 64, (240, 320), 8
     rng = np.random.default_rng(0)
@@ -58,7 +58,13 @@ def measure(*, batches=30, seconds=20) -> list[dict]:
             peer=rates["tfdata"],
             peer_name="tfdata",
         ),
+        row("rooms of 240x320", unit="frames/s", ours=_rooms_rate(seconds)),
     ]
+
+
+def _rooms_rate(seconds, count=16):
+    times = timing.in_turns({"rooms": lambda: rooms.frames(0, 0, count)}, seconds=seconds)["rooms"]
+    return count / float(np.median(times))
 
 
 def _maker(path, frames, settings, batches):

@@ -5,6 +5,7 @@ import pathlib
 
 import jax
 import numpy as np
+from PIL import Image
 
 from jaxdepth import geometry, rooms
 from jaxdepth.data import cache
@@ -55,3 +56,10 @@ def open_rooms(train: int, val: int, *, sensor=False, seed=0, frame_size=(240, 3
         description=f"built-in rooms: {train} + {val} frames at {frame_size[0]}x{frame_size[1]}, seed {seed}"
         + (", through a sensor" if sensor else ""),
     )
+
+
+def contact_sheet(path, *, seed=0, rows=3, columns=4, size=(240, 320)):
+    """Writes a picture of the first rows * columns rooms of a seed, each of `size` (h, w), to a file of any format."""
+    pictures = rooms.frames(seed, 0, count=rows * columns, size=size)["image"]
+    sheet = pictures.reshape(rows, columns, *size, 3).swapaxes(1, 2).reshape(rows * size[0], columns * size[1], 3)
+    Image.fromarray(sheet).save(path)
