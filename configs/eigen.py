@@ -8,7 +8,8 @@ delta1 .461 under eigen_crop, the coarse map by itself .456, the mean depth imag
 Momentum, weight decay and the learning rates of the coarse layers, with the factor 5, are the published ones. Not as
 published, for a training from scratch on 686 frames instead of 120,000: batches of 8 instead of 32, the paper's
 augmentation, no pretrained convolutions, gradients clipped at a norm of 10, in each phase a warm-up and a cosine decay
-(with constant rates delta1 jumped between .38 and .44 from epoch to epoch), and a fiftieth of the fine layers' rates.
+(with constant rates, and the fine part starting at random, delta1 jumped between .38 and .44 from epoch to epoch), and
+a fiftieth of the fine layers' rates.
 The fine part starts as the coarse map instead of at random, see `jaxdepth.models.eigen.Fine`, and so with weights so
 large that it leaves that start for good at the published rates: the loss rises from .12 to .9 within 100 steps.
 """
