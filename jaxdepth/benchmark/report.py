@@ -6,7 +6,7 @@ import re
 
 from jaxdepth import workdir
 
-_FILLED = re.compile(r"(<!-- (machine|table|wide) (\S+) ?(.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_FILLED = re.compile(r"(<!-- (machine|table|wide) (\S+)([^\n]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 _HEADER = (
     *("what", "network", "batch", "type", "ours", "quartiles"),
     *("other", "quartiles", "ratio", "which other"),
