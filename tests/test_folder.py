@@ -284,7 +284,7 @@ BAD = {
     "text": (lambda f: (f / "images/004.png").write_text("no picture"), "images/004.png': not a picture"),
     "empty": (lambda f: (f / "images/004.png").write_bytes(b""), "images/004.png': an empty file"),
     "empty depth": (lambda f: (f / "depths/004.png").write_bytes(b""), "depths/004.png': an empty file"),
-    "one pixel": (one_pixel, "images/004.png': 1x1 pixels: expected at least 16x16"),
+    "one pixel": (one_pixel, "images/004.png': a picture of 1x1 pixels: expected at least"),
     "no depth": (lambda f: (f / "depths/004.png").unlink(), r"1 pictures without a depth at depths/\*: 004$"),
     "no picture": (lambda f: (f / "images/004.png").unlink(), r"1 depths without a picture at images/\*: 004$"),
     "two": (lambda f: shutil.copy(f / "images/004.png", f / "images/004.jpg"), "two files for '004' at images/"),
