@@ -1,5 +1,6 @@
 """Which pictures a command line means, and where what is made of each goes."""
 
+import collections
 import glob
 import pathlib
 
@@ -75,4 +76,5 @@ def _names(paths, folders):
 def _shared(names, folders):
     """Of each name, whether another in its folder is the same but for capitals, which not every disk tells apart."""
     keys = [(folder.resolve(), name.lower()) for folder, name in zip(folders, names, strict=True)]
-    return [keys.count(key) > 1 for key in keys]
+    counts = collections.Counter(keys)
+    return [counts[key] > 1 for key in keys]

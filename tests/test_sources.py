@@ -140,7 +140,8 @@ def test_rooms_are_rendered_once(tmp_path, monkeypatch):
     assert rendered == [0, 1, 0]
 
 
-def test_a_contact_sheet_has_each_room_in_its_place(tmp_path):
+def test_a_contact_sheet_has_each_room_in_its_place(tmp_path, monkeypatch):
+    monkeypatch.undo()  # the real ones
     contact_sheet(tmp_path / "rooms.png", rows=1, columns=2, size=SIZE)
     sheet = np.asarray(Image.open(tmp_path / "rooms.png"))
     assert sheet.shape == (24, 64, 3)
