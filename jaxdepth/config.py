@@ -1,5 +1,6 @@
 """The settings of a run: what every file in `configs/` begins with, and what is out of range in it."""
 
+import importlib.util
 import runpy
 
 import ml_collections
@@ -45,6 +46,7 @@ def base(arg="", *, variants=()):
     config.log_every = 20
     config.checkpoint_every = 500  # steps, besides the end of each epoch
     config.panel_frames = 4
+    config.tensorboard = False  # whether metrics and pictures go to the workdir's tensorboard/ too
     return config
 
 
@@ -58,6 +60,8 @@ def check(config):
     for name in ("epochs", "steps", "accumulate", "log_every", "checkpoint_every", "panel_frames"):
         if config[name] is not None and config[name] < 1:
             raise ValueError(f"config.{name}={config[name]}: expected 1 or more")
+    if config.tensorboard and importlib.util.find_spec("tensorboardX") is None:
+        raise ValueError("config.tensorboard=True needs its extra: pip install -e '.[tensorboard]'")
     if not 0 <= config.loss.lam <= 1:
         raise ValueError(f"config.loss.lam={config.loss.lam}: expected 0 to 1")
     crop_size = tuple(config.data.crop_size)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from jaxdepth import picture_paths, predict, sharding, viz, workdir
 from jaxdepth.data import pictures
-from jaxdepth.geometry import Intrinsics, back_project
+from jaxdepth.geometry import NYU_INTRINSICS, Intrinsics, back_project, resize_intrinsics
 
 FORMATS = {"npy": ".npy", "png": ".png", "color": ".color.png", "ply": ".ply"}  # and what follows NAME
 
@@ -101,6 +101,7 @@ def predict_files(folder, arguments, *, output=None, formats=("npy", "png", "col
     mesh = sharding.make_mesh()
     batch = -(-max(1, min(batch, len(found))) // mesh.size) * mesh.size
     sizes = dict(frame_size=trained.frame_size, crop_size=trained.crop_size)
+    frame = dict(frame_size=trained.frame_size, frame_camera=trained.frame_camera)
     start, done, assumed, waiting = time.monotonic(), 0, 0, []
 
     def flush():
@@ -108,7 +109,8 @@ def predict_files(folder, arguments, *, output=None, formats=("npy", "png", "col
         x = np.pad(x, ((0, batch - len(x)), (0, 0), (0, 0), (0, 0)))
         log_depth = trained.log_depth(sharding.put({"x": x}, sharding.batched(mesh))["x"])
         shapes = [picture.pixels.shape[:2] for _, _, picture, _ in waiting]
-        depths = predict.picture_depth(log_depth, shapes, [camera for *_, (camera, _) in waiting], **sizes)
+        cameras = [camera for *_, (camera, _) in waiting]
+        depths = predict.picture_depth(log_depth, shapes, cameras, crop_size=trained.crop_size, **frame)
         for (path, name, picture, (camera, origin)), depth in zip(waiting, depths, strict=True):
             files = {
                 name.with_name(name.name + FORMATS[kind]): encode(kind, depth, picture.pixels, camera)
@@ -132,10 +134,10 @@ def predict_files(folder, arguments, *, output=None, formats=("npy", "png", "col
                 )
                 skipped.append((str(path), told))
                 continue
-            camera = predict.find_camera(picture, given=_complete(given, picture.pixels.shape[:2]))
+            camera = predict.find_camera(picture, given=_complete(given, picture.pixels.shape[:2]), **frame)
             waiting.append((path, name, picture, camera))
             done += 1
-            assumed += camera[1] == "nyu"
+            assumed += camera[1] == "training"
             if len(waiting) == batch:
                 flush()
         if waiting:
@@ -144,7 +146,8 @@ def predict_files(folder, arguments, *, output=None, formats=("npy", "png", "col
     lines = []
     if assumed:
         lines.append(
-            f"NYU's camera is assumed for {assumed} of {done} pictures: metres are right for another with --fx"
+            f"{_training_camera(trained)} is assumed for {assumed} of {done} pictures: metres are right for another "
+            "with --fx"
         )
     told = "; ".join(f"{path} ({why})" for path, why in skipped)
     last = f"{done} picture{'s' * (done != 1)}, {rate:.1f} images/s" + (
@@ -178,10 +181,17 @@ def describe(trained, path, depth, camera, origin):
         "intrinsics_from": {
             "given": "given",
             "exif": "EXIF: focal length on 35 mm film, principal point in the middle",
-            "nyu": "assumed: NYU Depth V2's camera",
+            "training": f"assumed: {_training_camera(trained)}",
         }[origin],
         "pixel_centres": "at whole numbers, from 0",
         "network_input": f"resized to {at.height}x{at.width}, border continued to {trained.frame_size[0]}x"
         f"{trained.frame_size[1]}, its centre {trained.crop_size[0]}x{trained.crop_size[1]} (rows x columns)",
-        "depth_factor": predict.depth_factor(size, camera, frame_size=trained.frame_size),
+        "depth_factor": predict.depth_factor(
+            size, camera, frame_size=trained.frame_size, frame_camera=trained.frame_camera
+        ),
     }
+
+
+def _training_camera(trained):
+    nyu = resize_intrinsics(NYU_INTRINSICS, from_size=(480, 640), to_size=trained.frame_size)
+    return "NYU's camera" if np.allclose(trained.frame_camera, nyu) else "the camera of the training's frames"

@@ -4,8 +4,9 @@ A picture of any size is scaled as a whole to fit into the frame that the networ
 continued to the frame's, and the network sees the frame's centre crop as in training. The depth of the crop is
 continued to the frame as in the evaluation, the picture's part of it is cut out and resized bilinearly to the picture.
 
-The network's metres hold for the camera of its training, NYU Depth V2's. A camera whose focal length is f times as long
-in the frame's pixels shows the same picture of a room that is f times as far away, so the depth is multiplied by f.
+The network's metres hold for the camera of its training: that of the folder it was trained on where its intrinsics were
+given, else NYU Depth V2's. A camera whose focal length is f times as long in the frame's pixels shows the same picture
+of a room that is f times as far away, so the depth is multiplied by f.
 """
 
 import dataclasses
@@ -37,6 +38,7 @@ class Trained:
     variables: Any  # {"params", "batch_stats"}
     config: dict
     step: int
+    frame_camera: Intrinsics  # of the training, in pixels of frame_size
 
     @property
     def crop_size(self):
@@ -59,7 +61,8 @@ class Trained:
 
         Args:
           image: a picture file, a PIL image, or an array [H, W, 3], uint8 or floating point in [0, 1].
-          intrinsics: (fx, fy, cx, cy) in pixels of the picture; by default from its EXIF, else NYU's camera is assumed.
+          intrinsics: (fx, fy, cx, cy) in pixels of the picture; by default from its EXIF, else the camera of the
+            training is assumed.
 
         Returns:
           float32 [H, W], metres along z in [1e-3, 10], upright and of the picture's size.
@@ -71,10 +74,10 @@ class Trained:
             picture = pictures.read(image)
         else:
             picture = pictures.from_pil(image) if isinstance(image, Image.Image) else pictures.from_array(image)
-        camera, _ = find_camera(picture, given=intrinsics)
-        sizes = dict(frame_size=self.frame_size, crop_size=self.crop_size)
-        log_depth = self.log_depth(network_input(picture.pixels, **sizes))
-        return picture_depth(log_depth, [picture.pixels.shape[:2]], [camera], **sizes)[0]
+        frame = dict(frame_size=self.frame_size, frame_camera=self.frame_camera)
+        camera, _ = find_camera(picture, given=intrinsics, **frame)
+        log_depth = self.log_depth(network_input(picture.pixels, frame_size=self.frame_size, crop_size=self.crop_size))
+        return picture_depth(log_depth, [picture.pixels.shape[:2]], [camera], crop_size=self.crop_size, **frame)[0]
 
 
 def load(folder, *, step=None):
@@ -82,7 +85,8 @@ def load(folder, *, step=None):
 
     Raises FileNotFoundError or ValueError for a folder without a run or without such a checkpoint.
     """
-    config = workdir.read_config(folder)["config"]
+    record = workdir.read_config(folder)
+    config, frame_size = record["config"], tuple(record["config"]["data"]["frame_size"])
     network = models.build(**config["model"])
     checkpoints_folder = pathlib.Path(folder, "checkpoints")
     if not checkpoints_folder.is_dir():
@@ -94,7 +98,11 @@ def load(folder, *, step=None):
             step=step,
             sharding=sharding.replicated(sharding.make_mesh()),
         )
-    return Trained(network, variables, config, step)
+    if camera := record["data"].get("intrinsics"):
+        camera = Intrinsics(*camera)
+    else:
+        camera = resize_intrinsics(NYU_INTRINSICS, from_size=(480, 640), to_size=frame_size)
+    return Trained(network, variables, config, step, camera)
 
 
 class Place(NamedTuple):
@@ -137,37 +145,36 @@ def continue_to_frame(depth, *, frame_size, crop_size):
     return jnp.pad(depth, ((0, 0), (top, below), (left, right)), mode="edge")
 
 
-def picture_depth(log_depth, picture_sizes, cameras, *, frame_size, crop_size):
+def picture_depth(log_depth, picture_sizes, cameras, *, frame_size, frame_camera, crop_size):
     """Log depth [B, h, w] of network inputs -> float32 [H, W] metres of each picture, in [MIN_DEPTH, MAX_DEPTH].
 
     Args:
       log_depth: of at least as many inputs as there are pictures; what is beyond is left out.
       picture_sizes: (H, W) of each picture; cameras: its Intrinsics.
-      frame_size, crop_size: of the network's training.
+      frame_size, frame_camera, crop_size: of the network's training.
     """
     frames = np.asarray(continue_to_frame(jnp.exp(log_depth), frame_size=frame_size, crop_size=crop_size))
     depths = []
     for size, camera, frame in zip(picture_sizes, cameras, frames, strict=False):
         at = place(size, frame_size=frame_size)
         inner = np.ascontiguousarray(frame[at.top : at.top + at.height, at.left : at.left + at.width], np.float32)
-        inner = inner * np.float32(depth_factor(size, camera, frame_size=frame_size))
+        inner = inner * np.float32(depth_factor(size, camera, frame_size=frame_size, frame_camera=frame_camera))
         resized = Image.fromarray(inner).resize(size[::-1], Image.Resampling.BILINEAR)
         depths.append(np.clip(np.asarray(resized), np.float32(MIN_DEPTH), np.float32(MAX_DEPTH)))
     return depths
 
 
-def depth_factor(size, camera, *, frame_size):
-    """How much longer a camera's focal length is, in the frame's pixels, than that of the training."""
-    trained = resize_intrinsics(NYU_INTRINSICS, from_size=(480, 640), to_size=frame_size)
+def depth_factor(size, camera, *, frame_size, frame_camera):
+    """How much longer the focal length of a picture's camera is, in the frame's pixels, than that of the training."""
     scale = place(size, frame_size=frame_size).scale
-    return scale * math.sqrt(camera.fx * camera.fy / (trained.fx * trained.fy))
+    return scale * math.sqrt(camera.fx * camera.fy / (frame_camera.fx * frame_camera.fy))
 
 
-def find_camera(picture, *, given=None):
-    """The Intrinsics of a Picture in its own pixels, and where they come from: `given`, `exif` or `nyu`.
+def find_camera(picture, *, frame_size, frame_camera, given=None):
+    """The Intrinsics of a Picture in its own pixels, and where they come from: `given`, `exif` or `training`.
 
     Those given; else the EXIF's focal length on 35 mm film, which compares diagonals, and the picture's middle; else
-    NYU's camera, as if the picture were the part of its 640x480 frame into which it just fits.
+    `frame_camera`, that of the training's frames, as if the picture were the part of one into which it just fits.
     Raises ValueError for focal lengths that are not above 0 and for other numbers than four finite ones.
     """
     height, width = picture.pixels.shape[:2]
@@ -178,10 +185,10 @@ def find_camera(picture, *, given=None):
     if picture.focal_35mm:
         focal = picture.focal_35mm * math.hypot(width, height) / math.hypot(36, 24)
         return Intrinsics(focal, focal, (width - 1) / 2, (height - 1) / 2), "exif"
-    scale = place((height, width), frame_size=(480, 640)).scale
+    scale = place((height, width), frame_size=frame_size).scale
     return Intrinsics(
-        fx=NYU_INTRINSICS.fx / scale,
-        fy=NYU_INTRINSICS.fy / scale,
-        cx=(width - 1) / 2 + (NYU_INTRINSICS.cx - 319.5) / scale,
-        cy=(height - 1) / 2 + (NYU_INTRINSICS.cy - 239.5) / scale,
-    ), "nyu"
+        fx=frame_camera.fx / scale,
+        fy=frame_camera.fy / scale,
+        cx=(width - 1) / 2 + (frame_camera.cx - (frame_size[1] - 1) / 2) / scale,
+        cy=(height - 1) / 2 + (frame_camera.cy - (frame_size[0] - 1) / 2) / scale,
+    ), "training"

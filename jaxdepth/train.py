@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from jaxdepth import batches, evaluate, gate, mix, models, optim, sharding, state, step, viz, workdir
+from jaxdepth import batches, evaluate, gate, mix, models, optim, sharding, state, step, tensorboard, viz, workdir
 from jaxdepth import config as settings
 from jaxdepth.checkpoint import Checkpoints
 from jaxdepth.data import pipeline, sources, splits
@@ -150,6 +150,7 @@ def train_and_evaluate(config, folder):
             if chief:
                 values = {f"{frames.name}/{part}/{name}": value for name, value in values.items()}
                 workdir.append_metrics(folder, {"step": at, "wall_time": round(time.time(), 3), **values})
+                events.scalars(at, values)
 
         def validate(at):
             scores = score(train_state.variables)
@@ -159,10 +160,12 @@ def train_and_evaluate(config, folder):
                 shown = {name: np.exp(outputs[name]) for name in (*network.groups[:0:-1], fused)}
                 viz.panel(folder / "panel.png", panel_images, shown, truth=panel_truth, title=f"{folder}, step {at}")
                 viz.curves(folder / "curves.png", workdir.read_metrics(folder), title=f"{folder}, split {split.name}")
+                events.picture(at, folder / "panel.png")
             return scores
 
         # -------------------------------------------------------------------------------------------------- the loop
         stop = stack.enter_context(sigterm_flag())
+        events = stack.enter_context(tensorboard.events(folder, wanted=config.tensorboard and chief, from_step=start))
         bar = stack.enter_context(progress_bar(start, steps, config.batch_size, chief=chief))
         scores = None
         for at in range(start + 1, steps + 1):
@@ -194,6 +197,7 @@ def train_and_evaluate(config, folder):
         print(f"pictures: {folder / 'panel.png'}, {folder / 'curves.png'}")
         protocol = "full" if frames.name == "folder" else "eigen_crop"  # which is a window in NYU's frames
         print(f"next: python launch/evaluate.py --workdir={folder} --protocol={protocol}")
+        print(f"      python launch/predict.py --workdir={folder} PICTURE_OR_FOLDER")
     return scores
 
 

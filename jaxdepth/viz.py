@@ -233,6 +233,38 @@ def curves_figure(records: Sequence[Mapping[str, float]], *, title: str | None =
     return figure
 
 
+def depth_statistics(path: str | os.PathLike, sources: Mapping) -> None:
+    """Writes a PNG that compares sources, {name: jaxdepth.data.statistics.DepthStatistics}: how often each depth is
+    met, the medians of the frames, the spread within a frame, and the mean depth from a frame's top to its bottom.
+    """
+    _write(path, depth_statistics_figure(sources))
+
+
+def depth_statistics_figure(sources: Mapping) -> Figure:
+    """The figure that `depth_statistics` writes, to show in a notebook."""
+    figure = Figure(figsize=(13.0, 3.4), dpi=110, layout="constrained")
+    depth_axis, median_axis, spread_axis, rows_axis = figure.subplots(1, 4)
+    for i, (name, found) in enumerate(sources.items()):
+        style = dict(color=f"C{i}", label=name, linewidth=1.6)
+        for axis, values, bins in (
+            (depth_axis, found.depths, np.linspace(0, 10, 51)),
+            (median_axis, found.medians, np.linspace(0, 10, 26)),
+            (spread_axis, found.spread, np.linspace(0, 1, 26)),
+        ):
+            axis.hist(values, bins, density=True, histtype="step", **style)
+        rows_axis.plot(found.rows, (np.arange(len(found.rows)) + 0.5) / len(found.rows), **style)
+    depth_axis.set(title="all pixels", xlabel="depth (m)", ylabel="density", yticks=[])
+    median_axis.set(title="median of a frame", xlabel="depth (m)", yticks=[])
+    spread_axis.set(title="spread within a frame", xlabel="standard deviation of log depth", yticks=[])
+    rows_axis.set(title="mean of a row", xlabel="geometric mean depth (m)", ylabel="row, as a share of the height")
+    rows_axis.set(ylim=(1, 0))
+    for axis in figure.axes:
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+    rows_axis.legend(frameon=False)
+    return figure
+
+
 def _metres(depth: np.ndarray) -> np.ndarray:
     """float32 metres with every kind of "no measurement" as 0."""
     depth = np.asarray(depth).astype(np.float32)

@@ -18,7 +18,9 @@ _FORMATS = flags.DEFINE_list(
 )
 _BATCH = flags.DEFINE_integer("batch", 8, "Pictures that go through the network together.")
 _CAMERA = {
-    name: flags.DEFINE_float(name, None, f"{what} in pixels of the pictures; by default from EXIF, else NYU's.")
+    name: flags.DEFINE_float(
+        name, None, f"{what} in pixels of the pictures; by default from EXIF, else those of the training."
+    )
     for name, what in dict(
         fx="Focal length", fy="Vertical focal length", cx="Principal column", cy="Principal row"
     ).items()

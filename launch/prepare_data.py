@@ -1,4 +1,6 @@
-"""Look at data before training: `python launch/prepare_data.py check FOLDER`, and `.. rooms` for the built-in ones."""
+"""Look at data before training: `python launch/prepare_data.py check FOLDER`, `.. rooms`, `.. compare nyu rooms`."""
+
+import inspect
 
 from absl import app, flags
 
@@ -33,15 +35,31 @@ def _rooms():
     print(f"twelve rooms: {_OUTPUT.value}")
 
 
-_COMMANDS = {"check": (_check, ["FOLDER"]), "rooms": (_rooms, [])}
+def _compare(first, *others):
+    from jaxdepth import viz
+    from jaxdepth.data import sources
+    from jaxdepth.data.statistics import depth_statistics
+
+    found = {}
+    for name in (first, *others):
+        source, _, path = name.partition(":")
+        frames = sources.open_frames(source, path=path, rooms_frames=(300, 1))
+        found[frames.name] = depth_statistics(frames.depths[:: max(1, len(frames) // 300)])
+        print(f"{frames.name}: {found[frames.name].summary()}")
+    viz.depth_statistics(_OUTPUT.value, found)
+    print(f"plot: {_OUTPUT.value}")
+
+
+_COMMANDS = {"check": (_check, "FOLDER"), "rooms": (_rooms,), "compare": (_compare, "SOURCE[:PATH]", "...")}
 
 
 def main(argv):
-    command, names = _COMMANDS.get("".join(argv[1:2]), (None, []))
-    if command is None or len(argv) != 2 + len(names):
-        usages = (" ".join([name, *names]) for name, (_, names) in _COMMANDS.items())
-        raise app.UsageError(f"expected {' or '.join(usages)}")
-    return command(*argv[2:])
+    try:
+        function, *_ = _COMMANDS[argv[1]]
+        inspect.signature(function).bind(*argv[2:])
+    except (IndexError, KeyError, TypeError):
+        raise app.UsageError(f"expected {', '.join(' '.join([n, *u]) for n, (_, *u) in _COMMANDS.items())}") from None
+    return function(*argv[2:])
 
 
 if __name__ == "__main__":

@@ -211,7 +211,9 @@ def test_a_report_takes_its_tables_from_the_json(tmp_path):
     )
     record_with_machine = {"machine": {"cpu": "fast", "cpu_cores": 2, "GLIBC_TUNABLES": ""}, "rows": rows}
     (tmp_path / "n.json").write_text(json.dumps(record_with_machine))
-    text = "<!-- machine n.json -->\n<!-- end -->\nKept.\n<!-- wide n.json train_step, forward, profile* -->\n<!-- end -->"
+    text = (
+        "<!-- machine n.json -->\n<!-- end -->\nKept.\n<!-- wide n.json train_step, forward, profile* -->\n<!-- end -->"
+    )
     assert report.filled(text, tmp_path) == (
         "<!-- machine n.json -->\ncpu fast; cpu_cores 2\n<!-- end -->\nKept.\n"
         "<!-- wide n.json train_step, forward, profile* -->\n"

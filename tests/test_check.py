@@ -172,7 +172,7 @@ def test_a_full_disk_leaves_no_half_of_a_sheet(own, tmp_path):
 @pytest.mark.parametrize("arguments", [[], ["check"], ["chekc", "."], ["check", ".", "."]])
 def test_usage(arguments):
     done = command(*arguments)
-    assert done.returncode == 1 and "expected check FOLDER or rooms" in done.stderr + done.stdout
+    assert done.returncode == 1 and "expected check FOLDER, rooms, compare SOURCE" in done.stderr + done.stdout
 
 
 def test_it_needs_no_jax_and_no_tensorflow():

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -12,11 +13,13 @@ import small
 from PIL import Image
 
 import jaxdepth
-from jaxdepth import export, optim, picture_paths, predict, sharding, state, workdir
+from jaxdepth import export, geometry, optim, picture_paths, predict, sharding, state, workdir
 from jaxdepth.checkpoint import Checkpoints
 from jaxdepth.data import pictures
 
 SIZES = dict(frame_size=(40, 56), crop_size=small.SIZE)
+CAMERA = geometry.resize_intrinsics(geometry.NYU_INTRINSICS, from_size=(480, 640), to_size=(40, 56))
+FRAME = dict(frame_size=(40, 56), frame_camera=CAMERA)
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +60,11 @@ def test_depth_lies_where_the_picture_was(monkeypatch):
     """Of a portrait the frame's part that it covered comes back, its corners included."""
     ramp = np.broadcast_to(np.arange(1, 41, dtype=np.float32)[:, None] / 8, (40, 56))
     crop = ramp[4:36, 4:52]
-    camera, _ = predict.find_camera(pictures.Picture(noise(160, 112)))
-    (depth,) = predict.picture_depth(np.log(crop)[None], [(160, 112)], [camera], **SIZES)
+    camera, _ = predict.find_camera(pictures.Picture(noise(160, 112)), **FRAME)
+    (depth,) = predict.picture_depth(np.log(crop)[None], [(160, 112)], [camera], crop_size=small.SIZE, **FRAME)
     rows = np.clip((np.arange(160) + 0.5) / 4 - 0.5, 4, 35)  # the crop's border is continued
-    expected = (rows + 1) / 8 * predict.depth_factor((160, 112), camera, frame_size=(40, 56))
+    assert predict.depth_factor((160, 112), camera, **FRAME) == pytest.approx(1)
+    expected = (rows + 1) / 8
     np.testing.assert_allclose(depth, np.broadcast_to(expected[:, None], (160, 112)), rtol=1e-3)
 
 
@@ -74,14 +78,34 @@ def test_a_longer_lens_sees_a_room_farther_away(trained):
         trained.predict(image, intrinsics=(0.0, 1.0, 1.0, 1.0))
 
 
-def test_nyus_camera_is_its_own_and_exif_compares_diagonals():
-    camera, origin = predict.find_camera(pictures.Picture(noise(480, 640)))
-    assert origin == "nyu"
-    np.testing.assert_allclose(camera, (518.8579, 519.4696, 324.5824, 252.7362))
-    np.testing.assert_allclose(predict.depth_factor((480, 640), camera, frame_size=(240, 320)), 1)
-    camera, origin = predict.find_camera(pictures.Picture(noise(240, 360), 50.0))
+def test_the_training_camera_is_its_own_and_exif_compares_diagonals():
+    frame = dict(frame_size=(240, 320), frame_camera=geometry.Intrinsics(259, 260, 162.0, 126.0))
+    camera, origin = predict.find_camera(pictures.Picture(noise(480, 640)), **frame)
+    assert origin == "training"
+    np.testing.assert_allclose(camera, (518, 520, 324.5, 252.5))  # the middle is at 159.5 and 319.5
+    np.testing.assert_allclose(predict.depth_factor((480, 640), camera, **frame), 1)
+    camera, origin = predict.find_camera(pictures.Picture(noise(240, 360), 50.0), **frame)
     assert origin == "exif"
     np.testing.assert_allclose(camera, (500, 500, 179.5, 119.5))  # 36x24 mm on 360x240 pixels
+
+
+def test_a_run_on_ones_own_folder_keeps_its_camera(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    record = json.loads((run / "config.json").read_text())
+    record["data"]["intrinsics"] = [100.0, 100.0, 27.5, 19.5]
+    (tmp_path / "run/config.json").write_text(json.dumps(record))
+    own, image = jaxdepth.load(tmp_path / "run"), noise(40, 56)
+    assert own.frame_camera == (100, 100, 27.5, 19.5)
+    np.testing.assert_array_equal(own.predict(image), own.predict(image, intrinsics=own.frame_camera))
+    nyus = jaxdepth.load(run)
+    np.testing.assert_allclose(nyus.frame_camera, CAMERA)
+    factor = np.sqrt(CAMERA.fx * CAMERA.fy) / 100
+    given = dict(intrinsics=(100.0, 100.0, 27.5, 19.5))
+    depth = nyus.predict(image, **given)
+    np.testing.assert_allclose(own.predict(image)[depth < 10], depth[depth < 10] * factor, rtol=1e-4)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    lines, _ = export.predict_files(tmp_path / "run", [tmp_path / "a.png"], formats=())
+    assert lines[0].startswith("the camera of the training's frames is assumed for 1 of 1")
 
 
 def test_paths_images_and_arrays_give_the_same(trained, tmp_path):
@@ -183,7 +207,7 @@ def test_bad_pictures_are_skipped_and_named_and_the_rest_done(run, tmp_path, mon
     assert depth.shape == (30, 50)
     np.testing.assert_allclose(depth, jaxdepth.load(run).predict(tmp_path / "good.png"), rtol=1e-5)
     described = json.loads((out / "good.json").read_text())
-    assert described["intrinsics_from"].startswith("assumed: NYU") and described["network"] == "kscale"
+    assert described["intrinsics_from"] == "assumed: NYU's camera" and described["network"] == "kscale"
     np.testing.assert_allclose(described["range"], [depth.min(), depth.max()])
 
 

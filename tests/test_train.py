@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import small
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from jaxdepth import evaluate, train, workdir
 from jaxdepth.checkpoint import Checkpoints
@@ -74,6 +75,28 @@ def test_the_mean_depth_goes_the_way_of_every_network(data, tmp_path):
         result = evaluate.evaluate_checkpoint(tmp_path, protocol=protocol)
         assert result["metrics"] == result["mean_depth_baseline"] and result["frames"] == 3
     assert train.train_and_evaluate(settings, tmp_path) == scores  # continued where nothing is left
+
+
+def test_tensorboard_has_the_lines_of_metrics_jsonl_once_each(data, tmp_path):
+    def settings(steps):
+        return small.settings(data, name="mean_depth", steps=steps, tensorboard=True)
+
+    train.train_and_evaluate(settings(3), tmp_path)
+    train.train_and_evaluate(settings(5), tmp_path)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    lines = workdir.read_metrics(tmp_path)
+    names = {name for line in lines for name in line} - {"step", "wall_time"}
+    assert set(events.Tags()["scalars"]) == names and events.Tags()["images"] == ["panel"]
+    for name in names:
+        expected = [(line["step"], np.float32(line[name])) for line in lines if name in line]
+        assert [(event.step, event.value) for event in events.Scalars(name)] == expected
+
+
+def test_tensorboard_without_its_package_is_one_line(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="needs its extra: pip install"):
+        train.train_and_evaluate(small.settings(data, tensorboard=True), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_last_and_best_are_kept(unbroken):

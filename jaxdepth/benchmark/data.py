@@ -62,7 +62,7 @@ def measure(*, batches=30, seconds=20) -> list[dict]:
     ]
 
 
-def _rooms_rate(seconds, count=16):
+def _rooms_rate(seconds, count=64):
     times = timing.in_turns({"rooms": lambda: rooms.frames(0, 0, count)}, seconds=seconds)["rooms"]
     return count / float(np.median(times))
 
