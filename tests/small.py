@@ -84,7 +84,7 @@ def settings(data, *, name="kscale", steps=10, **changes):
         "batch_size": 4,
         "log_every": 1,
         "checkpoint_every": 3,
-        "panel_frames": 2,
+        "panel_frames": 1,
         "data.path": str(data),
         "data.split": "dev",
         "optim.warmup_steps": 2,

@@ -2,6 +2,7 @@
 
 import io
 
+import jax
 import numpy as np
 from PIL import Image
 
@@ -35,7 +36,8 @@ def test_a_rendered_rooms_walls_are_flat_and_at_right_angles():
     """Depth, intrinsics and pixel centres fit together: the walls of one label are told apart by the world's axes."""
     size = (120, 160)
     checked = 0
-    scenes = [(index, rooms.draw_scene(3, index)) for index in range(12)]
+    draw_scene = jax.jit(rooms.draw_scene)
+    scenes = [(index, draw_scene(3, index)) for index in range(12)]
     rectangular = [(index, scene) for index, scene in scenes if not np.any(scene.flat_half[:CORNERS])]
     for index, scene in rectangular[:4]:
         frame = {name: np.asarray(value) for name, value in rooms.render(3, index, size=size).items()}

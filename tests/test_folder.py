@@ -398,13 +398,13 @@ def test_a_cache_that_cannot_be_written(own, tmp_path):
 
 
 def test_train_and_evaluate_on_a_folder(own, tmp_path, capsys):
-    settings = small.settings(own, steps=2, **{"data.source": "folder", "data.split": "paper"})
+    settings = small.settings(own, name="mean_depth", steps=2, **{"data.source": "folder", "data.split": "paper"})
     scores = train.train_and_evaluate(settings, tmp_path / "run")
     assert "--protocol=full" in capsys.readouterr().out
     result = evaluate.evaluate_checkpoint(tmp_path / "run", protocol="paper")
     protocol = result["protocol"]
     assert (protocol["source"], protocol["split"], result["frames"]) == ("folder", "blocks", 2)
-    assert result["metrics"] == pytest.approx(scores["fusion"], rel=1e-6)
+    assert result["metrics"] == pytest.approx(scores["stored"], rel=1e-6)
     full = evaluate.evaluate_checkpoint(tmp_path / "run", protocol="full", split="all")
     assert full["frames"] == 10 and full["protocol"]["frames_seen_in_training"] == 8
     other = write_folder(tmp_path / "other", 12)  # other frames under the same names

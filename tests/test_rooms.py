@@ -87,13 +87,13 @@ def brute_force(scene, size):
 
 def test_depth_and_label_against_brute_force(made, scenes):
     agree, rounds = [], 0
-    for i in range(COUNT):
+    for i in range(COUNT // 2):
         depth, label = brute_force(take(scenes, i), SIZE)
         agree.append((np.abs(made["depth"][i] - depth) < 0.005) & (made["label"][i] == label))
         rounds += sum(kind != "box" for *_, kind in bodies(take(scenes, i)))
     # A ray that meets an edge may fall on either side of it in float32, and two faces may lie on each other.
     assert np.mean(agree) > 0.998
-    assert rounds > COUNT
+    assert rounds > COUNT // 2
 
 
 def test_all_that_is_drawn_is_seen_somewhere():

@@ -118,7 +118,13 @@ def test_the_same_command_on_a_finished_run_changes_nothing(unbroken, data):
 
 
 @pytest.mark.parametrize(
-    "step", [1, 5, pytest.param(7, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
+    "step",
+    [
+        5,
+        pytest.param(1, marks=pytest.mark.slow),
+        pytest.param(7, marks=pytest.mark.slow),
+        pytest.param(8, marks=pytest.mark.slow),
+    ],
 )
 def test_killed_and_continued_equals_unbroken_bit_for_bit(unbroken, data, tmp_path, step):
     process = small.start(small.settings(data), tmp_path)
@@ -136,6 +142,7 @@ def test_killed_and_continued_equals_unbroken_bit_for_bit(unbroken, data, tmp_pa
     assert lines == expected_lines
 
 
+@pytest.mark.slow
 def test_the_tfdata_path_continues_bit_for_bit_too(data, tmp_path):
     settings = small.settings(data, **{"data.batches": "tfdata"})
     scores = train.train_and_evaluate(settings, tmp_path / "unbroken")
