@@ -44,8 +44,8 @@ def _compare(first, *others):
     for name in (first, *others):
         source, _, path = name.partition(":")
         frames = sources.open_frames(source, path=path, rooms_frames=(300, 1))
-        found[frames.name] = depth_statistics(frames.depths[:: max(1, len(frames) // 300)])
-        print(f"{frames.name}: {found[frames.name].summary()}")
+        found[name] = depth_statistics(frames.depths[:: max(1, len(frames) // 300)])
+        print(f"{name}: {found[name].summary()}")
     viz.depth_statistics(_OUTPUT.value, found)
     print(f"plot: {_OUTPUT.value}")
 

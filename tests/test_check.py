@@ -152,7 +152,6 @@ def test_frames_without_depth(own):
 )
 def test_what_the_command_cannot_do_is_said_in_one_line(own, tmp_path, arguments, message):
     (tmp_path / "file").touch()
-    (tmp_path / "empty").mkdir()
     done = command("check", *arguments, cwd=tmp_path / "empty" if arguments == ["."] else tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith(message)
@@ -167,6 +166,20 @@ def test_a_full_disk_leaves_no_half_of_a_sheet(own, tmp_path):
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.strip().splitlines()[-1] == "error: [Errno 27] File too large"
     assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
+def test_sources_are_compared(own, tmp_path):
+    done = command("compare", f"folder:{own}", "--output=plot.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        f"folder:{own}: 20 frames: median 2.50 m, 80 % within 2.00 to 3.00 m, spread within a frame 0.20, "
+        "upper, middle, lower third 2.00, 2.50, 3.00 m",
+        "plot: plot.png",
+    ]
+    with Image.open(tmp_path / "plot.png") as plot:
+        assert plot.size[0] > 600
+    done = command("compare", "kinect", cwd=tmp_path)
+    assert done.returncode == 1 and "expected one of auto, nyu, folder, rooms" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["check"], ["chekc", "."], ["check", ".", "."]])
