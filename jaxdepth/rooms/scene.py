@@ -69,7 +69,7 @@ def draw_scene(seed, index) -> Scene:
     key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), index)
     view_key, piece_key, flat_key, surface_key, light_key = jax.random.split(key, 5)
     draws = jax.random.uniform(view_key, (24,))
-    # Long and often narrow, seen mostly from near a wall, for the depths of NYU's frames (`prepare_data.py compare`). The
+    # Long and often narrow, seen mostly from near a wall, for depths such as NYU's (`prepare_data.py compare`). The
     # floor's diagonal is within the range of its sensor, 10 m.
     room = _between(draws[0:3] ** jnp.array([2.5, 0.6, 1.0]), jnp.array([2.2, 3.2, 2.4]), jnp.array([6.0, 8.0, 3.2]))
     nearest = jnp.array([CLEARANCE, CLEARANCE, 0.9])
