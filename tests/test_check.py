@@ -152,6 +152,7 @@ def test_frames_without_depth(own):
 )
 def test_what_the_command_cannot_do_is_said_in_one_line(own, tmp_path, arguments, message):
     (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
     done = command("check", *arguments, cwd=tmp_path / "empty" if arguments == ["."] else tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith(message)
