@@ -194,11 +194,13 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
         seed=config["seed"],
     )
     chosen = splits.split(split or data["split"], frames.ids, lists=frames.splits, parts=("val",))
-    trained_on = splits.split(data["split"], frames.ids, lists=frames.splits, parts=())
-    known = frames.name == data["source"]
-    if known and frames.name == "folder" and path:  # another folder may have the same names, but not the same list
-        known = _same_place(path, data["path"]) or trained_on.hash == record["data"]["split_hash"]
-    seen = int(np.isin(chosen.val, trained_on.train).sum()) if known else 0
+    seen = 0
+    if frames.name == data["source"]:
+        trained_on = splits.split(data["split"], frames.ids, lists=frames.splits, parts=())
+        # Another folder may have the same names, but not the same list.
+        other = frames.name == "folder" and path and not _same_place(path, data["path"])
+        if not other or trained_on.hash == record["data"]["split_hash"]:
+            seen = int(np.isin(chosen.val, trained_on.train).sum())
     trained = predict.load(folder, step=step)
     score = make_scorer(
         trained.network,

@@ -247,6 +247,16 @@ def test_evaluate_writes_the_contracts_json(unbroken, tmp_path):
     assert "delta1" in evaluate.report(everything) and "mean depth" in evaluate.report(everything)
 
 
+def test_a_run_on_rooms_is_evaluated_on_nyus_frames(data, tmp_path):
+    """Whose splits rooms do not have."""
+    changes = {"data.source": "rooms", "data.rooms_frames": (3, 2)}
+    train.train_and_evaluate(small.settings(data, name="mean_depth", steps=1, **changes), tmp_path)
+    result = evaluate.evaluate_checkpoint(tmp_path, source="nyu", path=data, split="dev")
+    protocol = result["protocol"]
+    assert result["frames"] == 3 and (protocol["source"], protocol["split"]) == ("nyu", "dev")
+    assert protocol["trained_on"] == "rooms, split rooms" and protocol["frames_seen_in_training"] == 0
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
