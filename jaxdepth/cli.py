@@ -42,6 +42,11 @@ def run(main):
 
 
 def default_workdir(config_filename):
-    """`runs/kscale` for `configs/kscale.py`, `runs/kscale-quick` for `configs/kscale.py:quick`."""
+    """`runs/kscale` for `configs/kscale.py`, `runs/kscale-quick` for `configs/kscale.py:quick`.
+
+    Raises FileNotFoundError where the file is not there: the flag's own answer to that is a traceback.
+    """
     file, _, argument = config_filename.partition(":")
+    if not pathlib.Path(file).is_file():
+        raise FileNotFoundError(f"--config={config_filename}: no such file: expected a path such as configs/kscale.py")
     return str(pathlib.Path("runs", "-".join(filter(None, [pathlib.Path(file).stem, argument]))))

@@ -18,8 +18,8 @@ def main(_):
 
     if _DISTRIBUTED.value:
         jax.distributed.initialize()
-    workdir = _WORKDIR.value or cli.default_workdir(config_flags.get_config_filename(flags.FLAGS["config"]))
-    train_and_evaluate(_CONFIG.value, workdir)
+    default = cli.default_workdir(config_flags.get_config_filename(flags.FLAGS["config"]))
+    train_and_evaluate(_CONFIG.value, _WORKDIR.value or default)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,14 @@ from absl import app
 from jaxdepth import cli
 
 
-def test_a_run_is_named_after_its_config():
+def test_a_run_is_named_after_its_config(tmp_path, monkeypatch):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "kscale.py").touch()
+    monkeypatch.chdir(tmp_path)
     assert cli.default_workdir("configs/kscale.py") == "runs/kscale"
-    assert cli.default_workdir("/elsewhere/kscale.py:quick") == "runs/kscale-quick"
+    assert cli.default_workdir(f"{tmp_path}/configs/kscale.py:quick") == "runs/kscale-quick"
+    with pytest.raises(FileNotFoundError, match=r"--config=configs/other.py:quick: no such file"):
+        cli.default_workdir("configs/other.py:quick")
 
 
 @pytest.mark.parametrize("given", [None, "/elsewhere"])
