@@ -119,7 +119,7 @@ def test_bfloat16_computes_near_float32_with_the_same_float32_parameters():
     [
         (
             dict(name="unet"),
-            "config.model.name='unet': expected one of eigen, autoencoder, residual_coarse, kscale, mean_depth",
+            "config.model.name='unet': expected one of eigen, autoencoder, residual_coarse, kscale, pyramid, ",
         ),
         (dict(dtype="float16"), "config.model.dtype='float16': expected one of float32, bfloat16"),
         (dict(k=0), "config.model.k=0: expected 1 to 6"),

@@ -6,6 +6,7 @@ from jaxdepth.models.autoencoder import AutoEncoder
 from jaxdepth.models.eigen import Eigen
 from jaxdepth.models.kscale import KScale
 from jaxdepth.models.mean_depth import MeanDepth
+from jaxdepth.models.pyramid import Pyramid
 from jaxdepth.models.residual_coarse import ResidualCoarse
 
 NETWORKS = {
@@ -13,9 +14,28 @@ NETWORKS = {
     "autoencoder": AutoEncoder,
     "residual_coarse": ResidualCoarse,
     "kscale": KScale,
+    "pyramid": Pyramid,
     "mean_depth": MeanDepth,
 }
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+
+
+def outputs(network, variables, image, *, mirrored):
+    """Log depth of every output, {group: [B, H, W]}, of pictures [B, H, W, 3] in [0, 1].
+
+    `mirrored`: the mean of that and of what the network says of the mirror image.
+    """
+
+    def of_groups(image):
+        _, named = network.apply(variables, image)
+        return {group: named[group] for group in network.groups}
+
+    if not mirrored:
+        return of_groups(image)
+    return {
+        group: (plain + other[:, :, ::-1]) / 2
+        for (group, plain), other in zip(of_groups(image).items(), of_groups(image[:, :, ::-1]).values(), strict=True)
+    }
 
 
 def build(name, *, dtype, **arguments):
