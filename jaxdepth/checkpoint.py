@@ -10,10 +10,11 @@ from orbax.checkpoint import checkpoint_managers
 class Checkpoints:
     """The checkpoints of a run: the last one and the one of the best validation delta1, written in the background.
 
-    A checkpoint has two items, `model` (parameters and statistics) and `optimizer` (its state and the global step), so
-    that evaluation reads only the first. Restoring takes any number of devices: the target says the sharding.
-    A checkpoint is whole or not there: a killed write leaves a temporary folder that the next run removes. With
-    `read_only` nothing is made or removed, so that a run can be looked at while it goes on.
+    A checkpoint has two items, `model` (parameters and statistics) and `optimizer` (its state, the step and, where
+    the model is an average, what it is the average of), so that evaluation reads only the first. Restoring takes any
+    number of devices: the target says the sharding. A checkpoint is whole or not there: a killed write leaves a
+    temporary folder that the next run removes. With `read_only` nothing is made or removed, so that a run can be looked
+    at while it goes on.
     """
 
     def __init__(self, folder, *, read_only=False):
@@ -50,20 +51,16 @@ class Checkpoints:
 
     def save(self, state, *, delta1=None):
         """Start writing the state under its global step; `delta1` is its validation score, where it has one."""
-        model = {"params": state.params, "batch_stats": state.batch_stats}
-        optimizer = {"opt_state": state.opt_state, "step": state.step}
         self._manager.save(
             int(state.step),
-            args=ocp.args.Composite(model=ocp.args.StandardSave(model), optimizer=ocp.args.StandardSave(optimizer)),
+            args=ocp.args.Composite(**{name: ocp.args.StandardSave(item) for name, item in state.items().items()}),
             metrics=None if delta1 is None else {"delta1": float(delta1)},
         )
 
     def restore(self, state):
         """The last checkpoint as a TrainState with the shapes and shardings of `state`, whose arrays are let go."""
-        model = {"params": state.params, "batch_stats": state.batch_stats}
-        optimizer = {"opt_state": state.opt_state, "step": state.step}
-        restored = self._restore(self.last(), model=_abstract(model), optimizer=_abstract(optimizer))
-        return state.replace(**restored["model"], **restored["optimizer"])
+        targets = {name: _abstract(item) for name, item in state.items().items()}
+        return state.with_items(self._restore(self.last(), **targets))
 
     def restore_model(self, shapes, *, step, sharding):
         """Parameters and statistics {"params", "batch_stats"} of a step, in the given shapes.

@@ -19,6 +19,9 @@ def base(arg="", *, variants=()):
     config.batch_size = 8
     config.accumulate = 1  # parts of a batch, one after the other
     config.rematerialise = False  # memory for time
+    config.ema_decay = 0.0  # of a moving average of the weights, which then is what is evaluated; 0: none
+    config.mirrored = False  # whether a prediction is the mean of the picture's and of its mirror image's
+    config.initial = placeholder(str)  # the workdir of a run whose weights this one begins with
     config.epochs = 60
     config.steps = placeholder(int)  # counts instead of epochs where set
 
@@ -38,13 +41,14 @@ def base(arg="", *, variants=()):
     folder.depth_scale = placeholder(float)
     folder.intrinsics = placeholder(tuple)
     data.augmentation = ml_collections.ConfigDict(
-        dict(scale=(0.75, 1.25), rotation=5.0, flip=False, colour=0.0)  # section 3.2 of the paper
+        dict(scale=(0.75, 1.25), rotation=5.0, flip=False, colour=0.0, light=0.0)  # section 3.2 of the paper
     )
 
-    config.loss = ml_collections.ConfigDict(dict(lam=0.5))
+    config.loss = ml_collections.ConfigDict(dict(lam=0.5, absolute_weight=0.0, gradient_weight=0.0))
 
+    config.validate_every = 1  # epochs
     config.log_every = 20
-    config.checkpoint_every = 500  # steps, besides the end of each epoch
+    config.checkpoint_every = 500  # steps, besides each validation
     config.panel_frames = 4
     config.tensorboard = False  # whether metrics and pictures go to the workdir's tensorboard/ too
     return config
@@ -57,13 +61,16 @@ def load(path, argument=""):
 
 def check(config):
     """Raise ValueError for a number that is out of its range and that nothing else would refuse in time."""
-    for name in ("epochs", "steps", "accumulate", "log_every", "checkpoint_every", "panel_frames"):
+    for name in ("epochs", "steps", "accumulate", "validate_every", "log_every", "checkpoint_every", "panel_frames"):
         if config[name] is not None and config[name] < 1:
             raise ValueError(f"config.{name}={config[name]}: expected 1 or more")
     if config.tensorboard and importlib.util.find_spec("tensorboardX") is None:
         raise ValueError("config.tensorboard=True needs its extra: pip install -e '.[tensorboard]'")
     if not 0 <= config.loss.lam <= 1:
         raise ValueError(f"config.loss.lam={config.loss.lam}: expected 0 to 1")
+    for name in ("absolute_weight", "gradient_weight"):
+        if config.loss[name] < 0:
+            raise ValueError(f"config.loss.{name}={config.loss[name]}: expected 0 or more")
     crop_size = tuple(config.data.crop_size)
     if len(crop_size) != 2 or min(crop_size) < 1:
         raise ValueError(f"config.data.crop_size={crop_size}: expected (height, width) in pixels")

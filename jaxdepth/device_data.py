@@ -1,7 +1,7 @@
 """The device path of the data: frames that live on the devices, and the paper's augmentation in the compiled step.
 
 The same distribution as tf.data's (`jaxdepth.data.augment`) from jax's own generator, and no tensorflow. A batch is a
-pure function of (seed, step), whatever the number of devices.
+pure function of (seed, step), whatever the number of devices (with `light` but for rounding).
 """
 
 import functools
@@ -48,7 +48,7 @@ def put(frames, positions, *, sharding):
     return {"images": on_devices(frames.images), "depths": on_devices(frames.depths)}
 
 
-def draw_batch(data, step, *, count, seed, batch_size, crop_size, scale, rotation, flip, colour):
+def draw_batch(data, step, *, count, seed, batch_size, crop_size, scale, rotation, flip, colour, light):
     """The augmented batch of a global step: image float32 [B, h, w, 3] in [0, 1], depth float32 [B, h, w] metres.
 
     To be compiled; each device makes what the sharding of the outputs asks of it. The settings are those of
@@ -59,10 +59,10 @@ def draw_batch(data, step, *, count, seed, batch_size, crop_size, scale, rotatio
       step: int32 scalar, 0 or more, may be traced.
       seed: of order and augmentation; modulo 2^32.
       batch_size: of all devices together.
-      crop_size, scale, rotation, flip, colour: see `augment`.
+      crop_size, scale, rotation, flip, colour, light: see `augment`.
     """
     position, keys = draw_examples(step, count=count, seed=seed, batch_size=batch_size)
-    settings = dict(crop_size=tuple(crop_size), scale=scale, rotation=rotation, flip=flip, colour=colour)
+    settings = dict(crop_size=tuple(crop_size), scale=scale, rotation=rotation, flip=flip, colour=colour, light=light)
     augmented = jax.vmap(functools.partial(augment, **settings))
     image, depth = augmented(data["images"][position], data["depths"][position], keys)
     return {"image": image, "depth": depth}
@@ -115,13 +115,14 @@ def _shuffle(key, place, *, count):
     return jax.lax.scan(swap, place, (pivots, salts))[0]
 
 
-def augment(image, depth, key, *, crop_size, scale, rotation, flip, colour):
+def augment(image, depth, key, *, crop_size, scale, rotation, flip, colour, light):
     """A random crop of a randomly scaled and rotated frame (paper, section 3.2), as `jaxdepth.data.augment.augment`.
 
     Args:
       image: uint8 [H, W, 3]; depth: float32 [H, W] metres; key: of all that is random.
       crop_size: (h, w); scale: (least, greatest); rotation: degrees; flip: whether to mirror with probability 1/2.
       colour: each channel is multiplied by a factor in [1 - colour, 1 + colour].
+      light: see `relight`.
 
     Returns:
       image float32 [h, w, 3] in [0, 1], depth float32 [h, w] metres, 0 = no measurement.
@@ -133,10 +134,23 @@ def augment(image, depth, key, *, crop_size, scale, rotation, flip, colour):
     offset = (draws[2:4] - 0.5) * room
     mirrored = draws[4] < (0.5 if flip else 0.0)
     image, depth = transform(image, depth, scale=s, angle=angle, offset=offset, mirrored=mirrored, crop_size=crop_size)
+    if light:
+        image = relight(image, light * (2 * jax.random.uniform(jax.random.fold_in(key, 1), (4,)) - 1))
     if colour:
         factors = 1 + colour * (2 * draws[5:8] - 1)
         image = jnp.clip(image * factors[None, None, :], 0.0, 1.0)
     return image, depth
+
+
+def relight(image, changes):
+    """A picture [h, w, 3] in [0, 1] with other saturation, contrast (about mid-grey), brightness and gamma.
+
+    `changes` [4] in [-light, light]: three factors 1 + change, and an exponent e^change.
+    """
+    grey = image.mean(-1, keepdims=True)
+    image = grey + (image - grey) * (1 + changes[0])
+    image = 0.5 + (image - 0.5) * (1 + changes[1])
+    return jnp.clip(image * (1 + changes[2]), 1e-4, 1.0) ** jnp.exp(changes[3])
 
 
 def transform(image, depth, *, scale, angle, offset, mirrored, crop_size):

@@ -88,7 +88,7 @@ def central_log_depth(depth, *, crop_size):
     return np.log(depth[top : top + crop_size[0], left : left + crop_size[1]])
 
 
-def make_scorer(network, frames, *, positions, protocol, mean_depth, batch_size, crop_size, mesh):
+def make_scorer(network, frames, *, positions, protocol, mean_depth, batch_size, crop_size, mirrored, mesh):
     """A function of the network's variables that measures all its outputs over some frames.
 
     Args:
@@ -96,27 +96,30 @@ def make_scorer(network, frames, *, positions, protocol, mean_depth, batch_size,
       frames: the source; positions: which of its frames.
       protocol: a Protocol.
       mean_depth: float32 [H, W] metres at the working resolution, judged beside the outputs.
-      batch_size: of all processes together; crop_size: (h, w), the network's; mesh: from `jaxdepth.sharding`.
+      batch_size: of all processes together; crop_size: (h, w), the network's; mirrored: see `models.outputs`; mesh:
+        from `jaxdepth.sharding`.
 
     Returns:
-      `score({"params", "batch_stats"}) -> {output: {metric: mean over images}}`, the baseline as output `mean_depth`.
+      `score({"params", "batch_stats"}) -> (scores, per_frame)`: {output: {metric: mean over images}}, the baseline as
+      output `mean_depth`, and {output: {metric: float32 [len(positions)]}} with NaN for a frame without valid depth.
     """
     baseline = {"batch_stats": {"stored": central_log_depth(mean_depth, crop_size=crop_size)}}
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
 
     @functools.partial(jax.jit, in_shardings=(replicated, batched), out_shardings=replicated)
     def eval_step(variables, batch):
-        _, outputs = network.apply(variables, batch["image"])
-        predictions = {group: outputs[group] for group in network.groups}
+        predictions = models.outputs(network, variables, batch["image"], mirrored=mirrored)
         predictions[BASELINE], _ = models.build(BASELINE, dtype="float32").apply(baseline, batch["image"])
         size = dict(frame_size=frames.size, crop_size=crop_size)
-        return {
-            name: judge(log_depth, batch["truth"], batch["weight"], protocol, **size)
-            for name, log_depth in predictions.items()
-        }
+        sums, per_frame = {}, {}
+        for name, log_depth in predictions.items():
+            per_image, valid = judge(log_depth, batch["truth"], protocol, **size)
+            sums[name] = metrics.sum_over_images(per_image, valid, weight=batch["weight"])
+            per_frame[name] = {metric: jnp.where(valid > 0, x, jnp.nan) for metric, x in per_image.items()}
+        return sums, per_frame
 
     def score(variables):
-        sums = None
+        sums, per_frame = None, []
         for batch in pipeline.eval_batches(
             frames,
             positions,
@@ -129,15 +132,20 @@ def make_scorer(network, frames, *, positions, protocol, mean_depth, batch_size,
             if protocol.full_size:
                 truth = np.stack([frames.full_depth(position) for position in batch["position"]])
             batch = {"image": batch["image"], "truth": truth, "weight": batch["weight"]}
-            new = eval_step(variables, sharding.put(batch, batched))
+            new, of_batch = eval_step(variables, sharding.put(batch, batched))
             sums = new if sums is None else jax.tree.map(jnp.add, sums, new)
-        return {name: metrics.finalize(values) for name, values in jax.device_get(sums).items()}
+            per_frame.append(jax.device_get(of_batch))
+        scores = {name: metrics.finalize(values) for name, values in jax.device_get(sums).items()}
+        return scores, jax.tree.map(lambda *parts: np.concatenate(parts)[: len(positions)], *per_frame)
 
     return score
 
 
-def judge(log_depth, truth, weight, protocol, *, frame_size, crop_size):
-    """Sums of the measures of log depth [B, h, w] of the centre crop, against truth at the protocol's size."""
+def judge(log_depth, truth, protocol, *, frame_size, crop_size):
+    """The measures of log depth [B, h, w] of the centre crop, against truth at the protocol's size, for each image.
+
+    As `metrics.depth_metrics` gives them: {metric: [B]} and the number of valid pixels [B].
+    """
     mask = None
     if protocol.full_size:
         log_depth = to_full_size(log_depth, frame_size=frame_size, crop_size=crop_size)
@@ -146,10 +154,9 @@ def judge(log_depth, truth, weight, protocol, *, frame_size, crop_size):
         inside_rows = (rows >= protocol.rows[0]) & (rows < protocol.rows[1])
         inside_columns = (columns >= protocol.columns[0]) & (columns < protocol.columns[1])
         mask = inside_rows[:, None] & inside_columns[None, :]
-    per_image, valid = metrics.depth_metrics(
+    return metrics.depth_metrics(
         log_depth, truth, min_depth=protocol.min_depth, max_depth=protocol.max_depth, mask=mask
     )
-    return metrics.sum_over_images(per_image, valid, weight=weight)
 
 
 def to_full_size(log_depth, *, frame_size, crop_size):
@@ -169,7 +176,8 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
       output: a JSON file to write.
 
     Returns:
-      {"protocol", "frames", "metrics", "mean_depth_baseline", "outputs" (of each scale), "checkpoint"}.
+      {"protocol", "frames", "metrics", "mean_depth_baseline", "outputs" (of each scale), "checkpoint", "per_frame":
+      the frames' ids and their delta1 and abs_rel}.
 
     Raises:
       ValueError, FileNotFoundError: an unknown protocol, source or split, a workdir without config or checkpoint.
@@ -210,12 +218,21 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
         mean_depth=workdir.mean_depth(folder),
         batch_size=batch_size,
         crop_size=trained.crop_size,
+        mirrored=trained.mirrored,
         mesh=mesh,
     )
-    scores = score(trained.variables)
+    scores, per_frame = score(trained.variables)
     described = protocol.describe(frames, chosen, crop_size=trained.crop_size)
-    described |= {"trained_on": f"{data['source']}, split {data['split']}", "frames_seen_in_training": seen}
+    described |= {
+        "mirrored": trained.mirrored,
+        "trained_on": f"{data['source']}, split {data['split']}",
+        "frames_seen_in_training": seen,
+    }
     result = as_result(scores, trained.network.groups, described, folder, trained.step)
+    of_fused = per_frame[trained.network.groups[0]]
+    result["per_frame"] = {"id": frames.ids[chosen.val].tolist()} | {
+        name: [None if np.isnan(x) else round(float(x), 4) for x in of_fused[name]] for name in ("delta1", "abs_rel")
+    }
     if output is not None and jax.process_index() == 0:
         workdir.write_atomically(output, (json.dumps(result, indent=2) + "\n").encode())
     return result

@@ -35,19 +35,55 @@ def scale_invariant(log_depth: jax.Array, depth: jax.Array, *, lam: float = 0.5)
     Raises:
       ValueError: the shapes differ or are not [B, H, W], or `lam` is outside [0, 1].
     """
-    if log_depth.ndim != 3 or log_depth.shape != depth.shape:
-        raise ValueError(f"log_depth {log_depth.shape}, depth {depth.shape}: expected two equal shapes [B, H, W]")
     if not 0 <= lam <= 1:
         raise ValueError(f"lam={lam}: expected a number in [0, 1]")
-    log_depth, depth = log_depth.astype(jnp.float32), depth.astype(jnp.float32)
-    valid = valid_mask(depth)
-    # Both the logarithm's argument and the difference are masked: one `where` alone leaves 0 * inf in the gradient.
-    log_truth = jnp.log(jnp.where(valid, depth, 1.0))
-    difference = jnp.where(valid, log_depth - log_truth, 0.0)
+    difference, valid = _log_difference(log_depth, depth)
     mean = masked_mean(difference, valid)
     centred = difference - mean[:, None, None]
     # Equal to the formula above, but without the difference of two large numbers, which may come out below zero.
     return masked_mean(jnp.square(centred), valid) + (1.0 - lam) * jnp.square(mean)
+
+
+def absolute(log_depth: jax.Array, depth: jax.Array) -> jax.Array:
+    """The mean |d| of each image, d = log_depth - log(depth): arguments, errors and result as in `scale_invariant`."""
+    difference, valid = _log_difference(log_depth, depth)
+    return masked_mean(jnp.abs(difference), valid)
+
+
+def gradient_matching(log_depth: jax.Array, depth: jax.Array, *, scales: int = 4) -> jax.Array:
+    """The multi-scale gradient loss of each image: the mean |d_x| and |d_y| of d = log_depth - log(depth), summed.
+
+    Li & Snavely 2018 (MegaDepth), eq. 4. Scale s of `scales` has every 2**s-th pixel of d; a difference counts where
+    both of its pixels have a measurement. Arguments, errors and result as in `scale_invariant`.
+    """
+    difference, valid = _log_difference(log_depth, depth)
+    total = jnp.zeros(len(depth))
+    for step in (2**s for s in range(scales)):
+        d, v = difference[:, ::step, ::step], valid[:, ::step, ::step]
+        total += masked_mean(jnp.abs(d[:, 1:] - d[:, :-1]), v[:, 1:] & v[:, :-1])
+        total += masked_mean(jnp.abs(d[:, :, 1:] - d[:, :, :-1]), v[:, :, 1:] & v[:, :, :-1])
+    return total
+
+
+def training_loss(log_depth, depth, *, lam, absolute_weight, gradient_weight):
+    """`scale_invariant` of each image, plus `absolute` and `gradient_matching` times their weights: [B]."""
+    total = scale_invariant(log_depth, depth, lam=lam)
+    if absolute_weight:
+        total += absolute_weight * absolute(log_depth, depth)
+    if gradient_weight:
+        total += gradient_weight * gradient_matching(log_depth, depth)
+    return total
+
+
+def _log_difference(log_depth, depth):
+    """d [B, H, W], 0 where `depth` is not valid, and where it is. Raises ValueError for shapes that do not fit."""
+    if log_depth.ndim != 3 or log_depth.shape != depth.shape:
+        raise ValueError(f"log_depth {log_depth.shape}, depth {depth.shape}: expected two equal shapes [B, H, W]")
+    log_depth, depth = log_depth.astype(jnp.float32), depth.astype(jnp.float32)
+    valid = valid_mask(depth)
+    # Both the logarithm's argument and the difference are masked: one `where` alone leaves 0 * inf in the gradient.
+    log_truth = jnp.log(jnp.where(valid, depth, 1.0))
+    return jnp.where(valid, log_depth - log_truth, 0.0), valid
 
 
 def masked_mean(values: jax.Array, valid: jax.Array) -> jax.Array:

@@ -50,11 +50,16 @@ class Trained:
         """(H, W) of the frames whose crops those were."""
         return tuple(self.config["data"]["frame_size"])
 
+    @property
+    def mirrored(self):
+        """Whether a prediction is the mean of the picture's and of its mirror image's."""
+        return self.config.get("mirrored", False)  # which older runs do not have
+
     @functools.cached_property
     def log_depth(self):
         """The compiled network, float32 [B, h, w, 3] in [0, 1] -> log depth [B, h, w]."""
-        apply = jax.jit(lambda variables, x: self.network.apply(variables, x, gate=0)[0])
-        return functools.partial(apply, self.variables)
+        outputs = jax.jit(functools.partial(models.outputs, self.network, mirrored=self.mirrored))
+        return lambda image: outputs(self.variables, image)[self.network.groups[0]]
 
     def predict(self, image, *, intrinsics=None):
         """The depth of one picture.

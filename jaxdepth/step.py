@@ -6,11 +6,21 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdepth import losses
+from jaxdepth import losses, models
 
 
 def make_train_step(
-    network, optimizer, *, lam, seed, replicated, batch_sharding, draw=None, accumulate=1, rematerialise=False
+    network,
+    optimizer,
+    *,
+    loss,
+    seed,
+    replicated,
+    batch_sharding,
+    draw=None,
+    accumulate=1,
+    rematerialise=False,
+    ema_decay=0.0,
 ):
     """The compiled train step `(state, batch, gate) -> (state, metrics)`.
 
@@ -20,6 +30,7 @@ def make_train_step(
     that the gate selects, and `grad_norm/GROUP` of each group that it trains.
 
     Args:
+      loss: `(log depth [B, H, W], depth) -> [B]`, see `jaxdepth.losses`.
       draw: `(data, step) -> batch` where the step's second argument is what batches are drawn from, see
         `jaxdepth.device_data`.
       accumulate: in how many parts the batch is computed, one after the other, where the whole does not fit into the
@@ -27,6 +38,8 @@ def make_train_step(
         normalisation takes the statistics of a part and moves the stored ones once for each.
       rematerialise: whether the backward pass computes what lies between the convolutions again instead of keeping it,
         some two thirds of what it keeps. For accelerators: on a CPU XLA finds the values twice, and keeps them.
+      ema_decay: of the state's moving averages, where it has them, of the groups that the step trains; in the first
+        steps (1 + step) / (10 + step) where that is less.
     """
 
     @functools.partial(
@@ -41,19 +54,33 @@ def make_train_step(
 
         def loss_fn(trained, batch_stats, batch, key):
             variables = {"params": {**state.params, **trained}, "batch_stats": batch_stats}
-            values, batch_stats = gate_losses(network, variables, batch, gate, lam=lam, key=key)
+            values, batch_stats = gate_losses(network, variables, batch, gate, loss=loss, key=key)
             return sum(weight * values[network.groups[output]] for output, weight in gate.losses), (values, batch_stats)
 
         if rematerialise:
             loss_fn = jax.checkpoint(loss_fn, policy=_keep_products)
         gradients = _in_parts(jax.value_and_grad(loss_fn, has_aux=True), accumulate)
-        (loss, (values, batch_stats)), grads = gradients(trained, state.batch_stats, batch, key)
+        (total, (values, batch_stats)), grads = gradients(trained, state.batch_stats, batch, key)
         params, opt_state = optimizer.update(grads, state.opt_state, state.params, step=state.step)
-        state = state.replace(step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state)
+        average = state.average
+        if average:
+            kept = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
+            average = _moved(average, {"params": params, "batch_stats": batch_stats}, gate.trained, 1 - kept)
+        state = state.replace(
+            step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state, average=average
+        )
         norms = {f"grad_norm/{group}": optax.tree.norm(grads[group]) for group in grads}
-        return state, {"total_loss": loss, **{f"loss/{name}": value for name, value in values.items()}, **norms}
+        return state, {"total_loss": total, **{f"loss/{name}": value for name, value in values.items()}, **norms}
 
     return train_step
+
+
+def _moved(average, new, groups, share):
+    """Averages with those of `groups` moved towards `new` by a share of the way."""
+    return {
+        name: {g: optax.incremental_update(new[name][g], x, share) if g in groups else x for g, x in trees.items()}
+        for name, trees in average.items()
+    }
 
 
 def _keep_products(primitive, *_, **__):
@@ -88,7 +115,7 @@ def _in_parts(gradients, count):
     return accumulated
 
 
-def gate_losses(network, variables, batch, gate, *, lam, key):
+def gate_losses(network, variables, batch, gate, *, loss, key):
     """The loss of each output that the gate selects, by group name, and the new statistics of all groups."""
     selected = [output for output, _ in gate.losses]
     (_, outputs), updated = network.apply(
@@ -102,18 +129,13 @@ def gate_losses(network, variables, batch, gate, *, lam, key):
     )
     values = {}
     for group in (network.groups[output] for output in selected):
-        per_image = losses.scale_invariant(outputs[group], batch["depth"], lam=lam)
+        per_image = loss(outputs[group], batch["depth"])
         values[group] = losses.mean_over_images(per_image, losses.valid_mask(batch["depth"]))
     frozen = {group: stats for group, stats in variables["batch_stats"].items() if group not in gate.trained}
     return values, {**updated.get("batch_stats", {}), **frozen}
 
 
-def make_predict_step(network, *, sharding):
-    """The compiled forward pass `(variables, image [B, H, W, 3]) -> {group: log depth [B, H, W]}`."""
-
-    @functools.partial(jax.jit, in_shardings=sharding, out_shardings=sharding)
-    def predict_step(variables, image):
-        _, outputs = network.apply(variables, image)
-        return {group: outputs[group] for group in network.groups}
-
-    return predict_step
+def make_predict_step(network, *, sharding, mirrored=False):
+    """The compiled `(variables, image) -> {group: log depth}` of `jaxdepth.models.outputs`."""
+    predict = functools.partial(models.outputs, network, mirrored=mirrored)
+    return jax.jit(predict, in_shardings=sharding, out_shardings=sharding)

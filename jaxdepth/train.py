@@ -1,6 +1,7 @@
 """The main job: train a network on a source of frames, keep its checkpoints, and say how good it is."""
 
 import contextlib
+import functools
 import math
 import pathlib
 import signal
@@ -13,7 +14,22 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from jaxdepth import batches, evaluate, gate, mix, models, optim, sharding, state, step, tensorboard, viz, workdir
+from jaxdepth import (
+    batches,
+    evaluate,
+    gate,
+    losses,
+    mix,
+    models,
+    optim,
+    predict,
+    sharding,
+    state,
+    step,
+    tensorboard,
+    viz,
+    workdir,
+)
 from jaxdepth import config as settings
 from jaxdepth.checkpoint import Checkpoints
 from jaxdepth.data import pipeline, sources, splits
@@ -67,6 +83,7 @@ def train_and_evaluate(config, folder):
         crop_size=crop_size,
         scale=config.data.augmentation.scale,
         colour=config.data.augmentation.colour,
+        light=config.data.augmentation.light,
     )
     batches_by = workdir.recorded(folder, "data.batches") if config.data.batches == "auto" else None
     batches_by = batches.choose(batches_by or config.data.batches, frames, split.train, mesh=mesh)
@@ -94,14 +111,23 @@ def train_and_evaluate(config, folder):
             mean_log_depth=evaluate.central_log_depth(mean_depth, crop_size=crop_size),
             blocked_gradient=jax.default_backend() == "cpu",
         )
-        train_state = state.create(network, optimizer, seed=config.seed, crop_size=crop_size, sharding=replicated)
+        train_state = state.create(
+            network,
+            optimizer,
+            seed=config.seed,
+            crop_size=crop_size,
+            sharding=replicated,
+            averaged=config.ema_decay > 0,
+        )
         if checkpoints.last() is not None:
             train_state = checkpoints.restore(train_state)
+        elif config.initial:
+            train_state = state.starting_from(train_state, predict.load(config.initial).variables)
         start = int(train_state.step)
         logging.info("workdir %s: from step %d to %d, %d steps an epoch", folder, start, steps, steps_per_epoch)
 
         # ------------------------------------------------------------------------------------ what the loop is made of
-        predict_step = step.make_predict_step(network, sharding=replicated)
+        predict_step = step.make_predict_step(network, sharding=replicated, mirrored=config.mirrored)
         score = evaluate.make_scorer(
             network,
             frames,
@@ -110,6 +136,7 @@ def train_and_evaluate(config, folder):
             mean_depth=mean_depth,
             batch_size=config.batch_size,
             crop_size=crop_size,
+            mirrored=config.mirrored,
             mesh=mesh,
         )
         inputs, draw = batches.make(
@@ -130,13 +157,14 @@ def train_and_evaluate(config, folder):
         train_step = step.make_train_step(
             network,
             optimizer,
-            lam=config.loss.lam,
+            loss=functools.partial(losses.training_loss, **config.loss.to_dict()),
             seed=config.seed,
             replicated=replicated,
             batch_sharding=batched,
             draw=draw,
             accumulate=config.accumulate,
             rematerialise=config.rematerialise,
+            ema_decay=config.ema_decay,
         )
         panel_positions = split.val[np.linspace(0, len(split.val) - 1, config.panel_frames).astype(int)]
         panel_images, panel_truth = centre_crop(
@@ -153,7 +181,7 @@ def train_and_evaluate(config, folder):
                 events.scalars(at, values)
 
         def validate(at):
-            scores = score(train_state.variables)
+            scores, _ = score(train_state.variables)
             log(at, "val", {by_output(o, name): value for o in scores for name, value in scores[o].items()})
             outputs = predict_step(train_state.variables, np.float32(panel_images) / 255)
             if chief:
@@ -172,9 +200,9 @@ def train_and_evaluate(config, folder):
             train_state, values = train_step(train_state, next(inputs), gate_at(at - 1))
             bar.update(config.batch_size)
             logs = at % config.log_every < logged_in_a_row or at == steps
-            epoch_ends = at % steps_per_epoch == 0 or at == steps
+            validates = at % (config.validate_every * steps_per_epoch) == 0 or at == steps
             stopping = (logs or jax.process_count() == 1) and sharding.any_process(stop.is_set())
-            saves = epoch_ends or stopping or at % config.checkpoint_every == 0
+            saves = validates or stopping or at % config.checkpoint_every == 0
             if logs or saves:
                 values = {name: float(value) for name, value in jax.device_get(values).items()}
                 if bad := [f"{name}={value}" for name, value in values.items() if not math.isfinite(value)]:
@@ -182,15 +210,15 @@ def train_and_evaluate(config, folder):
             if logs:
                 log(at, "train", {by_output(*name.split("/")[::-1]): value for name, value in values.items()})
                 bar.set_postfix(step=at, loss=f"{values['total_loss']:.4f}")
-            if epoch_ends:
+            if validates:
                 scores = validate(at)
                 bar.write(f"step {at}: " + ", ".join(f"{o} {v['delta1']:.3f}" for o, v in scores.items()) + " (delta1)")
             if saves:
-                checkpoints.save(train_state, delta1=scores[fused]["delta1"] if epoch_ends else None)
+                checkpoints.save(train_state, delta1=scores[fused]["delta1"] if validates else None)
             if stopping and at < steps:
                 logging.info("stopped by SIGTERM at step %d; the same command goes on from there", at)
                 return None
-        scores = scores or score(train_state.variables)  # where nothing was left to do
+        scores = scores or score(train_state.variables)[0]  # where nothing was left to do
     if chief:
         described = PROTOCOL.describe(frames, split, crop_size=crop_size)
         print(evaluate.report(evaluate.as_result(scores, network.groups, described, folder, int(train_state.step))))

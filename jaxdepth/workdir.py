@@ -7,7 +7,16 @@ import pathlib
 import numpy as np
 
 # What may change when a run is continued: its length, where its data lies, and what only the log and the disk see.
-FREE_FIELDS = ("epochs", "steps", "log_every", "checkpoint_every", "panel_frames", "tensorboard", "data.path")
+FREE_FIELDS = (
+    "epochs",
+    "steps",
+    "validate_every",
+    "log_every",
+    "checkpoint_every",
+    "panel_frames",
+    "tensorboard",
+    "data.path",
+)
 
 
 def write_atomically(path, data):

@@ -9,7 +9,7 @@ import time
 import jax
 import numpy as np
 
-from jaxdepth import config, models, optim, sharding, state, step, workdir
+from jaxdepth import config, losses, models, optim, sharding, state, step, workdir
 from jaxdepth.checkpoint import Checkpoints
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
@@ -47,10 +47,21 @@ def batch(count=8, *, seed=0, size=SIZE):
     return {"image": rng.random((count, *size, 3), np.float32), "depth": depth}
 
 
-def trainer(net, *, devices=1, rules=RULES, weight_decay=0.1, warmup_steps=2, size=SIZE, optimizer="adamw", **options):
+def trainer(
+    net,
+    *,
+    devices=1,
+    rules=RULES,
+    weight_decay=0.1,
+    warmup_steps=2,
+    size=SIZE,
+    optimizer="adamw",
+    averaged=False,
+    **options,
+):
     """A fresh state, the compiled step `(state, batch, gate)` on so many devices, and the optimizer.
 
-    `options` are those of `step.make_train_step`.
+    `averaged`: see `state.create`; `options` are those of `step.make_train_step`.
     """
     mesh = sharding.make_mesh(jax.devices()[:devices])
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
@@ -64,9 +75,9 @@ def trainer(net, *, devices=1, rules=RULES, weight_decay=0.1, warmup_steps=2, si
         weight_decay=weight_decay,
         clip_norm=1.0,
     )
-    train_state = state.create(net, optimizer, seed=0, crop_size=size, sharding=replicated)
+    train_state = state.create(net, optimizer, seed=0, crop_size=size, sharding=replicated, averaged=averaged)
     train_step = step.make_train_step(
-        net, optimizer, lam=0.5, seed=0, replicated=replicated, batch_sharding=batched, **options
+        net, optimizer, loss=losses.scale_invariant, seed=0, replicated=replicated, batch_sharding=batched, **options
     )
     return train_state, lambda s, b, gate: train_step(s, sharding.put(b, batched), gate), optimizer
 

@@ -8,7 +8,7 @@ import pytest
 from jaxdepth.data import augment
 from jaxdepth.data.frames import centre_crop
 
-PAPER = dict(crop_size=(228, 304), scale=(0.75, 1.25), rotation=5.0, flip=False, colour=0.0)
+PAPER = dict(crop_size=(228, 304), scale=(0.75, 1.25), rotation=5.0, flip=False, colour=0.0, light=0.0)
 
 
 def transform(image, depth, *, scale=1.0, angle=0.0, offset=(0.0, 0.0), mirrored=False, crop_size):

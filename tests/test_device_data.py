@@ -156,7 +156,9 @@ FROM_UNIFORM, FROM_EACH_OTHER = 1.95 / math.sqrt(400), 1.95 * math.sqrt(2 / 400)
 
 
 def test_the_distribution_of_crops_is_that_of_tf_data():
-    samples = [np.concatenate([seen_parameters(b) for b in path]) for path in both_paths(ramps(), colour=0.0)]
+    samples = [
+        np.concatenate([seen_parameters(b) for b in path]) for path in both_paths(ramps(), colour=0.0, light=0.0)
+    ]
     even = np.linspace(0, 1, 10001)
     for name, column, low, high in (("scale", 0, 0.75, 1.25), ("angle", 1, -5, 5)):
         ours, theirs = samples[0][:, column], samples[1][:, column]
@@ -181,7 +183,10 @@ def test_the_distribution_of_crops_is_that_of_tf_data():
 
 def test_the_distribution_of_colours_is_that_of_tf_data():
     grey = dataclasses.replace(ramps(), images=np.full((1, *SIZE, 3), 128, np.uint8))
-    samples = [np.concatenate([b["image"][:, 5, 5] * 255 / 128 for b in path]) for path in both_paths(grey, colour=0.2)]
+    samples = [
+        np.concatenate([b["image"][:, 5, 5] * 255 / 128 for b in path])
+        for path in both_paths(grey, colour=0.2, light=0.0)
+    ]
     for ours, theirs in zip(*(sample.T for sample in samples), strict=True):
         np.testing.assert_allclose([ours.min(), ours.max()], [0.8, 1.2], atol=0.01)
         assert farthest(ours, np.linspace(0.8, 1.2, 10001)) < FROM_UNIFORM
@@ -190,12 +195,38 @@ def test_the_distribution_of_colours_is_that_of_tf_data():
 
 
 def test_colour_is_one_factor_a_channel_and_leaves_the_rest():
-    plain, coloured = batch(0, colour=0.0), batch(0, colour=0.1)
+    plain, coloured = batch(0, colour=0.0, light=0.0), batch(0, colour=0.1, light=0.0)
     np.testing.assert_array_equal(plain["depth"], coloured["depth"])
     for before, after in zip(plain["image"], coloured["image"], strict=True):
         seen = (before.min(-1) > 0.05) & (after.max(-1) < 1)
         if seen.any():
             assert np.ptp(after[seen] / before[seen], axis=0).max() < 1e-4
+
+
+def test_the_distribution_of_light_is_that_of_tf_data():
+    """Of a picture that is dark above and bright below: its mean, its contrast, its saturation."""
+    rng = np.random.default_rng(0)
+    rows = np.linspace(60, 160, SIZE[0])[:, None, None] + np.array([30, 0, -30]) + rng.normal(0, 5, (*SIZE, 1))
+    frames = dataclasses.replace(ramps(), images=rows[None].astype(np.uint8))
+    plain = dict(scale=(1.0, 1.0), rotation=0.0, flip=False, crop_size=SIZE, colour=0.0)
+    measured = []
+    for path in both_paths(frames, **plain, light=0.3):
+        image = np.concatenate([b["image"] for b in path])
+        grey = image.mean(-1)
+        spread = (image.max(-1) - image.min(-1)).mean((1, 2))
+        measured.append([image.mean((1, 2, 3)), grey.std((1, 2)) / grey.mean((1, 2)), spread / grey.mean((1, 2))])
+    for ours, theirs in zip(*measured, strict=True):
+        assert farthest(ours, theirs) < FROM_EACH_OTHER and ours.std() / ours.mean() > 0.1
+
+
+def test_light_changes_saturation_contrast_brightness_and_gamma():
+    image = np.random.default_rng(0).uniform(0.2, 0.7, (6, 8, 3))
+    changed = {i: np.asarray(device_data.relight(np.float32(image), np.float32(0.2 * np.eye(4)[i]))) for i in range(4)}
+    grey = image.mean(-1, keepdims=True)
+    np.testing.assert_allclose(changed[0], grey + 1.2 * (image - grey), atol=1e-6)
+    np.testing.assert_allclose(changed[1], 0.5 + 1.2 * (image - 0.5), atol=1e-6)
+    np.testing.assert_allclose(changed[2], 1.2 * image, atol=1e-6)
+    np.testing.assert_allclose(changed[3], image ** np.exp(0.2), atol=1e-6)
 
 
 def test_shapes_types_and_ranges():
@@ -221,7 +252,7 @@ compiled_examples = jax.jit(device_data.draw_examples, static_argnames=("count",
 
 @pytest.mark.parametrize("step", [0, 2, 10**7])
 def test_picture_depth_and_position_belong_together_under_the_scale(step):
-    drawn, positions = batch(step, colour=0.0), POSITIONS[examples(step)[0]]
+    drawn, positions = batch(step, colour=0.0, light=0.0), POSITIONS[examples(step)[0]]
     np.testing.assert_allclose(drawn["image"].mean((1, 2, 3)) * 255, 10 * positions + 2.5, atol=1)
     for depth, position in zip(drawn["depth"], positions, strict=True):
         values = np.unique(depth[depth > 0])
@@ -277,8 +308,8 @@ def test_a_batch_is_a_pure_function_of_seed_and_step():
 @pytest.mark.parametrize("devices, sharded, batch_size", [(4, False, 4), (4, True, 8), (2, True, 4)])
 def test_devices_and_sharding_change_no_bit(devices, sharded, batch_size):
     for step in (0, 5):
-        expected = batch(step, batch_size=batch_size)
-        assert same(expected, batch(step, batch_size=batch_size, devices=devices, sharded=sharded))
+        expected = batch(step, batch_size=batch_size, light=0.0)
+        assert same(expected, batch(step, batch_size=batch_size, devices=devices, sharded=sharded, light=0.0))
 
 
 def test_sharded_frames_stay_where_they_are():
@@ -326,7 +357,7 @@ from jaxdepth import device_data, sharding
 from jaxdepth.data import frames, pipeline
 arrays = np.zeros((4, 24, 32, 3), np.uint8), np.ones((4, 24, 32), np.float32), np.zeros((4, 24, 32), np.uint16)
 source = frames.Frames("test", *arrays, np.arange(4), (1, 1, 0, 0), None, {}, {}, "")
-settings = dict(crop_size=(20, 28), scale=(0.75, 1.25), colour=0.0)
+settings = dict(crop_size=(20, 28), scale=(0.75, 1.25), colour=0.0, light=0.0)
 pipeline.check(source, batch_size=2, process_count=1, **settings)
 data = device_data.put(source, np.arange(4), sharding=sharding.replicated(sharding.make_mesh()))
 settings |= dict(count=4, seed=0, batch_size=2, rotation=5.0, flip=False)

@@ -12,10 +12,8 @@ SIZES = dict(frame_size=(240, 320), crop_size=(228, 304))
 
 
 def judge(name, log_depth, truth):
-    sums = evaluate.judge(
-        jnp.asarray(log_depth), jnp.asarray(truth), jnp.ones(len(truth)), evaluate.PROTOCOLS[name], **SIZES
-    )
-    return metrics.finalize(sums)
+    values = evaluate.judge(jnp.asarray(log_depth), jnp.asarray(truth), evaluate.PROTOCOLS[name], **SIZES)
+    return metrics.finalize(metrics.sum_over_images(*values))
 
 
 @pytest.mark.parametrize(

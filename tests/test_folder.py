@@ -61,7 +61,7 @@ def same_batches(nyu, folder, *, quantum, split):
     mesh = sharding.make_mesh(jax.devices()[:1])
     settings = dict(
         batch_size=4, seed=3, start_step=0, process_index=0, process_count=1, crop_size=(48, 64),
-        scale=(0.75, 1.25), rotation=5.0, flip=True, colour=0.1,
+        scale=(0.75, 1.25), rotation=5.0, flip=True, colour=0.1, light=0.1,
     )  # fmt: skip
     streams = [pipeline.train_batches(frames, split.train, **settings) for frames in (nyu, folder)]
     for _ in range(3):

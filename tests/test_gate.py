@@ -27,7 +27,9 @@ def test_gradients_outside_the_gated_group_are_exactly_zero(output):
     @jax.jit
     def gradients(params):
         def loss(params):
-            values, _ = step.gate_losses(net, variables | {"params": params}, batch, single(output), lam=0.5, key=KEY)
+            values, _ = step.gate_losses(
+                net, variables | {"params": params}, batch, single(output), loss=losses.scale_invariant, key=KEY
+            )
             return sum(values.values())
 
         return jax.grad(loss)(params)
@@ -94,7 +96,9 @@ def test_a_step_at_gate_k_costs_what_its_branch_costs(output):
 
     def gated(trained, variables, batch):
         params = {**variables["params"], **trained}
-        values, stats = step.gate_losses(net, variables | {"params": params}, batch, single(output), lam=0.5, key=KEY)
+        values, stats = step.gate_losses(
+            net, variables | {"params": params}, batch, single(output), loss=losses.scale_invariant, key=KEY
+        )
         return values[group], stats
 
     def branch(trained, variables, batch):

@@ -174,3 +174,49 @@ def test_errors_name_the_thing():
         mean_over_images(jnp.ones(2), jnp.ones(3))
     with pytest.raises(ValueError, match=r"weight \(1,\)"):
         mean_over_images(jnp.ones(2), jnp.ones(2), weight=jnp.ones(1))
+
+
+def differences(log_depth, depth):
+    """d in float64, NaN where there is no measurement."""
+    truth = np.where(np.isfinite(depth) & (depth > 0), depth, np.nan).astype(np.float64)
+    return log_depth.astype(np.float64) - np.log(truth)
+
+
+def case_with_holes():
+    rng = np.random.default_rng(0)
+    depth = rng.uniform(0.5, 9, (3, 16, 24)).astype(np.float32)
+    depth[0, 3:7, 2:9], depth[1, ::2], depth[2] = 0, np.nan, np.inf
+    return rng.normal(0.5, 0.4, depth.shape).astype(np.float32), depth
+
+
+def test_absolute_is_the_mean_over_measured_pixels():
+    log_depth, depth = case_with_holes()
+    expected = [np.nanmean(np.abs(d)) for d in differences(log_depth, depth)[:2]]
+    np.testing.assert_allclose(losses.absolute(log_depth, depth), [*expected, 0], rtol=1e-5)
+
+
+def test_gradient_matching_is_the_sum_over_scales_of_mean_differences():
+    log_depth, depth = case_with_holes()
+    expected = []
+    for d in differences(log_depth, depth)[:2]:
+        total = 0.0
+        for step in (1, 2, 4):
+            for steps in (np.diff(d[::step, ::step], axis=axis) for axis in (0, 1)):
+                total += np.nanmean(np.abs(steps)) if np.isfinite(steps).any() else 0.0
+        expected.append(total)
+    np.testing.assert_allclose(losses.gradient_matching(log_depth, depth, scales=3), [*expected, 0], rtol=1e-5)
+    shifted = losses.gradient_matching(log_depth + 1, depth, scales=3)  # no common factor of the depth changes it
+    np.testing.assert_allclose(shifted, [*expected, 0], rtol=1e-4)
+
+
+def test_the_training_loss_is_the_weighted_sum_with_finite_gradients():
+    log_depth, depth = case_with_holes()
+    weights = dict(lam=0.3, absolute_weight=0.5, gradient_weight=0.25)
+    expected = (
+        losses.scale_invariant(log_depth, depth, lam=0.3)
+        + 0.5 * losses.absolute(log_depth, depth)
+        + 0.25 * losses.gradient_matching(log_depth, depth)
+    )
+    np.testing.assert_allclose(losses.training_loss(log_depth, depth, **weights), expected, rtol=1e-6)
+    gradient = jax.grad(lambda x: losses.training_loss(x, depth, **weights).sum())(log_depth)
+    assert np.isfinite(gradient).all() and (np.asarray(gradient)[2] == 0).all()

@@ -8,7 +8,7 @@ from test_pipeline import FRAMES, POSITIONS
 from jaxdepth import batches, mix, rooms, sharding
 
 SIZE = FRAMES.size
-PLAIN = dict(crop_size=SIZE, scale=(1.0, 1.0), rotation=0.0, flip=False, colour=0.0)
+PLAIN = dict(crop_size=SIZE, scale=(1.0, 1.0), rotation=0.0, flip=False, colour=0.0, light=0.0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import small
 
-from jaxdepth import config, gate, metrics, models, optim, sharding, state, step
+from jaxdepth import config, gate, losses, metrics, models, optim, sharding, state, step
 from jaxdepth.data import sources
 from jaxdepth.data.frames import centre_crop
 from jaxdepth.data.nyu import open_nyu
@@ -37,7 +37,7 @@ def overfit(network, images, depths, *, steps, learning_rate, rules=((".*", 1.0,
     )
     train_state = state.create(network, optimizer, seed=0, crop_size=size, sharding=replicated)
     train_step = step.make_train_step(
-        network, optimizer, lam=0.5, seed=0, replicated=replicated, batch_sharding=batched
+        network, optimizer, loss=losses.scale_invariant, seed=0, replicated=replicated, batch_sharding=batched
     )
     joint = gate.joint(network.groups, (1.0,) * len(network.groups), stop_gradient=not through)
     batch = sharding.put(batch, batched)

@@ -11,7 +11,7 @@ from jaxdepth.data import pipeline
 from jaxdepth.data.frames import Frames, centre_corner, centre_crop
 
 SIZE, CROP = (24, 32), (20, 28)
-SETTINGS = dict(crop_size=CROP, scale=(0.75, 1.25), rotation=5.0, flip=True, colour=0.1)
+SETTINGS = dict(crop_size=CROP, scale=(0.75, 1.25), rotation=5.0, flip=True, colour=0.1, light=0.1)
 
 
 def make_frames(n, size=SIZE):
@@ -56,7 +56,7 @@ def test_an_epoch_is_a_permutation_and_each_is_another():
 
 
 def test_picture_depth_and_position_belong_together_under_the_scale():
-    for batch in batches(4, colour=0.0):
+    for batch in batches(4, colour=0.0, light=0.0):
         grey = batch["image"].mean((1, 2, 3)) * 255
         assert (abs(grey - 10 * batch["position"] - 2.5) < 1).all()
         for depth, position in zip(batch["depth"], batch["position"], strict=True):
@@ -104,6 +104,7 @@ def test_seeds_beyond_32_bits_and_late_steps():
         (dict(scale=(0.005, 1.0)), "a crop would show .* pixels of the frame"),
         (dict(scale=(1.2, 1.0)), r"config.data.augmentation.scale=\(1.2, 1.0\)"),
         (dict(colour=1.0), "config.data.augmentation.colour=1.0: expected 0 <= colour < 1"),
+        (dict(light=-0.1), "config.data.augmentation.light=-0.1: expected 0 <= light < 1"),
     ],
 )
 def test_settings_out_of_range(changes, message):

@@ -9,7 +9,7 @@ import pytest
 import small
 from numpy_eigen import random_variables
 
-from jaxdepth import config, gate, models, optim, step
+from jaxdepth import config, gate, losses, models, optim, step
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[bench]'")
 
@@ -95,8 +95,9 @@ def our_gradients(name):
 
     def loss(params):
         changed = {"batch_stats": {}, **variables, "params": params}
-        losses, statistics = step.gate_losses(net, changed, batch, at, lam=LAM, key=jax.random.key(0))
-        return sum(losses.values()), statistics
+        lam = functools.partial(losses.scale_invariant, lam=LAM)
+        values, statistics = step.gate_losses(net, changed, batch, at, loss=lam, key=jax.random.key(0))
+        return sum(values.values()), statistics
 
     return jax.jit(jax.value_and_grad(loss, has_aux=True))
 

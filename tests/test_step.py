@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import small
 
-from jaxdepth import gate, sharding, state, step
+from jaxdepth import gate, losses, sharding, state, step
 
 ALL = ((".*", 1.0, 1.0, "constant"),)
 JOINT = gate.joint(("fusion", "scale1", "scale2", "scale3"), (1.0,) * 4, stop_gradient=True)
@@ -98,7 +98,11 @@ def test_rematerialisation_keeps_less_for_the_backward_pass():
 
     def loss(params, stats):
         variables = {"params": params, "batch_stats": stats}
-        return sum(step.gate_losses(net, variables, batch, JOINT, lam=0.5, key=jax.random.key(0))[0].values())
+        return sum(
+            step.gate_losses(net, variables, batch, JOINT, loss=losses.scale_invariant, key=jax.random.key(0))[
+                0
+            ].values()
+        )
 
     def kept(loss):
         residuals = jax.eval_shape(
@@ -140,3 +144,31 @@ def test_a_batch_that_the_devices_do_not_divide_is_refused():
         ValueError, match="batch_size=8: expected a multiple of the 4 devices times config.accumulate=4"
     ):
         sharding.check_batch_size(8, mesh, parts=4)
+
+
+def test_averages_follow_what_is_trained_and_nothing_else():
+    """Their decay grows from 1/10; where a gate leaves a group out they keep every bit."""
+    net = small.network()
+    state, train_step, _ = small.trainer(net, averaged=True, ema_decay=0.3)
+    first = jax.device_get(state.average)
+    state, _ = train_step(state, small.batch(), JOINT)
+    expected = jax.tree.map(lambda old, new: 0.1 * old + 0.9 * new, first, jax.device_get(raw(state)))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), state.average, expected)
+    for i in range(4):
+        before = jax.device_get(state.average)
+        state, _ = train_step(state, small.batch(seed=i), gate.single(2, net.groups, stop_gradient=True))
+    kept = 0.3  # less than 5 / 14
+    expected = jax.tree.map(lambda old, new: kept * old + (1 - kept) * new, before, jax.device_get(raw(state)))
+    for name, groups in jax.device_get(state.average).items():
+        for group, tree in groups.items():
+            if group == "scale2":
+                jax.tree.map(
+                    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), tree, expected[name][group]
+                )
+            else:
+                assert small.bits(tree) == small.bits(before[name][group]), group
+    assert small.bits(state.variables) == small.bits(state.average)
+
+
+def raw(state):
+    return {"params": state.params, "batch_stats": state.batch_stats}

@@ -44,6 +44,7 @@ def measure(*, batches=30, seconds=20) -> list[dict]:
         rotation=5.0,
         flip=False,
         colour=0.0,
+        light=0.0,
     )
     makers = {path: _maker(path, frames, settings, batches) for path in jaxdepth.batches.PATHS}
     times = timing.in_turns(makers, seconds=seconds)

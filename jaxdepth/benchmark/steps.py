@@ -1,6 +1,7 @@
 """Training step and forward pass of each network: time, compile time, memory, and PyTorch's beside them."""
 
 import dataclasses
+import functools
 import importlib.util
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdepth import gate, models, optim, sharding, state, step
+from jaxdepth import gate, losses, models, optim, sharding, state, step
 from jaxdepth.benchmark import networks, timing
 from jaxdepth.benchmark.record import row
 
@@ -102,7 +103,8 @@ def case(config, *, batch, dtype="float32", gate_number=None, **options) -> Case
     inputs = sharding.put({"image": image, "depth": depth}, batched)
 
     def make(network):
-        settings = dict(lam=config.loss.lam, seed=0, replicated=replicated, batch_sharding=batched)
+        loss = functools.partial(losses.scale_invariant, lam=config.loss.lam)
+        settings = dict(loss=loss, seed=0, replicated=replicated, batch_sharding=batched)
         return step.make_train_step(network, optimizer, **settings, **options)
 
     start = time.perf_counter()

@@ -8,7 +8,7 @@ import tensorflow as tf
 tf.config.set_visible_devices([], "GPU")  # they belong to jax
 
 
-def augment(image, depth, seed, *, crop_size, scale, rotation, flip, colour):
+def augment(image, depth, seed, *, crop_size, scale, rotation, flip, colour, light):
     """A random crop of a randomly scaled and rotated frame, its depth divided by the scale.
 
     Scale is uniform in [scale[0], scale[1]], the angle in [-rotation, rotation] degrees about the frame's centre. The
@@ -21,6 +21,8 @@ def augment(image, depth, seed, *, crop_size, scale, rotation, flip, colour):
       crop_size: (h, w).
       flip: whether to mirror left and right with probability 1/2.
       colour: each channel is multiplied by a factor in [1 - colour, 1 + colour].
+      light: the picture's saturation, contrast (about mid-grey) and brightness are multiplied by factors in
+        [1 - light, 1 + light], and its gamma by one in [e^-light, e^light].
 
     Returns:
       image float32 [h, w, 3] in [0, 1], depth float32 [h, w] metres, 0 = no measurement.
@@ -33,6 +35,12 @@ def augment(image, depth, seed, *, crop_size, scale, rotation, flip, colour):
     offset = (draws[2:4] - 0.5) * room
     mirrored = draws[4] < 0.5 if flip else tf.constant(False)
     image, depth = transform(image, depth, scale=s, angle=angle, offset=offset, mirrored=mirrored, crop_size=crop_size)
+    if light:
+        changes = light * (2 * tf.random.stateless_uniform([4], tf.random.fold_in(seed, 1)) - 1)
+        grey = tf.reduce_mean(image, -1, keepdims=True)
+        image = grey + (image - grey) * (1 + changes[0])
+        image = 0.5 + (image - 0.5) * (1 + changes[1])
+        image = tf.clip_by_value(image * (1 + changes[2]), 1e-4, 1.0) ** tf.exp(changes[3])
     if colour:
         image = tf.clip_by_value(image * (1 + colour * (2 * draws[5:8] - 1)), 0.0, 1.0)
     return image, depth

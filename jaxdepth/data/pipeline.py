@@ -23,6 +23,7 @@ def train_batches(
     rotation,
     flip,
     colour,
+    light,
 ):
     """Endless augmented batches from step `start_step` on.
 
@@ -33,7 +34,7 @@ def train_batches(
       frames: a Frames; positions: int64 [n], which of them.
       batch_size: of all processes together.
       seed: of order and augmentation.
-      crop_size, scale, rotation, flip, colour: see `augment.augment`.
+      crop_size, scale, rotation, flip, colour, light: see `augment.augment`.
 
     Returns:
       An iterator of dicts of numpy arrays: image float32 [b, h, w, 3] in [0, 1], depth float32 [b, h, w] metres and
@@ -46,7 +47,15 @@ def train_batches(
 
     from jaxdepth.data import augment
 
-    check(frames, batch_size=batch_size, process_count=process_count, crop_size=crop_size, scale=scale, colour=colour)
+    check(
+        frames,
+        batch_size=batch_size,
+        process_count=process_count,
+        crop_size=crop_size,
+        scale=scale,
+        colour=colour,
+        light=light,
+    )
     local = batch_size // process_count
     n = len(positions)
     table = tf.constant(positions, tf.int64)
@@ -67,7 +76,15 @@ def train_batches(
         depth.set_shape(frames.size)
         key = tf.random.fold_in(tf.stack([tf.cast(seed, tf.int32), 1]), tf.cast(example, tf.int32))
         image, depth = augment.augment(
-            image, depth, key, crop_size=tuple(crop_size), scale=scale, rotation=rotation, flip=flip, colour=colour
+            image,
+            depth,
+            key,
+            crop_size=tuple(crop_size),
+            scale=scale,
+            rotation=rotation,
+            flip=flip,
+            colour=colour,
+            light=light,
         )
         return {"image": image, "depth": depth, "position": position}
 
@@ -103,7 +120,7 @@ def _closed_at_exit(dataset):
     return batches
 
 
-def check(frames, *, batch_size, process_count, crop_size, scale=(1.0, 1.0), colour=0.0):
+def check(frames, *, batch_size, process_count, crop_size, scale=(1.0, 1.0), colour=0.0, light=0.0):
     """Raise ValueError for settings of batches that are out of their range: what this module's functions refuse."""
     if batch_size < 1 or batch_size % process_count:
         raise ValueError(f"config.batch_size={batch_size}: expected a multiple of the {process_count} processes")
@@ -115,5 +132,6 @@ def check(frames, *, batch_size, process_count, crop_size, scale=(1.0, 1.0), col
     if max(crop_size) / scale[0] > 4000:  # twice what a position in the device path's integers leaves room for
         seen = math.ceil(max(crop_size) / scale[0])
         raise ValueError(f"config.data.augmentation.scale={tuple(scale)}: a crop would show {seen} pixels of the frame")
-    if not 0 <= colour < 1:
-        raise ValueError(f"config.data.augmentation.colour={colour}: expected 0 <= colour < 1")
+    for name, value in (("colour", colour), ("light", light)):
+        if not 0 <= value < 1:
+            raise ValueError(f"config.data.augmentation.{name}={value}: expected 0 <= {name} < 1")
