@@ -1,0 +1,84 @@
+"""A list of trainings: what is trained and what is not again, and the comparison of rows."""
+
+import fake_nyu
+import numpy as np
+import pytest
+import small
+
+from jaxdepth import sweep
+from jaxdepth.data import splits
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    train_ids, val_ids = splits.nyu_lists()["dev"]
+    fake_nyu.write_mat(folder / "nyu_depth_v2_labeled.mat", 8, ids=sorted([*train_ids[:5], *val_ids[:3]]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAXDEPTH_CACHE", str(folder / "cache"))
+        yield folder
+
+
+@pytest.fixture
+def plan(tmp_path, data):
+    settings = small.settings(data, steps=2).to_dict()
+    common = {
+        name: settings[name] for name in ("steps", "batch_size", "log_every", "panel_frames", "checkpoint_every")
+    } | {f"{part}.{name}": value for part in ("model", "optim") for name, value in settings[part].items()}
+    common |= {f"data.{name}": settings["data"][name] for name in ("frame_size", "crop_size", "split")}
+    rows = {"as it is": {}, "no features": {"model.features": False}}
+    file = tmp_path / "small.py"
+    file.write_text(f"CONFIG = {str(small.CONFIGS / 'kscale.py')!r}\nCOMMON = {common!r}\nROWS = {rows!r}\n")
+    return sweep.load(file)
+
+
+def test_rows_are_trained_once_and_compared(plan, data, tmp_path):
+    places = dict(folder=tmp_path / "runs", results=tmp_path / "results", seeds=(0,), path=str(data))
+    assert sweep.run(plan, **places, names=["no features"])
+    assert set(sweep.read(plan, places["results"])) == {"no features"}
+    written = {file: file.stat().st_mtime_ns for file in places["results"].iterdir()}
+    assert sweep.run(plan, **places)
+    assert all(file.stat().st_mtime_ns == at for file, at in written.items())
+    found = sweep.read(plan, places["results"])
+    first, second = (found[name][0] for name in ("as it is", "no features"))
+    assert second["row"]["settings"]["model.features"] is False and second["row"]["parameters"] > 1000
+    assert first["row"]["parameters"] > second["row"]["parameters"]
+    assert first["frames"] == 3 and first["protocol"]["name"] == "eigen_crop"
+    lines = sweep.table(found).splitlines()
+    assert len(lines) == 5 and f"{first['metrics']['delta1']:.3f}" in lines[2] and "(" in lines[3]
+
+
+def result(ids, delta1):
+    return {"per_frame": {"id": list(ids), "delta1": list(delta1)}}
+
+
+def test_the_difference_and_its_interval_are_those_of_paired_runs_of_frames():
+    rng = np.random.default_rng(0)
+    ids = np.concatenate([np.arange(10 * i, 10 * i + 5) for i in range(40)])
+    room = np.repeat(rng.normal(0, 0.2, 40), 5)  # frames of one room differ together
+    one, two = 0.5 + room, 0.5 + np.repeat(rng.normal(0.03, 0.05, 40), 5) + room
+    middle, low, high = sweep.difference([result(ids, two), result(ids, two)], [result(ids, one)])
+    assert middle == pytest.approx((two - one).mean())
+    error = (two - one)[::5].std() / np.sqrt(40)  # of forty rooms, not of two hundred frames
+    assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.15)
+
+
+def test_results_of_other_frames_are_not_compared():
+    with pytest.raises(ValueError, match="different frames"):
+        sweep.difference([result([1, 2], [0.5, 0.5])], [result([1, 3], [0.5, 0.5])])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("ROWS = {}", "no COMMON, CONFIG"), ("CONFIG, COMMON, ROWS = 'a.py', {}, {}", "ROWS is empty")],
+)
+def test_a_file_that_is_no_sweep_is_refused(tmp_path, text, message):
+    file = tmp_path / "sweep.py"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        sweep.load(file)
+
+
+def test_an_unknown_row_is_refused(plan, tmp_path):
+    with pytest.raises(ValueError, match="no row 'other': expected one of as it is, no features"):
+        sweep.run(plan, folder=tmp_path, results=tmp_path, seeds=(0,), names=["other"])
