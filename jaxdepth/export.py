@@ -73,7 +73,8 @@ def predict_files(folder, arguments, *, output=None, formats=("npy", "png", "col
     Beside NAME with the suffixes of FORMATS stands NAME.json. A picture's files appear together or not at all.
 
     Args:
-      folder: the network's workdir; step: which checkpoint, None for the last.
+      folder: the network's workdir, None for the network that comes with the package.
+      step: which checkpoint, None for the last.
       arguments: what to read; output: a folder, None for `depth` beside each picture.
       formats: out of FORMATS; batch: pictures that go through the network together.
       given: {"fx", "fy", "cx", "cy"} in pixels of the pictures, those that are known. One focal length stands for both,
@@ -85,8 +86,6 @@ def predict_files(folder, arguments, *, output=None, formats=("npy", "png", "col
     Raises:
       ValueError, OSError: settings, a workdir or an output folder that are of no use; a full disk.
     """
-    if folder is None:
-        raise ValueError("--workdir is needed: the folder of the run that trained the network")
     if unknown := [name for name in formats if name not in FORMATS]:
         raise ValueError(f"formats={unknown[0]!r}: expected some of {', '.join(FORMATS)}")
     if batch < 1:
@@ -97,7 +96,7 @@ def predict_files(folder, arguments, *, output=None, formats=("npy", "png", "col
     found, skipped = picture_paths.find(arguments, output=output)
     for target in dict.fromkeys(name.parent for _, name in found):
         target.mkdir(parents=True, exist_ok=True)
-    trained = predict.load(folder, step=step)
+    trained = predict.load(predict.PACKAGED if folder is None else folder, step=step)
     mesh = sharding.make_mesh()
     batch = -(-max(1, min(batch, len(found))) // mesh.size) * mesh.size
     sizes = dict(frame_size=trained.frame_size, crop_size=trained.crop_size)
@@ -116,7 +115,7 @@ def predict_files(folder, arguments, *, output=None, formats=("npy", "png", "col
                 name.with_name(name.name + FORMATS[kind]): encode(kind, depth, picture.pixels, camera)
                 for kind in formats
             }
-            described = describe(trained, path, depth, camera, origin) | {"workdir": str(folder)}
+            described = describe(trained, path, depth, camera, origin) | {"workdir": folder and str(folder)}
             described["files"] = [file.name for file in files]
             files[name.with_name(name.name + ".json")] = (json.dumps(described, indent=2) + "\n").encode()
             workdir.write_together(files)

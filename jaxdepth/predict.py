@@ -21,12 +21,13 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from jaxdepth import models, sharding, state, workdir
+from jaxdepth import models, packed, sharding, state, workdir
 from jaxdepth.checkpoint import Checkpoints
 from jaxdepth.data import pictures
 from jaxdepth.data.frames import centre_corner
 from jaxdepth.geometry import NYU_INTRINSICS, Intrinsics, resize_intrinsics
 
+PACKAGED = pathlib.Path(__file__).parent / "trained"  # the network that comes with the package
 MIN_DEPTH, MAX_DEPTH = 1e-3, 10.0  # metres; as the protocols clip
 
 
@@ -85,29 +86,44 @@ class Trained:
         return picture_depth(log_depth, [picture.pixels.shape[:2]], [camera], crop_size=self.crop_size, **frame)[0]
 
 
-def load(folder, *, step=None):
+def load(folder=PACKAGED, *, step=None):
     """The network of the training run in `folder` as a Trained, from its last checkpoint or that of `step`.
 
-    Raises FileNotFoundError or ValueError for a folder without a run or without such a checkpoint.
+    A folder of `pack` serves as well; that of the network inside the package is the default. Raises FileNotFoundError
+    or ValueError for a folder without a run or without such a checkpoint.
     """
     record = workdir.read_config(folder)
     config, frame_size = record["config"], tuple(record["config"]["data"]["frame_size"])
     network = models.build(**config["model"])
+    shapes = state.shapes(network, tuple(config["data"]["crop_size"]))
+    replicated = sharding.replicated(sharding.make_mesh())
     checkpoints_folder = pathlib.Path(folder, "checkpoints")
-    if not checkpoints_folder.is_dir():
+    if pathlib.Path(folder, packed.FILE).is_file():
+        variables, at = packed.read(folder, shapes)
+        if step not in (None, at):
+            raise FileNotFoundError(f"{folder}: no checkpoint of step {step}: packed is that of step {at}")
+        variables, step = jax.device_put(variables, replicated), at
+    elif not checkpoints_folder.is_dir():
         raise FileNotFoundError(f"workdir {str(folder)!r} has no checkpoints yet")
-    with Checkpoints(checkpoints_folder, read_only=True) as checkpoints:
-        step = checkpoints.last() if step is None else step
-        variables = checkpoints.restore_model(
-            state.shapes(network, tuple(config["data"]["crop_size"])),
-            step=step,
-            sharding=sharding.replicated(sharding.make_mesh()),
-        )
+    else:
+        with Checkpoints(checkpoints_folder, read_only=True) as checkpoints:
+            step = checkpoints.last() if step is None else step
+            variables = checkpoints.restore_model(shapes, step=step, sharding=replicated)
     if camera := record["data"].get("intrinsics"):
         camera = Intrinsics(*camera)
     else:
         camera = resize_intrinsics(NYU_INTRINSICS, from_size=(480, 640), to_size=frame_size)
     return Trained(network, variables, config, step, camera)
+
+
+def pack(folder, output, *, step=None):
+    """Write the network of the run in `folder` into the folder `output`, see `packed`; returns its weights' bytes.
+
+    Raises as `load` and `packed.write`.
+    """
+    trained, record = load(folder, step=step), workdir.read_config(folder)
+    mean_depth = workdir.mean_depth(folder)
+    return packed.write(output, trained.variables, step=trained.step, record=record, mean_depth=mean_depth)
 
 
 class Place(NamedTuple):

@@ -1,4 +1,4 @@
-"""Depth of your own pictures: `python launch/predict.py --workdir=runs/kscale PICTURE_OR_FOLDER ... [--output=DIR]`.
+"""Depth of your own pictures: `python launch/predict.py PICTURE_OR_FOLDER ... [--workdir=runs/kscale] [--output=DIR]`.
 
 Of each picture NAME.npy (float32 metres), NAME.png (16 bit, millimetres), NAME.color.png, NAME.ply if asked, NAME.json.
 Pictures of one name keep their suffix in NAME (a.jpg.npy), then their folder's name, then a number.
@@ -8,7 +8,7 @@ from absl import app, flags
 
 from jaxdepth import cli
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the run that trained the network.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "The run that trained the network; by default the package's own.")
 _STEP = flags.DEFINE_integer("step", None, "Which checkpoint; by default the last.")
 _OUTPUT = flags.DEFINE_string(
     "output", None, "Folder for all files; by default `depth` beside each picture. Not one that pictures are read from."

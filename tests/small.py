@@ -107,6 +107,21 @@ def settings(data, *, name="kscale", steps=10, **changes):
     return settings
 
 
+def random_run(folder):
+    """Make `folder` the workdir of a kscale network of random weights, and return it."""
+    config, net = settings(None), network()
+    optimizer = optim.make(
+        state.shapes(net, SIZE)["params"], spans=dict.fromkeys(net.groups, (0, 1)), **config.optim.to_dict()
+    )
+    replicated = sharding.replicated(sharding.make_mesh())
+    train_state = state.create(net, optimizer, seed=0, crop_size=SIZE, sharding=replicated)
+    workdir.open_run(folder, {"config": config.to_dict(), "data": {}}, at_step=None, chief=True)
+    workdir.mean_depth(folder, lambda: np.full(config.data.frame_size, 2.5))
+    with Checkpoints(folder / "checkpoints") as checkpoints:
+        checkpoints.save(train_state)
+    return folder
+
+
 def command(settings, folder):
     """The run of some settings as a command line."""
     flags = [

@@ -13,8 +13,7 @@ import small
 from PIL import Image
 
 import jaxdepth
-from jaxdepth import export, geometry, optim, picture_paths, predict, sharding, state, workdir
-from jaxdepth.checkpoint import Checkpoints
+from jaxdepth import export, geometry, picture_paths, predict
 from jaxdepth.data import pictures
 
 SIZES = dict(frame_size=(40, 56), crop_size=small.SIZE)
@@ -24,19 +23,7 @@ FRAME = dict(frame_size=(40, 56), frame_camera=CAMERA)
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The workdir of a kscale network of random weights."""
-    folder = tmp_path_factory.mktemp("run")
-    settings, net = small.settings(None), small.network()
-    optimizer = optim.make(
-        state.shapes(net, small.SIZE)["params"], spans=dict.fromkeys(net.groups, (0, 1)), **settings.optim.to_dict()
-    )
-    replicated = sharding.replicated(sharding.make_mesh())
-    train_state = state.create(net, optimizer, seed=0, crop_size=small.SIZE, sharding=replicated)
-    record = {"config": settings.to_dict(), "data": {}}
-    workdir.open_run(folder, record, at_step=None, chief=True)
-    with Checkpoints(folder / "checkpoints") as checkpoints:
-        checkpoints.save(train_state)
-    return folder
+    return small.random_run(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")
