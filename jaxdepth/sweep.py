@@ -1,7 +1,8 @@
 """A list of trainings that differ in some settings each, and the table of what they gave.
 
-A sweep is a Python file with CONFIG (the settings that all begin with), COMMON (settings that all share) and ROWS (the
-settings of each row, by its name): {"model.width": 32, ...}. The first row is what the others are compared with.
+A sweep is a Python file with CONFIG (the file of settings that all begin with), COMMON (settings that all share) and
+ROWS (the settings of each row, by its name): {"model.width": 32, ...}; "config" in a row is a file of its own, and None
+takes a shared setting back. The first row is what the others are compared with.
 """
 
 import dataclasses
@@ -23,10 +24,9 @@ _DRAWS = 2000  # of the bootstrap
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """What a sweep's file says: its name, the config file, and for each row its settings as {name: value}."""
+    """What a sweep's file says: its name, and for each row its settings as {name: value}, "config" among them."""
 
     name: str
-    config: pathlib.Path
     rows: dict
 
 
@@ -38,8 +38,12 @@ def load(path) -> Sweep:
         raise ValueError(f"{path}: no {', '.join(sorted(missing))}: expected CONFIG, COMMON and ROWS")
     if not found["ROWS"]:
         raise ValueError(f"{path}: ROWS is empty: expected a row to compare with")
-    rows = {name: found["COMMON"] | changes for name, changes in found["ROWS"].items()}
-    return Sweep(path.stem, path.parent / found["CONFIG"], rows)
+    common = {"config": found["CONFIG"]} | found["COMMON"]
+    rows = {name: common | changes for name, changes in found["ROWS"].items()}
+    for name, row in rows.items():
+        rows[name] = {key: value for key, value in row.items() if value is not None}
+        rows[name]["config"] = str(path.parent / row["config"])
+    return Sweep(path.stem, rows)
 
 
 def run(sweep, *, folder, results, seeds, path=None, names=()):
@@ -64,8 +68,9 @@ def run(sweep, *, folder, results, seeds, path=None, names=()):
             result_file = pathlib.Path(results, f"{name}-seed{seed}.json")
             if result_file.is_file():
                 continue
-            config = settings.load(sweep.config)
-            config.update_from_flattened_dict(sweep.rows[name] | {"seed": seed, "data.path": path})
+            changes = sweep.rows[name] | {"seed": seed, "data.path": path}
+            config = settings.load(changes.pop("config"))
+            config.update_from_flattened_dict(changes)
             run_folder = pathlib.Path(folder, f"{name}-seed{seed}")
             logging.info("sweep %s: %s", sweep.name, run_folder)
             if train_and_evaluate(config, run_folder) is None:
@@ -88,13 +93,19 @@ def run(sweep, *, folder, results, seeds, path=None, names=()):
 
 
 def read(sweep, results):
-    """The results of a sweep's rows: {row: [evaluate's JSON of each seed]}, rows without one left out."""
-    found = {}
-    for name in sweep.rows:
-        files = sorted(pathlib.Path(results).glob(f"{name}-seed*.json"))
-        if files:
-            found[name] = [json.loads(file.read_text()) for file in files]
-    return found
+    """The results of a sweep: {row: [evaluate's JSON of each seed]}, in its order, rows without one left out.
+
+    Results of rows that the sweep no longer has (what was tried and not kept) follow by name.
+    """
+    files = sorted(pathlib.Path(results).glob("*-seed*.json"))
+    found = {name: [] for name in (*sweep.rows, *(_row(file) for file in files))}
+    for file in files:
+        found[_row(file)].append(json.loads(file.read_text()))
+    return {name: results for name, results in found.items() if results}
+
+
+def _row(file):
+    return file.stem.rpartition("-seed")[0]
 
 
 def table(found):

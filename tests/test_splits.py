@@ -42,6 +42,11 @@ def test_dev_lies_inside_the_official_training_frames_and_takes_stretches():
     assert changes < 60  # a random choice of 109 of 795 would change about 188 times
 
 
+def test_the_final_split_trains_on_all_official_training_frames():
+    train, val = LISTS["final"]
+    assert train == LISTS["official"][0] and val == LISTS["dev"][1]
+
+
 def test_positions_are_those_of_the_ids_in_the_source():
     official = np.array(LISTS["official"][0])
     ids = official[::3]
@@ -81,13 +86,13 @@ def test_rooms_have_their_own_split_whatever_split_of_nyu_is_asked_for():
 @pytest.mark.parametrize("lists", [LISTS, splits.rooms_lists(ALL_IDS, 10)], ids=["nyu", "rooms"])
 def test_unknown_name(lists):
     with pytest.raises(
-        ValueError, match="config.data.split='test': expected one of paper, official, dev, rooms, lists, blocks, all"
+        ValueError, match="config.data.split='test': expected one of paper, official, dev, final, rooms, lists, blocks"
     ):
         splits.split("test", ALL_IDS, lists=lists)
 
 
 def test_split_of_another_source():
-    with pytest.raises(ValueError, match="config.data.split='rooms': this source has paper, official, dev, all"):
+    with pytest.raises(ValueError, match="config.data.split='rooms': this source has paper, official, dev, final, all"):
         splits.split("rooms", ALL_IDS, lists=LISTS)
 
 

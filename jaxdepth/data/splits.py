@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 NYU_FRAMES = 1449
-NAMES = ("paper", "official", "dev")  # the splits of NYU's ids
+NAMES = ("paper", "official", "dev", "final")  # the splits of NYU's ids
 OWN = ("rooms", "lists", "blocks")  # of sources that bring a single one, see `split`
 BLOCK = 100  # frames
 
@@ -35,6 +35,8 @@ def nyu_lists() -> Lists:
       "0:id", so that the same frames come out everywhere and always. Holds neighbours of its val frames in train.
     official: 795/654, `splits.mat` of the data set.
     dev: 686/109, the official training frames cut between stretches of neighbouring ids.
+    final: 795/109, all official training frames; its validation frames, dev's, are among them, so that they show that a
+      training runs and not how good it is. The test frames stay unseen until the end.
     """
     numbers = json.loads(pathlib.Path(__file__).with_name("splits.json").read_text())
     every = range(1, NYU_FRAMES + 1)
@@ -45,6 +47,7 @@ def nyu_lists() -> Lists:
         "paper": _part(every, paper_train),
         "official": _part(every, official_train),
         "dev": _part(sorted(official_train), official_train - dev_val),
+        "final": (tuple(sorted(official_train)), tuple(sorted(dev_val))),
     }
 
 
@@ -102,7 +105,7 @@ def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("
     """The split `name` of a source: positions of the frames whose ids are in its lists.
 
     Args:
-      name: paper, official, dev, one of OWN, or `all`, which puts every frame into val and none into train (for
+      name: paper, official, dev, final, one of OWN, or `all`, which puts every frame into val and none into train (for
         evaluation). NYU's splits mean nothing to rooms or to a folder: with these, each name but `all` gives the one
         split that the source brings, `rooms`, `lists` or `blocks`, and that is the name in the result.
       ids: int64 [N], the ids of the source's frames.

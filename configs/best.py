@@ -1,0 +1,51 @@
+"""The best depth from NYU's labelled frames and rooms: a pyramid of K scales, no pretrained weights.
+
+    python launch/train.py --config=configs/best.py:rooms
+    python launch/train.py --config=configs/best.py --config.data.path=nyu_depth_v2_labeled.mat
+
+First endless rooms through the sensor's eyes, then NYU's frames from there, with rooms mixed in.
+"""
+
+from jaxdepth.config import base
+
+
+def get_config(arg=""):
+    """The settings; `arg` is what stands behind the colon of --config: nothing, or `rooms`, the training before it."""
+    config = base(arg, variants=("rooms",))
+    config.batch_size = 16 if arg == "rooms" else 8
+    config.ema_decay = 0.998
+    config.mirrored = True
+    config.data.frame_size = config.data.crop_size = (96, 128)
+    config.data.split = "dev"
+    config.data.augmentation.update(scale=(0.95, 1.4), flip=True, colour=0.2, light=0.2)
+    config.data.sensor = True
+    config.loss.update(absolute_weight=0.5, gradient_weight=0.25)
+    config.model = dict(
+        name="pyramid",
+        k=4,
+        width=40,
+        max_width=320,
+        blocks=(2, 2, 2, 2),
+        own_width=32,
+        own_blocks=1,
+        dropout=0.1,
+        dtype="float32",
+    )
+    config.gate = dict(name="joint", weights=(1.0, 0.25, 0.25, 0.25, 0.25), stop_gradient=False)
+    config.optim = dict(
+        name="adamw",
+        learning_rate=1e-3,
+        rules=((r"fusion/.*", 1.0, 1.0, "cosine"), (r"scale\d+/.*", 1.0, 1.0, "cosine")),
+        warmup_steps=200,
+        weight_decay=0.05,
+        clip_norm=1.0,
+    )
+    if arg == "rooms":
+        config.steps = 4000
+        config.data.source, config.data.mix = "rooms", "rooms:1"
+        config.data.rooms_frames = (2000, 100)
+        config.optim.learning_rate = 2e-3
+    else:
+        config.initial = "runs/best-rooms"
+        config.data.source = "nyu"
+    return config
