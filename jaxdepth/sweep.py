@@ -108,8 +108,13 @@ def _row(file):
     return file.stem.rpartition("-seed")[0]
 
 
-def table(found):
-    """What `read` found, as the lines of a Markdown table: means over seeds, and delta1 less the first row's.
+def results_folder(sweep, configs):
+    """Where the results of a sweep are kept, in the folder of all settings."""
+    return pathlib.Path(configs, "results", f"sweep-{sweep.name}")
+
+
+def table(found, names):
+    """What `read` found of some rows as a Markdown table: means over seeds, and delta1 less the first row's.
 
     The interval is the 95 % of a paired bootstrap over runs of neighbouring frames (see `difference`).
     """
@@ -118,7 +123,8 @@ def table(found):
         f"| | seeds | {' | '.join(METRICS)} | delta1 by seed | difference (95 %) |",
         "| --- " * (len(METRICS) + 4) + "|",
     ]
-    for name, results in found.items():
+    for name in names:
+        results = found[name]
         means = [f"{np.mean([r['metrics'][metric] for r in results]):.3f}" for metric in METRICS]
         by_seed = " ".join(f"{r['metrics']['delta1']:.3f}" for r in results)
         middle, low, high = difference(results, first)
@@ -126,7 +132,7 @@ def table(found):
         lines.append(f"| {name} | {len(results)} | {' | '.join(means)} | {by_seed} | {compared} |")
     baseline = [f"{first[0]['mean_depth_baseline'][metric]:.3f}" for metric in METRICS]
     lines.append(f"| mean depth image | | {' | '.join(baseline)} | | |")
-    return "\n".join(lines)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def difference(results, others, *, seed=0):

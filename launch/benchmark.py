@@ -10,18 +10,12 @@ from jaxdepth import cli
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the numbers and the machine that they were measured on.")
 _BATCHES = flags.DEFINE_multi_integer("batch", [8], "Batch sizes; may be given several times.")
 _DTYPE = flags.DEFINE_string("dtype", "float32", "float32 or bfloat16.")
-_FILL = flags.DEFINE_string("fill", None, "Measure nothing; fill the tables of this Markdown file from their JSON.")
 _CONFIGS = flags.DEFINE_string(
     "configs", str(pathlib.Path(__file__).parents[1] / "configs"), "Folder with the networks' settings."
 )
 
 
 def main(argv):
-    if _FILL.value:
-        from jaxdepth.benchmark import report
-
-        return report.fill(_FILL.value)
-
     os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # read when jax is imported: else a compile time is a file's
     from jaxdepth import benchmark
 

@@ -21,14 +21,14 @@ def main(argv):
     if len(argv) != 2:
         raise app.UsageError("expected one file, such as configs/sweeps/structure.py")
     plan = sweep.load(argv[1])
-    results = _RESULTS.value or f"configs/results/sweep-{plan.name}"
+    results = _RESULTS.value or sweep.results_folder(plan, "configs")
     if not _TABLE.value:
         folder = _WORKDIR.value or f"runs/sweep-{plan.name}"
         seeds = [int(seed) for seed in _SEEDS.value]
         if not sweep.run(plan, folder=folder, results=results, seeds=seeds, path=_PATH.value, names=_ROWS.value):
             return
     if found := sweep.read(plan, results):
-        print(sweep.table(found))
+        print(sweep.table(found, found), end="")
 
 
 if __name__ == "__main__":

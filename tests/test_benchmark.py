@@ -12,19 +12,20 @@ import small
 from jax import lax
 
 from jaxdepth import benchmark, config, models
-from jaxdepth.benchmark import data, growth, networks, profile, record, report, start, steps, timing
+from jaxdepth.benchmark import data, growth, networks, profile, record, start, steps, timing
 from jaxdepth.models.conv import conv
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
 
 
 def test_the_networks_cost_what_is_published():
-    """Eigen 2014: 70.9 M parameters and 2.2 G multiply-adds; and every network of the paper has its file."""
+    """Eigen 2014: 70.9 M parameters and 2.2 G multiply-adds; and every network has its file."""
     settings = {path.stem: config.load(path) for path in CONFIGS.glob("*.py")}
+    assert {file.model.name for file in settings.values()} == set(models.NETWORKS)
     rows = {(row["what"], row["network"]): row["ours"] for row in networks.measure(settings)}
     assert rows["parameters", "eigen"] == pytest.approx(70.9, abs=0.05)
     assert rows["multiply-adds", "eigen"] == pytest.approx(2.2, abs=0.05)
-    assert {network for _, network in rows} == set(models.NETWORKS)
+    assert {network for _, network in rows} == set(settings)
     assert rows["parameters", "mean_depth"] == 0
 
 
@@ -180,53 +181,6 @@ def test_the_wait_for_a_first_step():
     seconds = {row["what"]: row["ours"] for row in start.measure(repetitions=1)}
     assert 0 < seconds["import jaxdepth"] < seconds["import jaxdepth.train"]
     assert seconds["import jaxdepth.train"] < seconds["first step, kept compilations"] < seconds["first step, cold"]
-
-
-def test_a_report_takes_its_tables_from_the_json(tmp_path):
-    rows = [
-        record.row(
-            "train_step",
-            network="kscale",
-            batch=8,
-            dtype="bfloat16",
-            unit="ms",
-            ours=1234.5,
-            peer=1000.0,
-            peer_name="torch",
-        ),
-        record.row("profile: loss", unit="%", ours=12.34, quartiles=[11.0, 13.0]),
-        record.row("forward", network="kscale", batch=8, unit="ms", ours=300.0),
-    ]
-    (tmp_path / "n.json").write_text(json.dumps({"rows": rows}))
-    text = "Text\n<!-- table n.json train_step, profile* -->\nold\n<!-- end -->\nrest\n"
-    (tmp_path / "B.md").write_text(text)
-    report.fill(tmp_path / "B.md")
-    assert (tmp_path / "B.md").read_text() == (
-        "Text\n<!-- table n.json train_step, profile* -->\n"
-        "| what | network | batch | type | ours | quartiles | other | ratio | which other |\n"
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
-        "| train_step | kscale | 8 | bfloat16 | 1234 ms |  | 1000 ms | **1.23** | torch |\n"
-        "| profile: loss |  |  |  | 12.3 % | 11 to 13 |  |  |  |\n"
-        "<!-- end -->\nrest\n"
-    )
-    record_with_machine = {"machine": {"cpu": "fast", "cpu_cores": 2, "GLIBC_TUNABLES": ""}, "rows": rows}
-    (tmp_path / "n.json").write_text(json.dumps(record_with_machine))
-    text = (
-        "<!-- machine n.json -->\n<!-- end -->\nKept.\n<!-- wide n.json train_step, forward, profile* -->\n<!-- end -->"
-    )
-    assert report.filled(text, tmp_path) == (
-        "<!-- machine n.json -->\ncpu fast; cpu_cores 2\n<!-- end -->\nKept.\n"
-        "<!-- wide n.json train_step, forward, profile* -->\n"
-        "| network | batch | train_step | loss | forward |\n| --- | --- | --- | --- | --- |\n"
-        "| kscale | 8 | 1234 ms |  | 300 ms |\n|  |  |  | 12.3 % |  |\n<!-- end -->"
-    )
-    with pytest.raises(ValueError, match="n.json: no rows of speed"):
-        report.filled("<!-- table n.json speed -->\n<!-- end -->", tmp_path)
-
-
-def test_no_figure_of_the_repository_is_typed():
-    path = pathlib.Path(CONFIGS).parent / "BENCHMARKS.md"
-    assert report.filled(path.read_text(), path.parent) == path.read_text()
 
 
 def test_unknown_name_is_refused_before_anything_is_measured(monkeypatch):

@@ -44,7 +44,7 @@ def test_rows_are_trained_once_and_compared(plan, data, tmp_path):
     assert second["row"]["settings"]["model.features"] is False and second["row"]["parameters"] > 1000
     assert first["row"]["parameters"] > second["row"]["parameters"]
     assert first["frames"] == 3 and first["protocol"]["name"] == "eigen_crop"
-    lines = sweep.table(found).splitlines()
+    lines = sweep.table(found, found).splitlines()
     assert len(lines) == 5 and f"{first['metrics']['delta1']:.3f}" in lines[2] and "(" in lines[3]
 
 

@@ -141,13 +141,18 @@ def made_up(batch, size):
 
 
 def _peers(config, *, batch, dtype):
-    """PyTorch's {name: {"train_step": .., "forward": ..}} on the same kind of device; {} where it has none."""
+    """PyTorch's {name: {"train_step": .., "forward": ..}} on the same kind of device; {} where it has none.
+
+    Only the networks of the paper have a peer.
+    """
     if not importlib.util.find_spec("torch"):
         return {}
     import torch
 
     from jaxdepth.benchmark import pytorch
 
+    if config.model.name not in pytorch.NETWORKS:
+        return {}
     accelerated = jax.default_backend() == "gpu"
     if accelerated and not torch.cuda.is_available():
         return {}

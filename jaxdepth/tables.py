@@ -1,12 +1,11 @@
-"""Tables of a Markdown file, filled from the JSON of measurements, so that no figure in it is typed."""
+"""Tables of a Markdown file, filled from the JSON of measurements, so that no figure in them is typed."""
 
 import json
 import pathlib
 import re
 
-from jaxdepth import workdir
+from jaxdepth import sweep, workdir
 
-_FILLED = re.compile(r"(<!-- (machine|table|wide) (\S+)([^\n]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 _HEADER = (
     *("what", "network", "batch", "type", "ours", "quartiles"),
     *("other", "quartiles", "ratio", "which other"),
@@ -16,10 +15,10 @@ _HEADER = (
 def fill(path):
     """Fill the tables of the Markdown file at `path`.
 
-    What is filled stands between a line such as `<!-- table FILE.json WHAT, .. -->` and `<!-- end -->`, from the file
-    found from the folder of the Markdown file. `table` gives its rows whose `what` is one of these or begins with one
-    that ends in `*`, a line each; `wide` a line for each network and a column for each `what`; `machine` (without
-    WHAT) what they were measured on.
+    A table stands between a line `<!-- FORM FILE WHAT, .. -->` and `<!-- end -->`; FILE is found from the folder of the
+    Markdown file. Of the JSON of a benchmark, `table` gives the rows whose `what` is one of WHAT or begins with one
+    that ends in `*`, a line each; `wide` a line for each network and a column for each `what`; `machine` (without WHAT)
+    what they were measured on. Of the file of a sweep, `sweep` gives the rows named by WHAT, or all.
     """
     path = pathlib.Path(path)
     text = filled(path.read_text(), path.parent)
@@ -31,33 +30,20 @@ def filled(text, folder):
 
     def fill(match):
         begin, form, file, wanted, end = match.groups()
-        record = json.loads((folder / file).read_text())
-        if form == "machine":
-            return begin + _machine(record["machine"]) + end
-        wanted = [name.strip() for name in wanted.split(",")]
-        rows = [row for row in record["rows"] if any(_matches(row["what"], name) for name in wanted)]
-        if not rows:
-            raise ValueError(f"{file}: no rows of {', '.join(wanted)}")
-        return begin + (_wide(rows) if form == "wide" else _table(rows)) + end
+        wanted = [name.strip() for name in wanted.split(",") if name.strip()]
+        return begin + _FORMS[form](pathlib.Path(folder, file), wanted) + end
 
     return _FILLED.sub(fill, text)
 
 
-def _matches(what, wanted):
-    return what.startswith(wanted[:-1]) if wanted.endswith("*") else what == wanted
-
-
-def _machine(machine):
-    return "; ".join(f"{name} {value}" for name, value in machine.items() if value != "") + "\n"
-
-
-def _table(rows):
-    lines = [_cells(row) for row in rows]
+def _table(file, wanted):
+    lines = [_cells(row) for row in _rows(file, wanted)]
     used = [i for i in range(len(_HEADER)) if any(line[i] for line in lines)]
     return _markdown([_HEADER[i] for i in used], [[line[i] for i in used] for line in lines])
 
 
-def _wide(rows):
+def _wide(file, wanted):
+    rows = _rows(file, wanted)
     columns = list(dict.fromkeys(row["what"] for row in rows))
     lines = {}
     for row in rows:
@@ -65,6 +51,35 @@ def _wide(rows):
         line[row["what"]] = f"{_number(row['ours'])} {row['unit']}"
     header = ["network", "batch", *(column.rpartition(": ")[2] for column in columns)]
     return _markdown(header, [[*key, *(line.get(column, "") for column in columns)] for key, line in lines.items()])
+
+
+def _machine(file, _):
+    machine = json.loads(file.read_text())["machine"]
+    return "; ".join(f"{name} {value}" for name, value in machine.items() if value != "") + "\n"
+
+
+def _sweep(file, wanted):
+    plan = sweep.load(file)
+    found = sweep.read(plan, sweep.results_folder(plan, file.parents[1]))
+    if unknown := set(wanted) - found.keys():
+        raise ValueError(f"{file}: no result of row {min(unknown)!r}")
+    return sweep.table(found, wanted or found)
+
+
+_FORMS = {"table": _table, "wide": _wide, "machine": _machine, "sweep": _sweep}
+_FILLED = re.compile(rf"(<!-- ({'|'.join(_FORMS)}) (\S+)([^\n]*) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def _rows(file, wanted):
+    rows = json.loads(file.read_text())["rows"]
+    rows = [row for row in rows if any(_matches(row["what"], name) for name in wanted)]
+    if not rows:
+        raise ValueError(f"{file.name}: no rows of {', '.join(wanted)}")
+    return rows
+
+
+def _matches(what, wanted):
+    return what.startswith(wanted[:-1]) if wanted.endswith("*") else what == wanted
 
 
 def _markdown(header, lines):
