@@ -192,15 +192,7 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     data = config["data"]
     mesh = sharding.make_mesh()
     batch_size = -(-config["batch_size"] // mesh.size) * mesh.size  # a last batch is padded anyway
-    frames = sources.open_frames(
-        source or data["source"],
-        path=path or data["path"],
-        frame_size=tuple(data["frame_size"]),
-        folder=data.get("folder"),
-        rooms_frames=tuple(data["rooms_frames"]),
-        sensor=data.get("sensor", False),  # which older runs do not have
-        seed=config["seed"],
-    )
+    frames = open_frames(config, source=source, path=path, frame_size=tuple(data["frame_size"]))
     chosen = splits.split(split or data["split"], frames.ids, lists=frames.splits, parts=("val",))
     seen = 0
     if frames.name == data["source"]:
@@ -236,6 +228,20 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     if output is not None and jax.process_index() == 0:
         workdir.write_atomically(output, (json.dumps(result, indent=2) + "\n").encode())
     return result
+
+
+def open_frames(config, *, source, path, frame_size):
+    """The frames that a run's settings name, or of another source or path where given, at a size of one's own."""
+    data = config["data"]
+    return sources.open_frames(
+        source or data["source"],
+        path=path or data["path"],
+        frame_size=frame_size,
+        folder=data.get("folder"),
+        rooms_frames=tuple(data["rooms_frames"]),
+        sensor=data.get("sensor", False),  # which older runs do not have
+        seed=config["seed"],
+    )
 
 
 def _same_place(path, other):

@@ -107,14 +107,14 @@ def settings(data, *, name="kscale", steps=10, **changes):
     return settings
 
 
-def random_run(folder):
-    """Make `folder` the workdir of a kscale network of random weights, and return it."""
-    config, net = settings(None), network()
+def random_run(folder, *, seed=0, **changes):
+    """Make `folder` the workdir of a kscale network of random weights, and return it; `changes` are of its settings."""
+    config, net = settings(None, **changes), network()
     optimizer = optim.make(
         state.shapes(net, SIZE)["params"], spans=dict.fromkeys(net.groups, (0, 1)), **config.optim.to_dict()
     )
     replicated = sharding.replicated(sharding.make_mesh())
-    train_state = state.create(net, optimizer, seed=0, crop_size=SIZE, sharding=replicated)
+    train_state = state.create(net, optimizer, seed=seed, crop_size=SIZE, sharding=replicated)
     workdir.open_run(folder, {"config": config.to_dict(), "data": {}}, at_step=None, chief=True)
     workdir.mean_depth(folder, lambda: np.full(config.data.frame_size, 2.5))
     with Checkpoints(folder / "checkpoints") as checkpoints:

@@ -1,0 +1,42 @@
+"""Networks side by side."""
+
+import numpy as np
+import pytest
+import small
+from PIL import Image
+
+from jaxdepth import compare, evaluate, viz
+
+
+def test_frames_run_from_the_best_to_the_worst(tmp_path, monkeypatch):
+    runs, drawn, panel = {}, [], viz.panel
+    for seed, name in enumerate(("one", "two")):
+        settings = {"data.source": "rooms", "data.rooms_frames": (1, 3)}
+        runs[name] = small.random_run(tmp_path / name, seed=seed, **settings)
+
+    def spy(*arguments, **named):
+        drawn.append((arguments, named))
+        panel(*arguments, **named)
+
+    monkeypatch.setattr(viz, "panel", spy)
+    ids = compare.compare(tmp_path / "a.png", runs, count=2)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size[0] > picture.size[1] > 300
+    (_, images, columns), named = drawn[0]
+    assert images.shape == (2, 240, 320, 3) and list(columns) == ["one", "two"]
+    assert all(depth.shape == (2, 240, 320) for depth in (*columns.values(), named["truth"]))
+    assert not np.array_equal(columns["one"], columns["two"])
+
+    per_frame = evaluate.evaluate_checkpoint(runs["two"])["per_frame"]
+    delta1 = dict(zip(per_frame["id"], per_frame["delta1"], strict=True))
+    assert [delta1[i] for i in ids] == [max(delta1.values()), min(delta1.values())]
+    assert [title.rpartition(" / ")[2] for title in named["row_titles"]] == [f"{delta1[i]:.2f}" for i in ids]
+    with pytest.raises(ValueError, match="count=4: the split has 3 frames"):
+        compare.compare(tmp_path / "a.png", {"two": runs["two"]}, count=4)
+
+
+def test_no_network(tmp_path):
+    with pytest.raises(ValueError, match="no workdir"):
+        compare.compare(tmp_path / "a.png", {})
+    with pytest.raises(ValueError, match="count=0: expected 1"):
+        compare.compare(tmp_path / "a.png", {"one": tmp_path}, count=0)
