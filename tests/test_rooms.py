@@ -170,7 +170,17 @@ def test_pictures_are_exposed_and_have_contrast(made):
     assert np.all((image.mean(axis=(1, 2, 3)) > 50) & (image.mean(axis=(1, 2, 3)) < 200))
     assert np.all(image.std(axis=(1, 2, 3)) > 5)
     glowing = np.isin(made["label"], [rooms.LABELS.index(name) for name in ("window", "lamp")])
-    assert np.mean((made["image"] == 255) | (made["image"] < 5), where=~glowing[..., None]) < 0.02
+    assert np.mean((made["image"] == 255) | (made["image"] < 5), where=~glowing[..., None]) < 0.15
+
+
+def test_small_pictures_have_smooth_edges(drawn, monkeypatch):
+    smooth = rooms.view(take(drawn, 0), size=(48, 64))
+    monkeypatch.setattr(rooms, "_FINE", 0)
+    plain = rooms.view(take(drawn, 0), size=(48, 64))
+    np.testing.assert_array_equal(smooth["depth"], plain["depth"])
+    smooth, plain = (np.float64(frame["image"]) for frame in (smooth, plain))
+    assert abs(smooth.mean() - plain.mean()) < 5
+    assert np.abs(np.diff(smooth, axis=1)).mean() < 0.9 * np.abs(np.diff(plain, axis=1)).mean()
 
 
 def test_no_frames_and_a_negative_count():
@@ -251,6 +261,7 @@ def room_by_hand(scene, *, box_half):
         lights=jnp.array([[1.0, 5.5, 2.9]] * 3),
         powers=jnp.array([1.0, 0, 0]),
         ambient=jnp.float32(0.01),
+        contrast=jnp.float32(1.0),
         label=jnp.where(jnp.arange(SURFACES) < FIRST_PART, scene.label, rooms.LABELS.index("box")),
         texture=jnp.zeros(SURFACES, jnp.int32),
         colours=jnp.full((SURFACES, 2, 3), 0.5),

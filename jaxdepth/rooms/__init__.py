@@ -20,7 +20,8 @@ from jaxdepth.rooms.scene import Scene, draw_scene
 from jaxdepth.rooms.sensor import sense
 from jaxdepth.rooms.shade import shade
 
-_GAMMA = 0.75  # with the shoulder of 1 - exp(-light) the contrast of NYU Depth V2's pictures
+_GAMMA = 0.75
+_FINE = 200  # rows; smaller pictures are rendered at twice the size
 
 
 def camera_intrinsics(size: tuple[int, int]) -> Intrinsics:
@@ -30,22 +31,34 @@ def camera_intrinsics(size: tuple[int, int]) -> Intrinsics:
 
 def view(scene: Scene, *, size: tuple[int, int]) -> dict[str, jax.Array]:
     """What the camera of a scene sees, as `render` returns it; for scenes made by hand or changed."""
-    intrinsics = camera_intrinsics(size)
-    x, y = jnp.moveaxis(rays(intrinsics, size)[..., :2], -1, 0)
-    # By planes, for speed, and without a matrix product, which some accelerators round. The camera's rays have z = 1,
-    # so the distance along one in units of its direction is depth.
-    directions = [row[0] * x + row[1] * y + row[2] for row in scene.rotation]
-    hit = cast(scene, scene.position, directions)
-    planes = shade(scene, directions, hit, focal=intrinsics.fy)
+    hit, directions = _hit(scene, size)
+    if size[0] < _FINE:  # edges as smooth as those of a photo that was scaled down
+        fine = tuple(2 * n for n in size)
+        fine_hit, fine_directions = _hit(scene, fine)
+        planes = shade(scene, fine_directions, fine_hit, focal=camera_intrinsics(fine).fy)
+        planes = [plane.reshape(size[0], 2, size[1], 2).mean((1, 3)) for plane in planes]
+    else:
+        planes = shade(scene, directions, hit, focal=camera_intrinsics(size).fy)
     # Exposed for the logarithmic mean (Reinhard 2002): a window does not leave the room dark.
     level = jnp.exp(jnp.mean(jnp.log(sum(planes) / 3 + 1e-4)))
-    exposed = [1 - jnp.exp(-plane * (scene.exposure / level)) for plane in planes]
-    image = jnp.stack([jnp.round(255 * plane**_GAMMA).astype(jnp.uint8) for plane in exposed], axis=-1)
+    shown = [(1 - jnp.exp(-plane * (scene.exposure / level))) ** _GAMMA for plane in planes]
+    grey = sum(shown) / 3
+    steeper = (scene.contrast - 1) * (grey - jnp.mean(grey))
+    image = jnp.stack([jnp.round(255 * jnp.clip(plane + steeper, 0, 1)).astype(jnp.uint8) for plane in shown], axis=-1)
     return {
         "image": image,
         "depth": hit[0],
         "label": scene.label[hit[1]],
     }
+
+
+def _hit(scene, size):
+    """What `cast` finds from the camera of a picture of `size`, and the directions in which it looked."""
+    x, y = jnp.moveaxis(rays(camera_intrinsics(size), size)[..., :2], -1, 0)
+    # By planes, for speed, and without a matrix product, which some accelerators round. The camera's rays have z = 1,
+    # so the distance along one in units of its direction is depth.
+    directions = [row[0] * x + row[1] * y + row[2] for row in scene.rotation]
+    return cast(scene, scene.position, directions), directions
 
 
 @partial(jax.jit, static_argnames=("size", "sensor"))

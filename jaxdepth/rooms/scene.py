@@ -62,6 +62,7 @@ class Scene(NamedTuple):
     ambient: jax.Array  # []
     exposure: jax.Array  # [] mean of the picture before its tone curve
     white: jax.Array  # [3] gains of the channels
+    contrast: jax.Array  # [] factor of the picture's differences in brightness
 
 
 def draw_scene(seed, index) -> Scene:
@@ -126,6 +127,7 @@ def draw_scene(seed, index) -> Scene:
         exposure=_between(light[12], 0.18, 0.6),
         white=_between(light[13:16], 0.85, 1.15)
         * _between(light[16], jnp.array([0.9, 1.0, 1.15]), jnp.array([1.15, 1.0, 0.8])),
+        contrast=_between(light[17], 1.2, 2.0),
     )
 
 

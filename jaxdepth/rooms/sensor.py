@@ -14,7 +14,7 @@ RANGE = (0.5, 10.0)  # metres, measured by the sensor
 def sense(frame, key, *, intrinsics: Intrinsics):
     """A frame of `jaxdepth.rooms.render` as a camera would have given it.
 
-    The picture is blurred by up to a pixel, darker towards its corners, and noisy. Depth carries noise that grows with
+    The picture is blurred or sharpened, darker towards its corners, and noisy. Depth carries noise that grows with
     its square (Nguyen, Izadi, Lovell 2012: .0012 + .0019 (z - .4)^2 m), is quantised in disparity (a step of z^2 / 348
     m), and is 0, not measured, outside RANGE, in the projector's shadow beside nearer things, and where a dark surface
     gives too little back. Labels stay.
@@ -42,14 +42,14 @@ def sense(frame, key, *, intrinsics: Intrinsics):
 
 
 def _picture(image, key, draws):
-    """Blur, vignetting and noise: float32 [H, W, 3] in [0, 255] -> the same."""
-    side = 0.25 * draws[0]
+    """Blur or its contrary, vignetting and noise: float32 [H, W, 3] in [0, 255] -> the same."""
+    side = 0.5 * draws[0] - 0.3
     for axis in (0, 1):
         before, after = (jnp.take(image, i, axis=axis, mode="clip") for i in _neighbours(image.shape[axis]))
         image = (1 - 2 * side) * image + side * (before + after)
     height, width = image.shape[:2]
     y, x = jnp.linspace(-1, 1, height)[:, None], jnp.linspace(-1, 1, width)[None]
-    image = image * (1 - 0.2 * draws[1] * (x**2 + y**2))[..., None]
+    image = jnp.clip(image, 0, 255) * (1 - 0.2 * draws[1] * (x**2 + y**2))[..., None]
     deviation = (1 + 3 * draws[2]) * jnp.sqrt(0.3 + image / 255)
     return jnp.clip(image + deviation * jax.random.normal(key, image.shape), 0, 255)
 
