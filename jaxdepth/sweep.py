@@ -52,8 +52,8 @@ def run(sweep, *, folder, results, seeds, path=None, names=()):
     Args:
       sweep: a Sweep.
       folder: where the runs are kept, ROW-seedN each; a killed one goes on from its last checkpoint.
-      results: the folder for ROW-seedN.json: what `evaluate_checkpoint` gives under eigen_crop, and the row's settings,
-        parameters and seconds of training.
+      results: the folder for ROW-seedN.json (spaces as hyphens): what `evaluate_checkpoint` gives under eigen_crop, and
+        the row's settings, parameters and seconds of training.
       path: where the data lies; names: which rows, by default all.
 
     Returns:
@@ -65,13 +65,14 @@ def run(sweep, *, folder, results, seeds, path=None, names=()):
         raise ValueError(f"sweep {sweep.name}: no row {min(unknown)!r}: expected one of {', '.join(sweep.rows)}")
     for seed in seeds:
         for name in names or sweep.rows:
-            result_file = pathlib.Path(results, f"{name}-seed{seed}.json")
+            run_name = f"{name.replace(' ', '-')}-seed{seed}"
+            result_file = pathlib.Path(results, f"{run_name}.json")
             if result_file.is_file():
                 continue
             changes = sweep.rows[name] | {"seed": seed, "data.path": path}
             config = settings.load(changes.pop("config"))
             config.update_from_flattened_dict(changes)
-            run_folder = pathlib.Path(folder, f"{name}-seed{seed}")
+            run_folder = pathlib.Path(folder, run_name)
             logging.info("sweep %s: %s", sweep.name, run_folder)
             if train_and_evaluate(config, run_folder) is None:
                 return False
@@ -97,15 +98,11 @@ def read(sweep, results):
 
     Results of rows that the sweep no longer has (what was tried and not kept) follow by name.
     """
-    files = sorted(pathlib.Path(results).glob("*-seed*.json"))
-    found = {name: [] for name in (*sweep.rows, *(_row(file) for file in files))}
-    for file in files:
-        found[_row(file)].append(json.loads(file.read_text()))
+    found = {name: [] for name in sweep.rows}
+    for file in sorted(pathlib.Path(results).glob("*-seed*.json")):
+        result = json.loads(file.read_text())
+        found.setdefault(result["row"]["name"], []).append(result)
     return {name: results for name, results in found.items() if results}
-
-
-def _row(file):
-    return file.stem.rpartition("-seed")[0]
 
 
 def results_folder(sweep, configs):

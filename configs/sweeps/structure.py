@@ -1,4 +1,41 @@
-"""The paper's K scales and the pyramid, and how the train gate trains it: from scratch on NYU's frames, 20 epochs."""
+"""The paper's K scales and the pyramid, and how the train gate trains them: NYU's frames from scratch, 20 epochs."""
 
 CONFIG = "../best.py"
-COMMON = {"initial": "", "optim.learning_rate": 1.5e-3, "steps": 1720, "validate_every": 10}
+COMMON = {
+    "initial": "",
+    "steps": 1720,
+    "validate_every": 10,
+    "batch_size": 8,
+    "ema_decay": 0.998,
+    "mirrored": True,
+    "data.source": "nyu",
+    "data.split": "dev",
+    "data.frame_size": (96, 128),
+    "data.crop_size": (96, 128),
+    "data.augmentation.scale": (0.95, 1.4),
+    "data.augmentation.flip": True,
+    "data.augmentation.colour": 0.2,
+    "data.augmentation.light": 0.2,
+    "loss.absolute_weight": 0.5,
+    "loss.gradient_weight": 0.25,
+    "optim.learning_rate": 1.5e-3,
+    "optim.weight_decay": 0.05,
+}
+_KSCALE = {"config": "../kscale.py"}
+ROWS = {
+    "pyramid": {},
+    "k-scale": _KSCALE,
+    "k-scale without features": _KSCALE | {"model.features": False},
+    "k-scale with the gradient through": _KSCALE | {"gate.stop_gradient": False},
+    "final loss alone": {"gate.weights": (1.0, 0.0, 0.0, 0.0, 0.0)},
+    "gradient stopped": {"gate.stop_gradient": True},
+    "gates from coarse to fine": {"gate.name": "coarse_to_fine", "gate.weights": (), "gate.stop_gradient": True},
+    "gates in a cycle": {"gate.name": "cycle", "gate.weights": (), "gate.stop_gradient": True},
+    "coarsest at half the learning rate": {
+        "optim.rules": (
+            ("fusion/.*", 1.0, 1.0, "cosine"),
+            (r"scale[123]/.*", 1.0, 1.0, "cosine"),
+            ("scale4/.*", 0.5, 1.0, "cosine"),
+        )
+    },
+}
