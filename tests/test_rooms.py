@@ -1,5 +1,7 @@
 """The rooms: depth and labels against a brute-force float64 ray caster, planes, shadows, purity and ranges."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,10 +9,10 @@ import pytest
 
 from jaxdepth import rooms
 from jaxdepth.geometry import back_project
-from jaxdepth.rooms import sensor
+from jaxdepth.rooms import sensor, texture
 from jaxdepth.rooms.cast import cast
 from jaxdepth.rooms.furniture import BOXES, KINDS
-from jaxdepth.rooms.scene import FIRST_FLAT, FIRST_PART, PARTS, PIECES, SURFACES
+from jaxdepth.rooms.scene import CLEARANCE, FIRST_FLAT, FIRST_PART, PARTS, PIECES, SURFACES
 
 SIZE = (48, 64)
 SEED, COUNT = 7, 12
@@ -174,13 +176,35 @@ def test_pictures_are_exposed_and_have_contrast(made):
 
 
 def test_small_pictures_have_smooth_edges(drawn, monkeypatch):
-    smooth = rooms.view(take(drawn, 0), size=(48, 64))
+    def seen():
+        view = jax.jit(functools.partial(rooms.view, size=(48, 64)))
+        return [view(take(drawn, i)) for i in range(8)]
+
+    smooth = seen()
     monkeypatch.setattr(rooms, "_FINE", 0)
-    plain = rooms.view(take(drawn, 0), size=(48, 64))
-    np.testing.assert_array_equal(smooth["depth"], plain["depth"])
-    smooth, plain = (np.float64(frame["image"]) for frame in (smooth, plain))
+    plain = seen()
+    for a, b in zip(smooth, plain, strict=True):
+        np.testing.assert_array_equal(a["depth"], b["depth"])
+    smooth, plain = (np.stack([np.float64(frame["image"]) for frame in frames]) for frames in (smooth, plain))
     assert abs(smooth.mean() - plain.mean()) < 5
-    assert np.abs(np.diff(smooth, axis=1)).mean() < 0.9 * np.abs(np.diff(plain, axis=1)).mean()
+    assert np.abs(np.diff(smooth, axis=2)).mean() < 0.9 * np.abs(np.diff(plain, axis=2)).mean()
+
+
+def test_patches_lie_on_some_surfaces_and_differ_between_them():
+    across, along = (jnp.asarray(a, jnp.float32) for a in np.meshgrid(np.linspace(0, 4, 64), np.linspace(0, 2.5, 40)))
+    look = jax.jit(functools.partial(texture.patches, across, along, pixel=0.01))
+    covers = []
+    for number in range(100):
+        cover, colour = look(number=jnp.full(across.shape, number))
+        colour = np.stack(colour)
+        assert set(np.unique(cover)) <= {0, 1} and 0 <= colour.min() and colour.max() <= 1
+        covers.append(np.asarray(cover))
+    shares = np.array([cover.mean() for cover in covers])
+    assert 0.2 < np.mean(shares == 0) < 0.6 and shares.max() > 0.2
+    assert len({cover.tobytes() for cover in covers}) > 50
+    # What is smaller than a few pixels would flicker.
+    far, _ = texture.patches(across, along, pixel=1.0, number=jnp.full(across.shape, int(shares.argmax())))
+    assert not np.any(far)
 
 
 def test_no_frames_and_a_negative_count():
@@ -238,7 +262,8 @@ def test_furniture_stands_in_the_room_apart(scenes):
         counts.append(len(places))
         for n, (low, high) in enumerate(places):
             assert np.all(low > -0.03) and np.all(high < one.room[:2] + 0.03)
-            assert np.linalg.norm(np.maximum(np.maximum(low - one.position[:2], one.position[:2] - high), 0)) > 0.67
+            to_camera = np.maximum(np.maximum(low - one.position[:2], one.position[:2] - high), 0)
+            assert np.linalg.norm(to_camera) > CLEARANCE
             for other_low, other_high in places[:n]:
                 assert np.any((low > other_high - 0.03) | (high < other_low + 0.03))
         assert np.all(one.half >= 0) and (one.middle[..., 2] + one.half[..., 2]).max() < 2.4

@@ -10,9 +10,9 @@ from jaxdepth.rooms import furniture
 from jaxdepth.rooms.furniture import BOXES, LABELS, ROUNDS, TABLES
 
 CLEARANCE = 0.64  # free space around the camera, so that depth is above .5 m up to the frame's corners
-PIECES = 10  # of furniture
+PIECES = 12  # of furniture
 PARTS = BOXES + ROUNDS
-CORNERS, HANGING = 2, 10  # blocks that cut corners off the plan; what is flat on walls, a rug, a lamp at the ceiling
+CORNERS, HANGING = 2, 14  # blocks that cut corners off the plan; what is flat on walls, a rug, a lamp at the ceiling
 FLATS = CORNERS + HANGING
 FLOOR, CEILING, WALL, FIRST_FLAT = 0, 1, 2, 3  # surfaces; flat i is surface FIRST_FLAT + i
 FIRST_PART = FIRST_FLAT + FLATS  # part j of piece i is surface FIRST_PART + i * PARTS + j
@@ -28,9 +28,17 @@ _HANGING = (
     ("picture", furniture.ART, (0.2, 0.3, 1.4), (0.6, 0.6, 1.7)),
     ("whiteboard", furniture.PLAIN, (0.9, 0.6, 1.3), (1.8, 1.1, 1.6)),
     ("curtain", furniture.CLOTH, (0.5, 1.9, 1.1), (1.2, 2.2, 1.2)),
+    ("blinds", furniture.STRIPES, (0.9, 0.9, 1.4), (2.0, 1.5, 1.6)),
+    ("mirror", furniture.PLAIN, (0.5, 0.6, 1.3), (1.2, 1.1, 1.6)),
+    ("picture", furniture.ART, (0.2, 0.2, 1.3), (0.7, 0.9, 1.8)),
+    ("paper", furniture.PLAIN, (0.2, 0.3, 1.0), (0.9, 0.9, 1.7)),
 )
 _WINDOW = 1  # the place of the window that light comes from
-_SHOWN = (0.7, 0.8, 0.4, 0.8, 0.7, 0.5, 0.2, 0.4, 0.5, 0.6)  # the probabilities of these, of the rug and of the lamp
+# The probabilities of these, of the rug and of the lamp.
+_SHOWN = (0.7, 0.8, 0.4, 0.8, 0.7, 0.5, 0.2, 0.4, 0.3, 0.2, 0.6, 0.5, 0.5, 0.6)
+# What is of one brightness wherever it stands.
+_BRIGHTNESS = {"refrigerator": 0.8, "pillow": 0.7, "whiteboard": 0.9, "door": 0.6, "window": 1.0, "television": 0.03}
+_BRIGHTNESS |= {"bathtub": 0.9, "toilet": 0.9, "paper": 0.9}
 
 
 class Scene(NamedTuple):
@@ -52,6 +60,7 @@ class Scene(NamedTuple):
     label: jax.Array  # [S] int32
     texture: jax.Array  # [S] int32
     period: jax.Array  # [S] metres
+    number: jax.Array  # [S] int32, by which the textures of two scenes differ
     colours: jax.Array  # [S, 2, 3] linear, in [0, 1]
     position: jax.Array  # [3] of the camera
     rotation: jax.Array  # [3, 3] camera to world: columns are right, down, forward
@@ -103,7 +112,7 @@ def draw_scene(seed, index) -> Scene:
         _between(light[8:11], jnp.array([0.95, 0.75, 0.5]), jnp.array([1.0, 0.97, 0.92])),
         jnp.array([0.85, 0.95, 1.0]),
     )
-    label, texture, period, colours = _surfaces(surface_key, label, texture, pieces)
+    label, texture, period, number, colours = _surfaces(surface_key, label, texture, pieces)
     return Scene(
         room=room,
         centre=pieces["centre"],
@@ -116,6 +125,7 @@ def draw_scene(seed, index) -> Scene:
         label=label,
         texture=texture,
         period=period,
+        number=number,
         colours=colours,
         position=position,
         rotation=_camera_rotation(jnp.arctan2(target[1], target[0]), pitch, roll),
@@ -283,10 +293,11 @@ def _pieces(key, room, camera, corner_middle, corner_half):
 
 
 def _surfaces(key, flat_label, flat_texture, pieces):
-    """Label, texture, its size and the two colours of each surface, [S] and [S, 2, 3]."""
+    """Label, texture, its size, its number and the two colours of each surface, [S] and [S, 2, 3]."""
     shell = np.array([LABELS.index(name) for name in ("floor", "ceiling", "wall", *["wall"] * CORNERS)])
     label = jnp.concatenate([jnp.asarray(np.concatenate([shell, flat_label])), pieces["label"].reshape(-1)])
-    level, warm, green, fade, choice, period = jax.random.uniform(key, (6, SURFACES))
+    draws = jax.random.uniform(key, (12, SURFACES))
+    level, warm, green, fade, choice, period, painted, strong, *any_hue, number = draws
 
     # The parts of a piece have its colours, BODY and OTHER; the parts of the room the same wall.
     piece, part = np.divmod(np.arange(PIECES * PARTS), PARTS)
@@ -297,9 +308,6 @@ def _surfaces(key, flat_label, flat_texture, pieces):
         [jnp.array([FLOOR, CEILING, WALL] + [WALL] * CORNERS), FIRST_FLAT + CORNERS + jnp.arange(HANGING), taken]
     )
 
-    names = np.array(
-        [LABELS.index(name) for name in ("refrigerator", "pillow", "whiteboard", "door", "window", "television")]
-    )
     rest = jnp.arange(SURFACES) >= FIRST_FLAT
     least = jnp.array([0.12, 0.75, 0.45])
     most = jnp.array([0.5, 0.95, 0.9])
@@ -309,11 +317,12 @@ def _surfaces(key, flat_label, flat_texture, pieces):
     # From bluish by way of grey to the browns and reds of woods and bricks, some of it greenish or violet.
     warm = jnp.where(rest, 0.8, jnp.zeros(SURFACES).at[:3].set(jnp.array([0.7, 0.08, 0.45]))) * (1.5 * warm - 0.5)
     hue = jnp.stack([jnp.minimum(warm, 0), -0.6 * jnp.abs(warm) * green, -jnp.maximum(warm, 0)], axis=1)
+    hue = jnp.where((painted < 0.25)[:, None], -0.9 * strong[:, None] * jnp.stack(any_hue, axis=1), hue)
     base = jnp.clip(level[:, None] * (1 + hue), 0.02, 0.95)
     base = base[source]
     bright = jnp.zeros(SURFACES)
-    for name, value in zip(names, (0.8, 0.7, 0.9, 0.6, 1.0, 0.03), strict=True):
-        bright = jnp.where(label == name, value, bright)
+    for name, value in _BRIGHTNESS.items():
+        bright = jnp.where(label == LABELS.index(name), value, bright)
     base = jnp.where(bright[:, None] > 0, bright[:, None] * (0.85 + 0.15 * base), base)
     texture = jnp.concatenate(
         [jnp.asarray(np.concatenate([np.zeros(3 + CORNERS, int), flat_texture])), pieces["texture"].reshape(-1)]
@@ -344,4 +353,5 @@ def _surfaces(key, flat_label, flat_texture, pieces):
     mixed = (texture == furniture.ART) | (texture == furniture.BOOKS)
     second = jnp.where(mixed[:, None], jnp.roll(base, 7, 0), second)
     colours = jnp.stack([base, second], axis=1)
-    return label.astype(jnp.int32), texture.astype(jnp.int32), (0.1 * 6**period)[source], colours
+    number = jnp.floor(1024 * number).astype(jnp.int32)
+    return label.astype(jnp.int32), texture.astype(jnp.int32), (0.1 * 6**period)[source], number, colours

@@ -48,13 +48,17 @@ def shade(scene, directions, hit, *, focal):
     across = jnp.where(axis == 0, share[1], share[0])
     along = jnp.where(axis == 2, share[1], share[2])
     pixel = distance / focal
-    mixed, bright = texture.mix(of("texture"), u, v, across, along, period=of("period"), pixel=pixel, number=surface)
+    number = of("number")
+    mixed, bright = texture.mix(of("texture"), u, v, across, along, period=of("period"), pixel=pixel, number=number)
+    covered, paint = texture.patches(u, v, pixel=pixel, number=number)
 
     skirting = (surface == WALL) & (axis != 2) & (world[2] < 0.08)
     bright = jnp.where(skirting, 0.65 * bright, bright)
     light = [of("glow") + value for value in _light(scene, world, normal, surface)]
     first, second = ([of(f"{name}{c}") for c in range(3)] for name in ("first", "second"))
-    return [light[c] * bright * scene.white[c] * (first[c] * (1 - mixed) + second[c] * mixed) for c in range(3)]
+    own = [f * (1 - mixed) + s * mixed for f, s in zip(first, second, strict=True)]
+    seen = [o * (1 - covered) + p * covered for o, p in zip(own, paint, strict=True)]
+    return [light[c] * bright * scene.white[c] * seen[c] for c in range(3)]
 
 
 def _light(scene, world, normal, surface):
@@ -149,4 +153,4 @@ def _tables(scene):
     glow = jnp.zeros(scene.label.shape)
     for name, value in _GLOW.items():
         glow = jnp.where(scene.label == LABELS.index(name), value, glow)
-    return tables | {"texture": scene.texture, "period": scene.period, "glow": glow}
+    return tables | {"texture": scene.texture, "period": scene.period, "number": scene.number, "glow": glow}

@@ -5,6 +5,9 @@ import jax.numpy as jnp
 
 from jaxdepth.rooms import furniture
 
+# Metres of a cell, the share of surfaces that have such things, and the greatest share of their cells.
+_PATCHES = ((0.9, 0.5, 0.5), (0.35, 0.4, 0.4), (0.12, 0.12, 0.4))
+
 
 def mix(texture, u, v, across, along, *, period, pixel, number):
     """The share of the second colour, and a factor of brightness, [H, W] each.
@@ -70,6 +73,29 @@ def mix(texture, u, v, across, along, *, period, pixel, number):
     return jax.nn.sigmoid(6 * share - 3), jnp.exp(rough_surface * fine - 0.7 * dark)
 
 
+def patches(u, v, *, pixel, number):
+    """Flat things on a surface, such as posters, papers and prints: their cover, 0 or 1, and colour, three planes.
+
+    A surface has none of a size, or one in some of its cells. u, v, pixel and number as in `mix`.
+    """
+    cover, code = jnp.zeros_like(u), number
+    for size, having, most in _PATCHES:
+        own = number + round(1e5 * size)
+        share = jnp.maximum(1 - _hash(own, 0) / having, 0) * most
+        x, y = u / size, v / size
+        column, row = jnp.floor(x), jnp.floor(y)
+        i, j = column.astype(jnp.int32) + 7919 * own, row.astype(jnp.int32)
+        # Half sizes of 15 to 48 % of the cell, anywhere in it.
+        wide, high = (0.15 + 0.33 * _hash(i + k, j) for k in (1, 2))
+        across = jnp.abs(x - column - wide - (1 - 2 * wide) * _hash(i + 3, j))
+        along = jnp.abs(y - row - high - (1 - 2 * high) * _hash(i + 4, j))
+        there = (across < wide) & (along < high) & (_hash(i, j) < share) & (size > 4 * pixel)
+        cover, code = jnp.where(there, 1.0, cover), jnp.where(there, 31 * i + 17 * j, code)
+    level, strong = (_hash(code, k) for k in (1, 2))
+    level = 0.03 + 0.87 * level**1.5
+    return cover, [level * (1 - strong * _hash(code, k)) for k in (3, 4, 5)]
+
+
 def value_noise(u, v):
     """Smooth noise in [0, 1] with one random value at each integer point of the plane."""
     left, top = jnp.floor(u), jnp.floor(v)
@@ -83,7 +109,8 @@ def value_noise(u, v):
 
 def _hash(i, j):
     """A number in [0, 1) for each pair of integers."""
-    h = i.astype(jnp.uint32) * jnp.uint32(0x9E3779B1) ^ j.astype(jnp.uint32) * jnp.uint32(0x85EBCA77)
+    i, j = (jnp.asarray(x).astype(jnp.uint32) for x in (i, j))
+    h = i * jnp.uint32(0x9E3779B1) ^ j * jnp.uint32(0x85EBCA77)
     h = (h ^ (h >> 15)) * jnp.uint32(0x2C1B3C6D)
     h = (h ^ (h >> 13)) * jnp.uint32(0x297A2D39)
     return (h >> 8).astype(jnp.float32) * 2.0**-24
