@@ -8,7 +8,8 @@ from orbax.checkpoint import checkpoint_managers
 
 
 class Checkpoints:
-    """The checkpoints of a run: the last one and the one of the best validation delta1, written in the background.
+    """The checkpoints of a run: the last one, the one of the best validation delta1, and with `keep_every` those of
+    every so many steps. Written in the background.
 
     A checkpoint has two items, `model` (parameters and statistics) and `optimizer` (its state, the step and, where
     the model is an average, what it is the average of), so that evaluation reads only the first. Restoring takes any
@@ -17,14 +18,15 @@ class Checkpoints:
     at while it goes on.
     """
 
-    def __init__(self, folder, *, read_only=False):
+    def __init__(self, folder, *, keep_every=None, read_only=False):
         self.folder = pathlib.Path(folder).resolve()
-        policy = checkpoint_managers.AnyPreservationPolicy(
-            [
-                checkpoint_managers.LatestN(1),
-                checkpoint_managers.BestN(get_metric_fn=_delta1, n=1, keep_checkpoints_without_metrics=False),
-            ]
-        )
+        kept = [
+            checkpoint_managers.LatestN(1),
+            checkpoint_managers.BestN(get_metric_fn=_delta1, n=1, keep_checkpoints_without_metrics=False),
+        ]
+        if keep_every:
+            kept.append(checkpoint_managers.EveryNSteps(keep_every))
+        policy = checkpoint_managers.AnyPreservationPolicy(kept)
         options = ocp.CheckpointManagerOptions(
             best_fn=_delta1,
             best_mode="max",

@@ -49,6 +49,7 @@ def base(arg="", *, variants=()):
     config.validate_every = 1  # epochs
     config.log_every = 20
     config.checkpoint_every = 500  # steps, besides each validation
+    config.keep_every = placeholder(int)  # steps whose checkpoints are kept besides the last and the best
     config.panel_frames = 4
     config.tensorboard = False  # whether metrics and pictures go to the workdir's tensorboard/ too
     return config
@@ -59,9 +60,20 @@ def load(path, argument=""):
     return runpy.run_path(str(path))["get_config"](argument)
 
 
+def change(config, changes):
+    """Set {"data.path": value, ..} in place. Raises ValueError for a name that the settings do not have."""
+    config.lock()
+    for name, value in changes.items():
+        try:
+            config.update_from_flattened_dict({name: value})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"config.{name}={value}: {error}") from error
+
+
 def check(config):
     """Raise ValueError for a number that is out of its range and that nothing else would refuse in time."""
-    for name in ("epochs", "steps", "accumulate", "validate_every", "log_every", "checkpoint_every", "panel_frames"):
+    counts = ("epochs", "steps", "accumulate", "validate_every", "log_every", "checkpoint_every", "keep_every")
+    for name in (*counts, "panel_frames"):
         if config[name] is not None and config[name] < 1:
             raise ValueError(f"config.{name}={config[name]}: expected 1 or more")
     if config.tensorboard and importlib.util.find_spec("tensorboardX") is None:

@@ -57,10 +57,19 @@ class Trained:
         return self.config.get("mirrored", False)  # which older runs do not have
 
     @functools.cached_property
-    def log_depth(self):
-        """The compiled network, float32 [B, h, w, 3] in [0, 1] -> log depth [B, h, w]."""
+    def log_depths(self):
+        """The compiled network: float32 [B, h, w, 3] in [0, 1] -> {output: log depth [B, h, w]}, the final first."""
         outputs = jax.jit(functools.partial(models.outputs, self.network, mirrored=self.mirrored))
-        return lambda image: outputs(self.variables, image)[self.network.groups[0]]
+
+        def log_depths(image):
+            found = outputs(self.variables, image)
+            return {group: found[group] for group in self.network.groups}
+
+        return log_depths
+
+    def log_depth(self, image):
+        """The final output of `log_depths`."""
+        return self.log_depths(image)[self.network.groups[0]]
 
     def predict(self, image, *, intrinsics=None):
         """The depth of one picture.
@@ -76,14 +85,24 @@ class Trained:
         Raises:
           ValueError, OSError: what is no picture, see `jaxdepth.data.pictures`, or intrinsics that are out of range.
         """
+        return self.predict_outputs(image, intrinsics=intrinsics)[self.network.groups[0]]
+
+    def predict_outputs(self, image, *, intrinsics=None):
+        """The depth of one picture by each output alone, {output: float32 [H, W]}, the final first: as `predict`."""
         if isinstance(image, str | os.PathLike):
             picture = pictures.read(image)
         else:
             picture = pictures.from_pil(image) if isinstance(image, Image.Image) else pictures.from_array(image)
         frame = dict(frame_size=self.frame_size, frame_camera=self.frame_camera)
         camera, _ = find_camera(picture, given=intrinsics, **frame)
-        log_depth = self.log_depth(network_input(picture.pixels, frame_size=self.frame_size, crop_size=self.crop_size))
-        return picture_depth(log_depth, [picture.pixels.shape[:2]], [camera], crop_size=self.crop_size, **frame)[0]
+        size = dict(crop_size=self.crop_size, **frame)
+        log_depths = self.log_depths(
+            network_input(picture.pixels, frame_size=self.frame_size, crop_size=self.crop_size)
+        )
+        return {
+            output: picture_depth(log_depth, [picture.pixels.shape[:2]], [camera], **size)[0]
+            for output, log_depth in log_depths.items()
+        }
 
 
 def load(folder=PACKAGED, *, step=None):

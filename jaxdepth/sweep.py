@@ -71,7 +71,7 @@ def run(sweep, *, folder, results, seeds, path=None, names=()):
                 continue
             changes = sweep.rows[name] | {"seed": seed, "data.path": path}
             config = settings.load(changes.pop("config"))
-            config.update_from_flattened_dict(changes)
+            settings.change(config, changes)
             run_folder = pathlib.Path(folder, run_name)
             logging.info("sweep %s: %s", sweep.name, run_folder)
             if train_and_evaluate(config, run_folder) is None:

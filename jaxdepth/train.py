@@ -104,7 +104,7 @@ def train_and_evaluate(config, folder):
         if not any((frames.depths[position] > 0).any() for position in part):
             raise ValueError(f"source {frames.name!r}, split {split.name!r}: not one of {len(part)} frames has a depth")
     with contextlib.ExitStack() as stack:
-        checkpoints = stack.enter_context(Checkpoints(folder / "checkpoints"))
+        checkpoints = stack.enter_context(Checkpoints(folder / "checkpoints", keep_every=config.keep_every))
         workdir.open_run(folder, record, at_step=checkpoints.last(), chief=chief)
         mean_depth = workdir.mean_depth(folder, lambda: evaluate.mean_depth_baseline(frames, split.train))
         network = network.clone(
@@ -203,6 +203,7 @@ def train_and_evaluate(config, folder):
             validates = at % (config.validate_every * steps_per_epoch) == 0 or at == steps
             stopping = (logs or jax.process_count() == 1) and sharding.any_process(stop.is_set())
             saves = validates or stopping or at % config.checkpoint_every == 0
+            saves |= bool(config.keep_every) and at % config.keep_every == 0
             if logs or saves:
                 values = {name: float(value) for name, value in jax.device_get(values).items()}
                 if bad := [f"{name}={value}" for name, value in values.items() if not math.isfinite(value)]:

@@ -233,6 +233,31 @@ def curves_figure(records: Sequence[Mapping[str, float]], *, title: str | None =
     return figure
 
 
+def validation_curves(path: str | os.PathLike, runs: Mapping, *, baseline: float) -> None:
+    """Writes a PNG that compares trainings, {title: (epochs, losses, delta1)}: loss and accuracy on validation frames.
+
+    `baseline` is the mean depth image's delta1, a dashed line. The file appears whole or not at all.
+    """
+    _write(path, validation_curves_figure(runs, baseline=baseline))
+
+
+def validation_curves_figure(runs: Mapping, *, baseline: float) -> Figure:
+    """The figure that `validation_curves` writes, to show in a notebook."""
+    figure = Figure(figsize=(11.0, 4.6), dpi=110, layout="constrained")
+    loss_axis, accuracy_axis = figure.subplots(1, 2, sharex=True)
+    for title, (epochs, losses, delta1) in runs.items():
+        for axis, values in ((loss_axis, losses), (accuracy_axis, delta1)):
+            axis.plot(epochs, values, label=title, marker="o", markersize=2.5, linewidth=1.4)
+    accuracy_axis.axhline(baseline, color="0.3", linestyle="--", label=f"mean depth image ({baseline:.3f})")
+    loss_axis.set(title="loss", xlabel="epoch", ylabel="scale-invariant loss", yscale="log")
+    accuracy_axis.set(title="accuracy", xlabel="epoch", ylabel="delta1 (share of pixels within a factor 1.25)")
+    for axis in (loss_axis, accuracy_axis):
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.legend(*accuracy_axis.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
+    return figure
+
+
 def depth_statistics(path: str | os.PathLike, sources: Mapping) -> None:
     """Writes a PNG that compares sources, {name: jaxdepth.data.statistics.DepthStatistics}: how often each depth is
     met, the medians of the frames, the spread within a frame, and the mean depth from a frame's top to its bottom.

@@ -13,6 +13,7 @@ FREE_FIELDS = (
     "validate_every",
     "log_every",
     "checkpoint_every",
+    "keep_every",
     "panel_frames",
     "tensorboard",
     "data.path",

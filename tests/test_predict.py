@@ -106,6 +106,15 @@ def test_paths_images_and_arrays_give_the_same(trained, tmp_path):
             trained.predict(wrong)
 
 
+def test_every_output_has_a_depth_of_its_own(trained):
+    image = noise(50, 60)
+    depths = trained.predict_outputs(image)
+    assert list(depths) == ["fusion", "scale1", "scale2", "scale3"]
+    np.testing.assert_array_equal(depths["fusion"], trained.predict(image))
+    assert all(depth.shape == (50, 60) and depth.dtype == np.float32 for depth in depths.values())
+    assert not np.allclose(depths["scale1"], depths["scale3"])
+
+
 def test_pictures_of_every_mode_are_read_upright(tmp_path):
     grey = Image.new("L", (4, 2), 10)
     grey.putpixel((0, 0), 200)

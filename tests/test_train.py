@@ -109,6 +109,14 @@ def test_last_and_best_are_kept(unbroken):
     assert kept == {10, checkpoints.best()}
 
 
+def test_checkpoints_of_every_so_many_steps_are_kept(data, tmp_path):
+    changes = dict(name="mean_depth", checkpoint_every=2, validate_every=100, keep_every=3)
+    train.train_and_evaluate(small.settings(data, steps=8, **changes), tmp_path)
+    assert {3, 6, 8} <= {int(path.name) for path in (tmp_path / "checkpoints").iterdir()} <= {3, 6, 7, 8}
+    early = evaluate.evaluate_checkpoint(tmp_path, step=3)
+    assert early["checkpoint"]["step"] == 3
+
+
 def test_the_same_command_on_a_finished_run_changes_nothing(unbroken, data):
     folder, scores = unbroken
     before = final(folder)

@@ -236,6 +236,18 @@ def test_sources_are_not_mixed():
         viz.curves_figure(lines)
 
 
+def test_validation_curves_compare_trainings(tmp_path):
+    epochs = np.array([1.0, 2.0])
+    runs = {"a": (epochs, np.array([0.2, 0.1]), np.array([0.4, 0.5])), "b": (epochs, epochs / 3, epochs / 5)}
+    loss, accuracy = viz.validation_curves_figure(runs, baseline=0.44).axes
+    assert [list(line.get_ydata()) for line in loss.lines] == [[0.2, 0.1], [1 / 3, 2 / 3]]
+    assert [line.get_label() for line in accuracy.lines] == ["a", "b", "mean depth image (0.440)"]
+    assert list(accuracy.lines[0].get_xdata()) == [1, 2] and set(accuracy.lines[2].get_ydata()) == {0.44}
+    viz.validation_curves(tmp_path / "curves.png", runs, baseline=0.44)
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert picture.size[0] > 600
+
+
 def test_needs_neither_pyplot_nor_jax():
     code = "import sys, jaxdepth.viz; print({'matplotlib.pyplot', 'jax', 'tensorflow'} & set(sys.modules))"
     root = Path(viz.__file__).parents[1]
