@@ -3,7 +3,9 @@
     python launch/train.py --config=configs/best.py:rooms
     python launch/train.py --config=configs/best.py --config.data.path=nyu_depth_v2_labeled.mat
 
-First endless rooms through the sensor's eyes, then NYU's frames from there, with rooms mixed in.
+First rooms through the sensor's eyes, then NYU's frames from there. On 2 CPU cores, at some 50 pictures a second: 8
+minutes to render 24,000 rooms and an hour on them, then 10 minutes. On the 109 frames of `dev` under eigen_crop delta1
+.678, where the mean depth image has .439.
 """
 
 from jaxdepth.config import base
@@ -13,7 +15,7 @@ def get_config(arg=""):
     """The settings; `arg` is what stands behind the colon of --config: nothing, or `rooms`, the training before it."""
     config = base(arg, variants=("rooms",))
     config.batch_size = 16 if arg == "rooms" else 8
-    config.ema_decay = 0.998
+    config.ema_decay = 0.998 if arg == "rooms" else 0.999
     config.mirrored = True
     config.data.frame_size = config.data.crop_size = (96, 128)
     config.data.split = "dev"
@@ -41,11 +43,14 @@ def get_config(arg=""):
         clip_norm=1.0,
     )
     if arg == "rooms":
-        config.steps = 4000
-        config.data.source, config.data.mix = "rooms", "rooms:1"
-        config.data.rooms_frames = (2000, 100)
-        config.optim.learning_rate = 2e-3
+        config.steps = 11000
+        config.validate_every = 2
+        config.data.source = "rooms"
+        config.data.rooms_frames = (24000, 50)
+        config.optim.update(learning_rate=2e-3, warmup_steps=300)
     else:
+        config.epochs = 40
+        config.validate_every = 5
         config.initial = "runs/best-rooms"
         config.data.source = "nyu"
     return config

@@ -6,6 +6,7 @@ import re
 
 from jaxdepth import sweep, workdir
 
+_SCORES = ("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog")
 _HEADER = (
     *("what", "network", "batch", "type", "ours", "quartiles"),
     *("other", "quartiles", "ratio", "which other"),
@@ -18,7 +19,8 @@ def fill(path):
     A table stands between a line `<!-- FORM FILE WHAT, .. -->` and `<!-- end -->`; FILE is found from the folder of the
     Markdown file. Of the JSON of a benchmark, `table` gives the rows whose `what` is one of WHAT or begins with one
     that ends in `*`, a line each; `wide` a line for each network and a column for each `what`; `machine` (without WHAT)
-    what they were measured on. Of the file of a sweep, `sweep` gives the rows named by WHAT, or all.
+    what they were measured on. Of the file of a sweep, `sweep` gives the rows named by WHAT, or all; of the JSON of an
+    evaluation, `scores` gives every output and the baseline.
     """
     path = pathlib.Path(path)
     text = filled(path.read_text(), path.parent)
@@ -66,7 +68,14 @@ def _sweep(file, wanted):
     return sweep.table(found, wanted or found)
 
 
-_FORMS = {"table": _table, "wide": _wide, "machine": _machine, "sweep": _sweep}
+def _scores(file, _):
+    result = json.loads(file.read_text())
+    rows = {"**prediction**": result["metrics"], **result["outputs"], "mean depth image": result["mean_depth_baseline"]}
+    header = ["", *_SCORES]
+    return _markdown(header, [[name, *(f"{row[metric]:.3f}" for metric in _SCORES)] for name, row in rows.items()])
+
+
+_FORMS = {"scores": _scores, "table": _table, "wide": _wide, "machine": _machine, "sweep": _sweep}
 _FILLED = re.compile(rf"(<!-- ({'|'.join(_FORMS)}) (\S+)([^\n]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

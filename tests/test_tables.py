@@ -51,7 +51,16 @@ def test_a_file_takes_its_tables_from_the_json(tmp_path):
         tables.filled("<!-- table n.json speed -->\n<!-- end -->", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["README.md", "BENCHMARKS.md"])
+def test_scores_of_an_evaluation(tmp_path):
+    metrics = dict.fromkeys(("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog"), 0.25)
+    result = {"metrics": metrics, "outputs": {"scale1": metrics | {"silog": 21.5}}, "mean_depth_baseline": metrics}
+    (tmp_path / "r.json").write_text(json.dumps(result))
+    lines = tables.filled("<!-- scores r.json -->\n<!-- end -->", tmp_path).splitlines()
+    assert [line.split(" | ")[0] for line in lines[3:-1]] == ["| **prediction**", "| scale1", "| mean depth image"]
+    assert lines[4] == "| scale1 | 0.250 | 0.250 | 0.250 | 0.250 | 0.250 | 0.250 | 21.500 |"
+
+
+@pytest.mark.parametrize("name", ["README.md", "BENCHMARKS.md", "jaxdepth/trained/README.md"])
 def test_no_figure_of_the_repository_is_typed(name):
-    path = small.CONFIGS.with_name(name)
+    path = small.CONFIGS.parent / name
     assert tables.filled(path.read_text(), path.parent) == path.read_text()

@@ -1,7 +1,7 @@
-"""What the training of the best network is made of, a row a change: NYU's frames from runs/best-rooms, 20 epochs."""
+"""What the training of the best network is made of, a row a change: NYU's frames from runs/best-rooms, 10 epochs."""
 
 CONFIG = "../best.py"
-COMMON = {"steps": 1720, "validate_every": 10}
+COMMON = {"steps": 860, "validate_every": 10, "ema_decay": 0.998}
 ROWS = {
     "as it is": {},
     "from scratch": {"initial": "", "optim.learning_rate": 1.5e-3},

@@ -1,9 +1,9 @@
-"""The paper's K scales and the pyramid, and how the train gate trains them: NYU's frames from scratch, 20 epochs."""
+"""The paper's K scales and the pyramid, and how the train gate trains them: NYU's frames from scratch, 10 epochs."""
 
 CONFIG = "../best.py"
 COMMON = {
     "initial": "",
-    "steps": 1720,
+    "steps": 860,
     "validate_every": 10,
     "batch_size": 8,
     "ema_decay": 0.998,
@@ -31,6 +31,15 @@ ROWS = {
     "gradient stopped": {"gate.stop_gradient": True},
     "gates from coarse to fine": {"gate.name": "coarse_to_fine", "gate.weights": (), "gate.stop_gradient": True},
     "gates in a cycle": {"gate.name": "cycle", "gate.weights": (), "gate.stop_gradient": True},
+    "width 24": {"model.width": 24, "model.own_width": 20, "model.max_width": 192},
+    "three scales": {"model.k": 3, "gate.weights": (1.0, 0.25, 0.25, 0.25)},
+    "five scales": {
+        "model.k": 5,
+        "model.blocks": (2, 2, 2, 2, 2),
+        "gate.weights": (1.0, 0.25, 0.25, 0.25, 0.25, 0.25),
+    },
+    "no dropout": {"model.dropout": 0.0},
+    "120 x 160": {"data.frame_size": (120, 160), "data.crop_size": (120, 160)},
     "coarsest at half the learning rate": {
         "optim.rules": (
             ("fusion/.*", 1.0, 1.0, "cosine"),
