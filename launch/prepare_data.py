@@ -1,4 +1,5 @@
-"""Look at data before training: `python launch/prepare_data.py check FOLDER`, `.. rooms`, `.. compare nyu rooms`."""
+"""Get data and look at it before training: `python launch/prepare_data.py nyu`, `.. check FOLDER`, `.. rooms`,
+`.. compare nyu rooms`."""
 
 import inspect
 
@@ -11,7 +12,18 @@ _DEPTH = flags.DEFINE_string("depth", None, "check: depths, such as depths/*.png
 _DEPTH_SCALE = flags.DEFINE_float(
     "depth_scale", None, "check: metres of one unit; by default .001 for whole numbers, 1 for floating point."
 )
+_FROM = flags.DEFINE_string("from", None, "nyu: the file or its folder, instead of a download.")
+_TO = flags.DEFINE_string("to", "data", "nyu: the folder that the file is downloaded into.")
+_URL = flags.DEFINE_multi_string("url", [], "nyu: a mirror to be tried before the authors' address.")
 _OUTPUT = flags.DEFINE_string("output", "contact_sheet.png", "The picture of some frames, a PNG.")
+
+
+def _nyu():
+    from jaxdepth.data import nyu, sources, summary
+
+    place = _FROM.value or nyu.fetch(_TO.value, _URL.value)
+    print(summary.summary(sources.open_frames("nyu", path=place)))
+    print(f"train with: --config.data.path={place}")
 
 
 def _check(folder):
@@ -50,7 +62,12 @@ def _compare(first, *others):
     print(f"plot: {_OUTPUT.value}")
 
 
-_COMMANDS = {"check": (_check, "FOLDER"), "rooms": (_rooms,), "compare": (_compare, "SOURCE[:PATH]", "...")}
+_COMMANDS = {
+    "nyu": (_nyu,),
+    "check": (_check, "FOLDER"),
+    "rooms": (_rooms,),
+    "compare": (_compare, "SOURCE[:PATH]", "..."),
+}
 
 
 def main(argv):

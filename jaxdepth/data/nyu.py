@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from jaxdepth import geometry
 from jaxdepth.data import cache, resize
+from jaxdepth.data.download import download
 from jaxdepth.data.frames import Frames, mask_invalid
 from jaxdepth.data.splits import NYU_FRAMES, nyu_lists
 
@@ -22,6 +23,8 @@ FILE_NAME = "nyu_depth_v2_labeled.mat"
 PAGE = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"  # the labelled data set, 2.8 GB
 FULL_SIZE = (480, 640)
 OFFICIAL_BYTES = 2_972_037_809
+OFFICIAL_MD5 = "520609c519fba3ba5ac58c8fefcc3530"
+URL = "http://horatio.cs.nyu.edu/mit/silberman/nyu_depth_v2/nyu_depth_v2_labeled.mat"
 
 _ARRAYS = {  # name in the file: (axes after the first, dtype, what it holds)
     "images": ((3, 640, 480), np.dtype(np.uint8), "RGB as [n, channel, x, y]"),
@@ -76,6 +79,22 @@ def open_nyu(path, *, frame_size=(240, 320), cache_dir=None) -> Frames:
         counts=counts,
         description=f"NYU Depth V2 from {path}: {len(arrays['ids'])} frames at {h}x{w}",
     )
+
+
+def fetch(folder, urls=()) -> pathlib.Path:
+    """The labelled file in `folder`, downloaded where it is not there; `urls` are tried before the authors' address.
+
+    Raises as `jaxdepth.data.download.download`.
+    """
+    target = pathlib.Path(folder, FILE_NAME)
+    if not target.is_file():
+
+        def check_file(path):
+            with _open(path) as file:
+                check(file, path)
+
+        download(target, [*urls, URL], check=check_file, md5=OFFICIAL_MD5)
+    return target
 
 
 def full_depth(path, position: int) -> np.ndarray:
