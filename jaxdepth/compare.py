@@ -3,6 +3,7 @@
 import numpy as np
 
 from jaxdepth import evaluate, predict, viz
+from jaxdepth.data import sources
 
 _SHOWN_SIZE = (240, 320)  # of the frames
 
@@ -37,7 +38,9 @@ def compare(path, folders, *, source=None, data_path=None, split=None, count=8):
 
     trained = {title: predict.load(folder) for title, folder in folders.items()}
     *_, last = trained.values()
-    frames = evaluate.open_frames(last.config, source=source, path=data_path, frame_size=_SHOWN_SIZE)
+    frames = sources.of_settings(
+        last.config["data"], seed=last.config["seed"], source=source, path=data_path, frame_size=_SHOWN_SIZE
+    )
     position = {int(i): p for p, i in enumerate(frames.ids)}
     positions = [position[i] for i in chosen]
     images = np.stack([frames.images[p] for p in positions])

@@ -29,6 +29,7 @@ def base(arg="", *, variants=()):
     data.source = "auto"
     data.path = placeholder(str)
     data.split = "paper"
+    data.depth = "filled"  # of NYU's frames; raw: as the sensor gave it, with holes
     data.batches = "auto"  # tfdata, device
     data.frame_size = (240, 320)
     data.crop_size = (228, 304)

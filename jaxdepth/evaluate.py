@@ -14,7 +14,6 @@ from jaxdepth.data import pipeline, sources, splits
 from jaxdepth.data.frames import centre_corner
 
 BASELINE = "mean_depth"
-TRUTH = {"nyu": "filled depth", "rooms": "exact depth", "folder": "depth of the files, centre of the pictures"}
 FULL_SIZE = (480, 640)
 
 
@@ -46,7 +45,7 @@ class Protocol:
             "split": split.name,
             "split_hash": split.hash,
             "frames": len(split.val),
-            "truth": TRUTH[frames.name],
+            "truth": frames.truth,
             "network_input": f"centre {h}x{w} of {height}x{width} (rows x columns)",
             "judged_at": list(size),
             "resize": "border continued to the frame, then bilinear depth" if self.full_size else "none",
@@ -192,7 +191,7 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     data = config["data"]
     mesh = sharding.make_mesh()
     batch_size = -(-config["batch_size"] // mesh.size) * mesh.size  # a last batch is padded anyway
-    frames = open_frames(config, source=source, path=path, frame_size=tuple(data["frame_size"]))
+    frames = sources.of_settings(data, seed=config["seed"], source=source, path=path)
     chosen = splits.split(split or data["split"], frames.ids, lists=frames.splits, parts=("val",))
     seen = 0
     if frames.name == data["source"]:
@@ -228,20 +227,6 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     if output is not None and jax.process_index() == 0:
         workdir.write_atomically(output, (json.dumps(result, indent=2) + "\n").encode())
     return result
-
-
-def open_frames(config, *, source, path, frame_size):
-    """The frames that a run's settings name, or of another source or path where given, at a size of one's own."""
-    data = config["data"]
-    return sources.open_frames(
-        source or data["source"],
-        path=path or data["path"],
-        frame_size=frame_size,
-        folder=data.get("folder"),
-        rooms_frames=tuple(data["rooms_frames"]),
-        sensor=data.get("sensor", False),  # which older runs do not have
-        seed=config["seed"],
-    )
 
 
 def _same_place(path, other):

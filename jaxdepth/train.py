@@ -63,15 +63,7 @@ def train_and_evaluate(config, folder):
     crop_size = tuple(config.data.crop_size)
     network = models.build(**config.model.to_dict())
     shapes = state.shapes(network, crop_size)
-    frames = sources.open_frames(
-        config.data.source,
-        path=config.data.path,
-        frame_size=tuple(config.data.frame_size),
-        folder=config.data.folder.to_dict(),
-        rooms_frames=tuple(config.data.rooms_frames),
-        sensor=config.data.sensor,
-        seed=config.seed,
-    )
+    frames = sources.of_settings(config.data.to_dict(), seed=config.seed)
     of_source, of_rooms = mix.parts(config.data.mix, source=frames.name, batch_size=config.batch_size)
     if of_source:
         sharding.check_batch_size(of_source, mesh, parts=1)

@@ -31,12 +31,13 @@ def frame(index, size=(480, 640)):
     return image.astype(np.uint8), depth.astype(np.float32), label
 
 
-def write_mat(path, n, *, size=(480, 640), ids=None, **arrays):
+def write_mat(path, n, *, size=(480, 640), ids=None, scenes=None, **arrays):
     """Write `n` frames as a .mat file at `path` and return the path.
 
     Args:
       size: (height, width) of the frames; the official file's is the default.
       ids: their official ids, 1..n where not given; they also choose the frames' content.
+      scenes: the name of each frame's scene, stored as MATLAB stores a cell of text: references to codes of letters.
       arrays: what the file shall hold instead under a name, as h5py stores it; None leaves the array out.
     """
     ids = np.arange(1, n + 1) if ids is None else np.asarray(ids)
@@ -54,6 +55,10 @@ def write_mat(path, n, *, size=(480, 640), ids=None, **arrays):
                 chunks = (1, *array.shape[1:]) if array.ndim > 2 else None
                 packing = dict(chunks=chunks, compression="gzip", compression_opts=1) if chunks else {}
                 file.create_dataset(name, data=array, **packing)
+        if scenes is not None:
+            codes = [np.frombuffer(name.encode(), np.uint8).astype(np.uint16)[:, None] for name in scenes]
+            references = [file.create_dataset(f"#refs#/{i}", data=code).ref for i, code in enumerate(codes)]
+            file.create_dataset("scenes", (1, n), h5py.ref_dtype)[0] = references
     with open(path, "r+b") as file:
         file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64 HDF5 schema 1.00 .".ljust(116) + b"\0" * 8 + b"\x00\x02IM")
     return path

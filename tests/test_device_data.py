@@ -356,7 +356,7 @@ import numpy as np
 from jaxdepth import device_data, sharding
 from jaxdepth.data import frames, pipeline
 arrays = np.zeros((4, 24, 32, 3), np.uint8), np.ones((4, 24, 32), np.float32), np.zeros((4, 24, 32), np.uint16)
-source = frames.Frames("test", *arrays, np.arange(4), (1, 1, 0, 0), None, {}, {}, "")
+source = frames.Frames("test", *arrays, np.arange(4), (1, 1, 0, 0), None, {}, {}, "", "")
 settings = dict(crop_size=(20, 28), scale=(0.75, 1.25), colour=0.0, light=0.0)
 pipeline.check(source, batch_size=2, process_count=1, **settings)
 data = device_data.put(source, np.arange(4), sharding=sharding.replicated(sharding.make_mesh()))

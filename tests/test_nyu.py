@@ -181,6 +181,47 @@ def test_bad_file_is_named_in_one_line_and_leaves_no_cache(good, tmp_path, array
     assert os.listdir(tmp_path / "cache") == []
 
 
+def test_raw_depth_has_holes_and_its_own_name(tmp_path, ramps):
+    _, _, depth, _ = ramps
+    raw = depth.copy()
+    raw[100:200] = 0
+    path = fake_nyu.write_mat(tmp_path / "a.mat", 1, depths=depth.T[None], rawDepths=raw.T[None])
+    filled, holes = (nyu.open_nyu(path, depth=name, cache_dir=tmp_path / "cache") for name in ("filled", "raw"))
+    assert (filled.truth, holes.truth) == ("filled depth", "raw depth")
+    assert (filled.depths > 0).all() and (holes.depths[0, 50:100] == 0).all() and (holes.depths[0, 100:] > 0).all()
+    np.testing.assert_array_equal(holes.full_depth(0), raw)
+    with pytest.raises(ValueError, match="config.data.depth='deep': expected filled or raw"):
+        nyu.open_nyu(path, depth="deep", cache_dir=tmp_path)
+    without = fake_nyu.write_mat(tmp_path / "b.mat", 1)
+    with pytest.raises(ValueError, match="no array 'rawDepths' among depths, .*metres as .*0 where the sensor"):
+        nyu.open_nyu(without, depth="raw", cache_dir=tmp_path)
+
+
+def test_scenes_are_read_and_kept_whole(tmp_path):
+    names = ["kitchen_0001"] * 3 + ["office_0002a", "office_0002b"] + ["bedroom_0003"] * 3 + ["den_0004"] * 2
+    path = fake_nyu.write_mat(tmp_path / "a.mat", 10, scenes=names)
+    for _ in range(2):  # converted, then kept
+        train, val = nyu.open_nyu(path, frame_size=(48, 64), cache_dir=tmp_path / "cache").splits["scene"]
+        assert sorted((*train, *val)) == list(range(1, 11)) and len(val) in (2, 3)
+        scene = {i: name.rstrip("ab") for i, name in enumerate(names, 1)}
+        assert not {scene[i] for i in train} & {scene[i] for i in val}
+    without = fake_nyu.write_mat(tmp_path / "b.mat", 1)
+    assert "scene" not in nyu.open_nyu(without, frame_size=(48, 64), cache_dir=tmp_path / "cache").splits
+
+
+@pytest.mark.parametrize(
+    ("scenes", "message"),
+    [(np.zeros((1, 2)), "'scenes' is not a cell of text"), (np.zeros((1, 0)), "names 0 scenes; expected one for each")],
+)
+def test_scenes_that_are_none(tmp_path, scenes, message):
+    path = fake_nyu.write_mat(tmp_path / "a.mat", 2)
+    with h5py.File(path, "r+") as file:
+        file["scenes"] = scenes
+    with pytest.raises(ValueError, match=message):
+        nyu.open_nyu(path, cache_dir=tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
+
+
 def test_no_file(tmp_path):
     with pytest.raises(
         FileNotFoundError, match="nowhere.mat: no such file; expected nyu_depth_v2_labeled.mat from http"

@@ -19,7 +19,9 @@ def make_frames(n, size=SIZE):
     rng = np.random.default_rng(0)
     images = (np.arange(n)[:, None, None, None] * 10 + rng.integers(0, 6, (n, *size, 3))).astype(np.uint8)
     depths = np.broadcast_to(1.0 + np.arange(n)[:, None, None], (n, *size)).astype(np.float32)
-    return Frames("test", images, depths, np.zeros((n, *size), np.uint16), np.arange(n), (1, 1, 0, 0), None, {}, {}, "")
+    return Frames(
+        "test", images, depths, np.zeros((n, *size), np.uint16), np.arange(n), (1, 1, 0, 0), None, {}, {}, "", ""
+    )
 
 
 FRAMES = make_frames(20)

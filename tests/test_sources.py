@@ -168,3 +168,8 @@ def test_reading_does_not_import_tensorflow():
         "assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=os.path.dirname(os.path.dirname(__file__)))
+
+
+def test_only_nyu_has_a_raw_depth():
+    with pytest.raises(ValueError, match="config.data.depth='raw': only NYU's file"):
+        sources.open_frames("rooms", frame_size=SIZE, depth="raw")

@@ -86,7 +86,7 @@ def test_rooms_have_their_own_split_whatever_split_of_nyu_is_asked_for():
 @pytest.mark.parametrize("lists", [LISTS, splits.rooms_lists(ALL_IDS, 10)], ids=["nyu", "rooms"])
 def test_unknown_name(lists):
     with pytest.raises(
-        ValueError, match="config.data.split='test': expected one of paper, official, dev, final, rooms, lists, blocks"
+        ValueError, match="config.data.split='test': expected one of paper, official, dev, final, scene, rooms, lists, blocks"
     ):
         splits.split("test", ALL_IDS, lists=lists)
 
@@ -108,3 +108,15 @@ def test_part_without_frames():
     with pytest.raises(ValueError, match="the train frames of this split are not in this source"):
         splits.split("dev", np.array(LISTS["dev"][1]), lists=LISTS)
     assert len(splits.split("dev", np.array(LISTS["dev"][1]), lists=LISTS, parts=("val",)).val) == 109
+
+
+def test_whole_scenes_are_a_fifth_of_the_frames_and_depend_on_nothing_else():
+    sizes = np.random.default_rng(0).integers(1, 12, 240)
+    scenes = [f"room_{i:04d}" for i, size in enumerate(sizes) for _ in range(size)]
+    ids = np.arange(1, len(scenes) + 1)
+    train, val = splits.scene_lists(ids, scenes)["scene"]
+    assert abs(len(val) / len(ids) - 0.2) < 0.01 and sorted((*train, *val)) == list(ids)
+    again = splits.scene_lists(ids[::-1], scenes[::-1])["scene"]
+    assert (set(again[0]), set(again[1])) == (set(train), set(val))
+    found = splits.split("scene", ids, lists={"scene": (train, val)})
+    assert found.name == "scene" and len(found.val) == len(val)

@@ -30,6 +30,7 @@ def measure(*, batches=30, seconds=20) -> list[dict]:
         full_depth=depths.__getitem__,
         splits={},
         counts={},
+        truth="noise",
         description="noise",
     )
     settings = dict(

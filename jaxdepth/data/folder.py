@@ -79,6 +79,7 @@ def open_folder(
         full_depth=functools.partial(_full_depth, listing.pairs, depth_scale=depth_scale, frame_size=(h, w)),
         splits=splits,
         counts=counts,
+        truth="depth of the files, centre of the pictures",
         description=f"folder {path}: {len(listing.pairs)} frames at {h}x{w}, from pictures of {_sizes(sizes)}",
     )
 

@@ -24,6 +24,7 @@ class Frames:
       splits: split's name -> (train ids, val ids), for `jaxdepth.data.splits.split`.
       counts: what was masked when the source was read: pixels "nan", "inf", "negative", and "empty_frames",
         the number of frames without a single measurement.
+      truth: what the depths are, for protocols, such as "filled depth".
       description: one line for the log: which source, where it was found, and why it was taken.
     """
 
@@ -36,6 +37,7 @@ class Frames:
     full_depth: Callable[[int], np.ndarray]
     splits: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
     counts: Mapping[str, int]
+    truth: str
     description: str
 
     def __len__(self) -> int:

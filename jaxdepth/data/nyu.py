@@ -17,7 +17,7 @@ from jaxdepth import geometry
 from jaxdepth.data import cache, resize
 from jaxdepth.data.download import download
 from jaxdepth.data.frames import Frames, mask_invalid
-from jaxdepth.data.splits import NYU_FRAMES, nyu_lists
+from jaxdepth.data.splits import NYU_FRAMES, nyu_lists, scene_lists
 
 FILE_NAME = "nyu_depth_v2_labeled.mat"
 PAGE = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"  # the labelled data set, 2.8 GB
@@ -30,22 +30,25 @@ _ARRAYS = {  # name in the file: (axes after the first, dtype, what it holds)
     "images": ((3, 640, 480), np.dtype(np.uint8), "RGB as [n, channel, x, y]"),
     "depths": ((640, 480), np.dtype(np.float32), "metres as [n, x, y]"),
     "labels": ((640, 480), np.dtype(np.uint16), "classes as [n, x, y]"),
+    "rawDepths": ((640, 480), np.dtype(np.float32), "metres as [n, x, y], 0 where the sensor saw nothing"),
 }
+_DEPTHS = {"filled": "depths", "raw": "rawDepths"}
 _BLOCK = 16  # frames read at once: 40 MB
-_LAYOUT = 2  # counted up when what the cache holds changes
+_LAYOUT = 3  # counted up when what the cache holds changes
 
 
-def open_nyu(path, *, frame_size=(240, 320), cache_dir=None) -> Frames:
+def open_nyu(path, *, frame_size=(240, 320), depth="filled", cache_dir=None) -> Frames:
     """The frames of the .mat file at `path` at `frame_size` (h, w), memory-mapped from a cache that is made once.
 
     Pictures are averaged over areas, depths and labels taken from the pixel in the middle of each area (row
     floor((i + .5) 480 / h)), so that no depth is invented across an edge. NaN, infinite and negative depths become 0,
     no measurement, and are counted. Ids are `frame_ids` where the file has them (a part of the data set), otherwise the
-    file must hold all 1449 frames and ids are 1..1449.
+    file must hold all 1449 frames and ids are 1..1449. Where it says of which scene each is, there is a split `scene`.
 
     Args:
       path: the .mat file.
       frame_size: (h, w), at most 480 x 640.
+      depth: "filled", the data set's own inpainting, or "raw", `rawDepths`, with the sensor's holes.
       cache_dir: where the converted arrays are kept, see `jaxdepth.data.cache.arrays`. An entry belongs to the file's
         path, size and time of change and to frame_size.
 
@@ -59,25 +62,30 @@ def open_nyu(path, *, frame_size=(240, 320), cache_dir=None) -> Frames:
     h, w = frame_size
     if not (1 <= h <= FULL_SIZE[0] and 1 <= w <= FULL_SIZE[1]):
         raise ValueError(f"frame_size={tuple(frame_size)}: expected (height, width) from (1, 1) to {FULL_SIZE}")
+    if depth not in _DEPTHS:
+        raise ValueError(f"config.data.depth={depth!r}: expected {' or '.join(_DEPTHS)}")
     path = path.resolve()
     stat = path.stat()
-    key = [_LAYOUT, str(path), stat.st_size, stat.st_mtime_ns, h, w]
-    arrays, counts = cache.arrays("nyu", key, lambda folder: _convert(path, folder, (h, w)), cache_dir=cache_dir)
+    key = [_LAYOUT, str(path), stat.st_size, stat.st_mtime_ns, h, w, depth]
+    arrays, counts = cache.arrays("nyu", key, lambda folder: _convert(path, folder, (h, w), depth), cache_dir=cache_dir)
     logging.info(
         "%s: masked depths: %d NaN, %d infinite, %d negative pixels; %d frames without any depth",
         *(path, counts["nan"], counts["inf"], counts["negative"], counts["empty_frames"]),
     )
+    ids = np.array(arrays["ids"])
+    scenes = scene_lists(ids, arrays["scenes"].tolist()) if "scenes" in arrays else {}
     return Frames(
         name="nyu",
         images=arrays["images"],
         depths=arrays["depths"],
         labels=arrays["labels"],
-        ids=np.array(arrays["ids"]),
+        ids=ids,
         intrinsics=geometry.resize_intrinsics(geometry.NYU_INTRINSICS, from_size=FULL_SIZE, to_size=(h, w)),
-        full_depth=functools.partial(full_depth, path),
-        splits=nyu_lists(),
+        full_depth=functools.partial(full_depth, path, depth=depth),
+        splits=nyu_lists() | scenes,
         counts=counts,
-        description=f"NYU Depth V2 from {path}: {len(arrays['ids'])} frames at {h}x{w}",
+        truth=f"{depth} depth",
+        description=f"NYU Depth V2 from {path}: {len(ids)} frames at {h}x{w}",
     )
 
 
@@ -97,18 +105,20 @@ def fetch(folder, urls=()) -> pathlib.Path:
     return target
 
 
-def full_depth(path, position: int) -> np.ndarray:
+def full_depth(path, position: int, *, depth="filled") -> np.ndarray:
     """Depth float32 [480, 640] in metres of the frame at `position`, from the file; 0 = no measurement."""
     with _open(path) as file:
-        return mask_invalid(_read(file, path, "depths", slice(position, position + 1))[0])[0]
+        return mask_invalid(_read(file, path, _DEPTHS[depth], slice(position, position + 1))[0])[0]
 
 
-def check(file: h5py.File, path) -> np.ndarray:
+def check(file: h5py.File, path, *, depth="filled") -> np.ndarray:
     """Ids int64 [N] of the open .mat `file`, after a look at the shapes and types of all arrays that are needed.
 
     Raises ValueError, one line naming the file, the array, what was found and what was expected.
     """
-    for name, (axes, dtype, what) in _ARRAYS.items():
+    names = ("images", _DEPTHS[depth], "labels")
+    for name in names:
+        axes, dtype, what = _ARRAYS[name]
         expected = f"({', '.join(map(str, ('N', *axes)))}) {dtype}, {what}"
         array = file.get(name)
         if not isinstance(array, h5py.Dataset):
@@ -117,7 +127,7 @@ def check(file: h5py.File, path) -> np.ndarray:
             )
         if array.shape[1:] != axes or array.dtype != dtype or array.shape[0] == 0:
             raise ValueError(f"{path}: array '{name}' is {array.shape} {array.dtype}; expected {expected}")
-    lengths = {name: len(file[name]) for name in _ARRAYS}
+    lengths = {name: len(file[name]) for name in names}
     n = lengths["images"]
     if set(lengths.values()) != {n}:
         raise ValueError(f"{path}: arrays of unequal length {lengths}; expected one N for all")
@@ -144,24 +154,40 @@ def check(file: h5py.File, path) -> np.ndarray:
     return ids.astype(np.int64)
 
 
-def _convert(path, folder: pathlib.Path, frame_size) -> dict:
+def _scenes(file, path, n):
+    """The scene of each frame, or None where the file does not say: MATLAB keeps a cell of text as references."""
+    if "scenes" not in file:
+        return None
+    try:
+        names = ["".join(map(chr, file[reference][()].ravel())) for reference in file["scenes"][()].ravel()]
+    except (TypeError, ValueError, KeyError, OSError) as error:
+        raise ValueError(f"{path}: array 'scenes' is not a cell of text: {error}") from error
+    if len(names) != n:
+        raise ValueError(f"{path}: array 'scenes' names {len(names)} scenes; expected one for each of {n} frames")
+    return names
+
+
+def _convert(path, folder: pathlib.Path, frame_size, depth) -> dict:
     """Write the arrays of the .mat at `path` into `folder`, at `frame_size`; returns the counts of what was masked."""
     h, w = frame_size
     rows, columns = resize.nearest_index(FULL_SIZE[0], h), resize.nearest_index(FULL_SIZE[1], w)
     counts = dict.fromkeys(("nan", "inf", "negative", "empty_frames"), 0)
     with _open(path) as file:
-        ids = check(file, path)
+        ids = check(file, path, depth=depth)
         n = len(ids)
+        scenes = _scenes(file, path, n)
         images = cache.create(folder, "images", (n, h, w, 3), np.uint8)
         depths = cache.create(folder, "depths", (n, h, w), np.float32)
         labels = cache.create(folder, "labels", (n, h, w), np.uint16)
         np.save(folder / "ids.npy", ids)
+        if scenes is not None:
+            np.save(folder / "scenes.npy", np.array(scenes))
         with tqdm(total=n, desc=f"{path.name} -> {h}x{w}", unit="frame", disable=None) as bar:
             for start in range(0, n, _BLOCK):
                 block = slice(start, min(start + _BLOCK, n))
                 for i, picture in enumerate(_read(file, path, "images", block), start):
                     images[i] = resize.shrink(picture, frame_size)
-                valid, masked = mask_invalid(_read(file, path, "depths", block))
+                valid, masked = mask_invalid(_read(file, path, _DEPTHS[depth], block))
                 for name, count in masked.items():
                     counts[name] += count
                 depths[block] = valid[:, rows[:, None], columns]

@@ -22,6 +22,7 @@ def open_frames(
     folder=None,
     rooms_frames=(2000, 200),
     sensor=False,
+    depth="filled",
     seed=0,
     cache_dir=None,
 ) -> Frames:
@@ -35,6 +36,7 @@ def open_frames(
       folder: for "folder", a dict of `image`, `depth`, `depth_scale` and `intrinsics`, see `open_folder`.
       rooms_frames: (train, val) numbers of rooms.
       sensor: whether rooms are seen through `jaxdepth.rooms.sensor`.
+      depth: of NYU's file, "filled" or "raw"; other sources have one.
       seed: of the rooms.
       cache_dir: see `jaxdepth.data.cache.arrays`.
 
@@ -50,13 +52,15 @@ def open_frames(
             f"config.data.path={path!r}: expected the folder of pictures and depths of data.source='folder'"
         )
     file, reason = (None, "asked for") if source in ("folder", "rooms") else find_nyu(path)
+    if depth != "filled" and file is None:
+        raise ValueError(f"config.data.depth={depth!r}: only NYU's file has another depth than 'filled'")
     kinds = {"folder": f"folder {path}", "nyu": "NYU Depth V2"}
     logging.info("data: %s (%s)", kinds.get("nyu" if file is not None else source, "built-in rooms"), reason)
     if source == "folder":
         place = pathlib.Path(path).expanduser()
         frames = open_folder(place, frame_size=frame_size, cache_dir=cache_dir, **(folder or {}))
     elif file is not None:
-        frames = open_nyu(file, frame_size=frame_size, cache_dir=cache_dir)
+        frames = open_nyu(file, frame_size=frame_size, depth=depth, cache_dir=cache_dir)
     elif source == "nyu":
         raise FileNotFoundError(f"config.data.source='nyu': {reason}; get {FILE_NAME} from {PAGE}")
     else:
@@ -66,6 +70,20 @@ def open_frames(
     frames = dataclasses.replace(frames, description=f"data: {frames.description} ({reason})")
     logging.info(frames.description)
     return frames
+
+
+def of_settings(data, *, seed, source=None, path=None, frame_size=None) -> Frames:
+    """The frames that the settings `data` of a run, a dict, name; another source, path or frame size where given."""
+    return open_frames(
+        source or data["source"],
+        path=path or data["path"],
+        frame_size=tuple(frame_size or data["frame_size"]),
+        folder=data.get("folder"),
+        rooms_frames=tuple(data["rooms_frames"]),
+        sensor=data.get("sensor", False),  # which older runs do not have
+        depth=data.get("depth", "filled") if source in (None, data["source"]) else "filled",
+        seed=seed,
+    )
 
 
 def find_nyu(path=None) -> tuple[pathlib.Path | None, str]:

@@ -1,16 +1,18 @@
 """Splits into training and validation frames, by frame ids, so that they do not depend on what a file holds."""
 
+import collections
 import functools
 import hashlib
 import json
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 NYU_FRAMES = 1449
-NAMES = ("paper", "official", "dev", "final")  # the splits of NYU's ids
+NAMES = ("paper", "official", "dev", "final", "scene")  # the splits of NYU's frames
 OWN = ("rooms", "lists", "blocks")  # of sources that bring a single one, see `split`
 BLOCK = 100  # frames
 
@@ -49,6 +51,24 @@ def nyu_lists() -> Lists:
         "dev": _part(sorted(official_train), official_train - dev_val),
         "final": (tuple(sorted(official_train)), tuple(sorted(dev_val))),
     }
+
+
+def scene_lists(ids: Sequence[int], scenes: Sequence[str]) -> Lists:
+    """The split `scene` of NYU's frames: whole scenes, some 80/20, so that no room is in both parts.
+
+    Scenes are ordered by the sha256 of "0:scene", and the first are for validation until they hold a fifth of the
+    frames. Parts of one film, as `office_0001a` and `office_0001b`, are one scene.
+    """
+    scenes = [re.sub(r"(?<=\d)[a-z]$", "", scene) for scene in scenes]
+    frames = collections.Counter(scenes)
+    val, taken = set(), 0
+    for scene in sorted(frames, key=lambda name: hashlib.sha256(f"0:{name}".encode()).digest()):
+        if taken + frames[scene] / 2 > len(scenes) / 5:
+            break
+        val.add(scene)
+        taken += frames[scene]
+    train = {int(i) for i, scene in zip(ids, scenes, strict=True) if scene not in val}
+    return {"scene": _part([int(i) for i in ids], train)}
 
 
 def rooms_lists(ids: Sequence[int], n_train: int) -> Lists:
@@ -105,7 +125,7 @@ def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("
     """The split `name` of a source: positions of the frames whose ids are in its lists.
 
     Args:
-      name: paper, official, dev, final, one of OWN, or `all`, which puts every frame into val and none into train (for
+      name: one of NAMES, one of OWN, or `all`, which puts every frame into val and none into train (for
         evaluation). NYU's splits mean nothing to rooms or to a folder: with these, each name but `all` gives the one
         split that the source brings, `rooms`, `lists` or `blocks`, and that is the name in the result.
       ids: int64 [N], the ids of the source's frames.

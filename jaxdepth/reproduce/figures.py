@@ -4,8 +4,8 @@ import pathlib
 
 import numpy as np
 
-from jaxdepth import evaluate, predict, viz, workdir
-from jaxdepth.data import splits
+from jaxdepth import predict, viz, workdir
+from jaxdepth.data import sources, splits
 from jaxdepth.reproduce import job
 
 _COUNT = 4  # frames
@@ -66,7 +66,8 @@ class _Frames:
 
     def __init__(self, folder, training):
         config = workdir.read_config(job.run_folder(folder, training))["config"]
-        frames = evaluate.open_frames(config, source=None, path=training.config.data.path, frame_size=_SIZE)
+        of = dict(seed=config["seed"], path=training.config.data.path, frame_size=_SIZE)
+        frames = sources.of_settings(config["data"], **of)
         val = splits.split(training.split, frames.ids, lists=frames.splits).val
         positions = val[np.linspace(0, len(val) - 1, min(_COUNT, len(val))).astype(int)]
         self.images = np.stack([frames.images[p] for p in positions])

@@ -102,15 +102,7 @@ def _settings(file, argument, changes):
 
 def _splits(config):
     """The name of the source, and of the splits of its frames."""
-    frames = sources.open_frames(
-        config.data.source,
-        path=config.data.path,
-        frame_size=tuple(config.data.frame_size),
-        folder=config.data.folder.to_dict(),
-        rooms_frames=tuple(config.data.rooms_frames),
-        sensor=config.data.sensor,
-        seed=config.seed,
-    )
+    frames = sources.of_settings(config.data.to_dict(), seed=config.seed)
     if frames.name != "nyu":
         return frames.name, [splits.split("paper", frames.ids, lists=frames.splits).name]
     official = splits.nyu_lists()["official"][1]
