@@ -197,7 +197,7 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     if frames.name == data["source"]:
         trained_on = splits.split(data["split"], frames.ids, lists=frames.splits, parts=())
         # Another folder may have the same names, but not the same list.
-        other = frames.name == "folder" and path and not _same_place(path, data["path"])
+        other = frames.name in ("folder", "tfds") and path and not _same_place(path, data["path"])
         if not other or trained_on.hash == record["data"]["split_hash"]:
             seen = int(np.isin(chosen.val, trained_on.train).sum())
     trained = predict.load(folder, step=step)

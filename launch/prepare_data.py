@@ -1,5 +1,5 @@
-"""Get data and look at it before training: `python launch/prepare_data.py nyu`, `.. check FOLDER`, `.. rooms`,
-`.. compare nyu rooms`."""
+"""Get data and look at it before training: `python launch/prepare_data.py nyu`, `.. tfds`, `.. check FOLDER`,
+`.. rooms`, `.. compare nyu rooms`."""
 
 import inspect
 
@@ -12,9 +12,9 @@ _DEPTH = flags.DEFINE_string("depth", None, "check: depths, such as depths/*.png
 _DEPTH_SCALE = flags.DEFINE_float(
     "depth_scale", None, "check: metres of one unit; by default .001 for whole numbers, 1 for floating point."
 )
-_FROM = flags.DEFINE_string("from", None, "nyu: the file or its folder, instead of a download.")
-_TO = flags.DEFINE_string("to", "data", "nyu: the folder that the file is downloaded into.")
-_URL = flags.DEFINE_multi_string("url", [], "nyu: a mirror to be tried before the authors' address.")
+_FROM = flags.DEFINE_string("from", None, "nyu, tfds: the file or its folder, instead of a download.")
+_TO = flags.DEFINE_string("to", "data", "nyu, tfds: the folder that the file is downloaded into; and the dataset's.")
+_URL = flags.DEFINE_multi_string("url", [], "nyu, tfds: a mirror to be tried before the authors' address.")
 _OUTPUT = flags.DEFINE_string("output", "contact_sheet.png", "The picture of some frames, a PNG.")
 
 
@@ -24,6 +24,15 @@ def _nyu():
     place = _FROM.value or nyu.fetch(_TO.value, _URL.value)
     print(summary.summary(sources.open_frames("nyu", path=place)))
     print(f"train with: --config.data.path={place}")
+
+
+def _tfds():
+    from jaxdepth.data import nyu, sources, summary, tfds_builder
+
+    file, _ = sources.find_nyu(_FROM.value or nyu.fetch(_TO.value, _URL.value))
+    folder = tfds_builder.prepare(file, _TO.value)
+    print(summary.summary(sources.open_frames("tfds", path=folder)))
+    print(f"train with: --config.data.source=tfds --config.data.path={folder}")
 
 
 def _check(folder):
@@ -64,6 +73,7 @@ def _compare(first, *others):
 
 _COMMANDS = {
     "nyu": (_nyu,),
+    "tfds": (_tfds,),
     "check": (_check, "FOLDER"),
     "rooms": (_rooms,),
     "compare": (_compare, "SOURCE[:PATH]", "..."),

@@ -86,7 +86,8 @@ def test_rooms_have_their_own_split_whatever_split_of_nyu_is_asked_for():
 @pytest.mark.parametrize("lists", [LISTS, splits.rooms_lists(ALL_IDS, 10)], ids=["nyu", "rooms"])
 def test_unknown_name(lists):
     with pytest.raises(
-        ValueError, match="config.data.split='test': expected one of paper, official, dev, final, scene, rooms, lists, blocks"
+        ValueError,
+        match="config.data.split='test': expected one of paper, official, dev, final, scene, rooms, lists, blocks",
     ):
         splits.split("test", ALL_IDS, lists=lists)
 

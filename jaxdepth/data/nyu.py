@@ -96,13 +96,32 @@ def fetch(folder, urls=()) -> pathlib.Path:
     """
     target = pathlib.Path(folder, FILE_NAME)
     if not target.is_file():
-
-        def check_file(path):
-            with _open(path) as file:
-                check(file, path)
-
-        download(target, [*urls, URL], check=check_file, md5=OFFICIAL_MD5)
+        download(target, [*urls, URL], check=frame_ids, md5=OFFICIAL_MD5)
     return target
+
+
+def frame_ids(path) -> np.ndarray:
+    """The official ids int64 [N] of the frames of the .mat at `path`; raises as `open_nyu`."""
+    with _open(path) as file:
+        return check(file, path)
+
+
+def read_frames(path, wanted):
+    """The frames of the .mat at `path` whose ids are among `wanted`, one after the other, at full size.
+
+    Yields dicts: image uint8 [480, 640, 3], depth float32 [480, 640] metres (0 = no measurement), label uint16
+    [480, 640], id.
+    """
+    with _open(path) as file:
+        for position, frame_id in enumerate(check(file, path).tolist()):
+            if frame_id in wanted:
+                one = slice(position, position + 1)
+                yield {
+                    "image": _read(file, path, "images", one)[0],
+                    "depth": mask_invalid(_read(file, path, "depths", one)[0])[0],
+                    "label": _read(file, path, "labels", one)[0],
+                    "id": frame_id,
+                }
 
 
 def full_depth(path, position: int, *, depth="filled") -> np.ndarray:

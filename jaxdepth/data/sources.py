@@ -10,7 +10,7 @@ from jaxdepth.data.folder import open_folder
 from jaxdepth.data.frames import Frames
 from jaxdepth.data.nyu import FILE_NAME, PAGE, open_nyu
 
-SOURCES = ("auto", "nyu", "folder", "rooms")
+SOURCES = ("auto", "nyu", "folder", "tfds", "rooms")
 DEFAULT_FOLDER = "data"
 
 
@@ -29,9 +29,9 @@ def open_frames(
     """The frames of `source`; which they are and why stands in their `description`, which is also logged.
 
     Args:
-      source: "nyu"; "folder"; "rooms"; "auto" takes NYU where its file is found and rooms otherwise.
+      source: "nyu"; "folder"; "tfds"; "rooms"; "auto" takes NYU where its file is found and rooms otherwise.
       path: NYU's file or the folder that holds it; None or "": the environment variable JAXDEPTH_DATA, else `data/`
-        in the working directory. For "folder" the folder itself; not looked at for rooms.
+        in the working directory. For "folder" and "tfds" the folder itself; not looked at for rooms.
       frame_size: (h, w) of the frames.
       folder: for "folder", a dict of `image`, `depth`, `depth_scale` and `intrinsics`, see `open_folder`.
       rooms_frames: (train, val) numbers of rooms.
@@ -47,18 +47,21 @@ def open_frames(
     """
     if source not in SOURCES:
         raise ValueError(f"config.data.source={source!r}: expected one of {', '.join(SOURCES)}")
-    if source == "folder" and not path:
-        raise ValueError(
-            f"config.data.path={path!r}: expected the folder of pictures and depths of data.source='folder'"
-        )
-    file, reason = (None, "asked for") if source in ("folder", "rooms") else find_nyu(path)
+    if source in ("folder", "tfds") and not path:
+        what = {"folder": "pictures and depths", "tfds": "a prepared dataset"}[source]
+        raise ValueError(f"config.data.path={path!r}: expected the folder of {what} of data.source={source!r}")
+    file, reason = (None, "asked for") if source in ("folder", "tfds", "rooms") else find_nyu(path)
     if depth != "filled" and file is None:
         raise ValueError(f"config.data.depth={depth!r}: only NYU's file has another depth than 'filled'")
-    kinds = {"folder": f"folder {path}", "nyu": "NYU Depth V2"}
+    kinds = {"folder": f"folder {path}", "tfds": f"TFDS in {path}", "nyu": "NYU Depth V2"}
     logging.info("data: %s (%s)", kinds.get("nyu" if file is not None else source, "built-in rooms"), reason)
     if source == "folder":
         place = pathlib.Path(path).expanduser()
         frames = open_folder(place, frame_size=frame_size, cache_dir=cache_dir, **(folder or {}))
+    elif source == "tfds":
+        from jaxdepth.data.tfds_frames import open_tfds  # imports tensorflow
+
+        frames = open_tfds(path, frame_size=frame_size)
     elif file is not None:
         frames = open_nyu(file, frame_size=frame_size, depth=depth, cache_dir=cache_dir)
     elif source == "nyu":

@@ -13,7 +13,7 @@ import numpy as np
 
 NYU_FRAMES = 1449
 NAMES = ("paper", "official", "dev", "final", "scene")  # the splits of NYU's frames
-OWN = ("rooms", "lists", "blocks")  # of sources that bring a single one, see `split`
+OWN = ("rooms", "lists", "blocks", "tfds")  # of sources that bring a single one, see `split`
 BLOCK = 100  # frames
 
 Lists = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
@@ -127,7 +127,7 @@ def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("
     Args:
       name: one of NAMES, one of OWN, or `all`, which puts every frame into val and none into train (for
         evaluation). NYU's splits mean nothing to rooms or to a folder: with these, each name but `all` gives the one
-        split that the source brings, `rooms`, `lists` or `blocks`, and that is the name in the result.
+        split that the source brings, such as `rooms`, and that is the name in the result.
       ids: int64 [N], the ids of the source's frames.
       lists: the source's own splits, `Frames.splits`.
       parts: those of "train" and "val" that the caller is going to use, and which must not be empty.
