@@ -93,7 +93,7 @@ def test_nyu_nowhere_says_where_it_looked_and_where_to_get_it():
 
 
 def test_unknown_source():
-    with pytest.raises(ValueError, match="config.data.source='nyuv2': expected one of auto, nyu, folder, rooms$"):
+    with pytest.raises(ValueError, match="config.data.source='nyuv2': expected one of auto, nyu, folder, tfds, rooms$"):
         sources.open_frames("nyuv2")
 
 

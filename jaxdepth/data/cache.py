@@ -10,6 +10,10 @@ import tempfile
 import numpy as np
 from absl import logging
 
+from jaxdepth.data.frames import Rows
+
+_LARGE = 1 << 28  # bytes
+
 
 def arrays(kind, key, make, *, cache_dir=None):
     """The memory-mapped arrays of an entry and the facts about it, made where it is missing or damaged.
@@ -21,7 +25,8 @@ def arrays(kind, key, make, *, cache_dir=None):
       cache_dir: where entries are kept; None: the environment variable JAXDEPTH_CACHE, else ~/.cache/jaxdepth.
 
     Returns:
-      {name: array, not writeable}, facts.
+      {name: array, not writeable}, facts. Small arrays are memory-mapped. Of large ones, `Rows`, a frame is read when
+      it is asked for: what a process has read of a mapped file would stay in its memory.
 
     Raises:
       ValueError: where an entry cannot be read back right after it was written.
@@ -66,11 +71,15 @@ def _load(folder: pathlib.Path):
             )  # raises where the file is shorter than its header says
             if array.shape != tuple(shape) or array.dtype != dtype:
                 raise ValueError(f"{name}.npy is {array.shape} {array.dtype}, expected {shape} {dtype}")
-            arrays[name] = np.asarray(array)
+            arrays[name] = np.asarray(array) if array.nbytes < _LARGE else _rows(folder / f"{name}.npy", array)
         return arrays, meta["facts"]
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         logging.warning("%s: damaged cache is made anew: %s", folder, error)
         return None
+
+
+def _rows(file, array):
+    return Rows(lambda i: np.array(np.load(file, mmap_mode="r")[i]), array.shape, array.dtype)
 
 
 def _build(folder: pathlib.Path, key, make):

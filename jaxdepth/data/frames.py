@@ -6,9 +6,36 @@ from dataclasses import dataclass
 import numpy as np
 
 
+class Rows:
+    """Of an array [N, ...] of frames what sources are asked for, where it is not to be in memory.
+
+    `load(i)` gives the frame i; an index is a number, a slice or an array of numbers.
+    """
+
+    def __init__(self, load, shape, dtype):
+        self.shape, self.dtype = tuple(shape), np.dtype(dtype)
+        self._load = load
+
+    def __len__(self):
+        return self.shape[0]
+
+    @property
+    def nbytes(self):
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    def __getitem__(self, index):
+        places = np.arange(len(self))[index]
+        if places.ndim == 0:
+            return self._load(int(places))
+        frames = np.empty((len(places), *self.shape[1:]), self.dtype)
+        for frame, place in zip(frames, places, strict=True):
+            frame[...] = self._load(int(place))
+        return frames
+
+
 @dataclass(frozen=True)
 class Frames:
-    """The frames of one source at the working resolution H x W, plain or memory-mapped numpy arrays.
+    """The frames of one source at the working resolution H x W: numpy arrays, memory-mapped or not, or `Rows`.
 
     Attributes:
       name: the source's name in metrics and protocols, "nyu", "folder" or "rooms".

@@ -6,32 +6,11 @@ import numpy as np
 
 from jaxdepth import geometry
 from jaxdepth.data import resize
-from jaxdepth.data.frames import Frames, mask_invalid
+from jaxdepth.data.frames import Frames, Rows, mask_invalid
 from jaxdepth.data.splits import nyu_lists
 
 FULL_SIZE = (480, 640)
 _INFO = "dataset_info.json"
-
-
-class Rows:
-    """What is asked of an array [N, ...] of frames, with `load(i)` for the frame i."""
-
-    def __init__(self, load, shape, dtype):
-        self.shape, self.dtype = tuple(shape), np.dtype(dtype)
-        self._load = load
-
-    def __len__(self):
-        return self.shape[0]
-
-    @property
-    def nbytes(self):
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
-
-    def __getitem__(self, index):
-        places = np.arange(len(self))[index]
-        if places.ndim == 0:
-            return self._load(int(places))
-        return np.stack([self._load(int(i)) for i in places]) if len(places) else np.empty((0, *self.shape[1:]))
 
 
 def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
