@@ -180,13 +180,13 @@ def test_sources_are_compared(own, tmp_path):
     with Image.open(tmp_path / "plot.png") as plot:
         assert plot.size[0] > 600
     done = command("compare", "kinect", cwd=tmp_path)
-    assert done.returncode == 1 and "expected one of auto, nyu, folder, rooms" in done.stderr
+    assert done.returncode == 1 and "expected one of auto, nyu, folder, tfds, rooms" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["check"], ["chekc", "."], ["check", ".", "."]])
 def test_usage(arguments):
     done = command(*arguments)
-    assert done.returncode == 1 and "expected check FOLDER, rooms, compare SOURCE" in done.stderr + done.stdout
+    assert done.returncode == 1 and "expected nyu, tfds, check FOLDER, rooms, compare SOURCE" in done.stderr + done.stdout
 
 
 def test_it_needs_no_jax_and_no_tensorflow():
