@@ -186,7 +186,8 @@ def test_sources_are_compared(own, tmp_path):
 @pytest.mark.parametrize("arguments", [[], ["check"], ["chekc", "."], ["check", ".", "."]])
 def test_usage(arguments):
     done = command(*arguments)
-    assert done.returncode == 1 and "expected nyu, tfds, check FOLDER, rooms, compare SOURCE" in done.stderr + done.stdout
+    said = done.stderr + done.stdout
+    assert done.returncode == 1 and "expected nyu, tfds, check FOLDER, rooms, compare SOURCE" in said
 
 
 def test_it_needs_no_jax_and_no_tensorflow():
