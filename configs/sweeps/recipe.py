@@ -1,10 +1,19 @@
 """What the training of the best network is made of, a row a change: NYU's frames from runs/best-rooms, 10 epochs.
 
-Changes that did not help and have no code left are in the results only.
+They begin with the settings of before, and configs/best.py has what the rows said. Changes that did not help and have
+no code left are in the results only.
 """
 
 CONFIG = "../best.py"
-COMMON = {"steps": 860, "validate_every": 10, "ema_decay": 0.998}
+COMMON = {
+    "initial": "runs/best-rooms",
+    "steps": 860,
+    "validate_every": 10,
+    "ema_decay": 0.998,
+    "data.augmentation.scale": (0.95, 1.4),
+    "loss.lam": 0.5,
+    "optim.weight_decay": 0.05,
+}
 ROWS = {
     "as it is": {},
     "from scratch": {"initial": "", "optim.learning_rate": 1.5e-3},
