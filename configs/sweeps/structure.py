@@ -16,6 +16,7 @@ COMMON = {
     "data.augmentation.flip": True,
     "data.augmentation.colour": 0.2,
     "data.augmentation.light": 0.2,
+    "loss.lam": 0.5,
     "loss.absolute_weight": 0.5,
     "loss.gradient_weight": 0.25,
     "optim.learning_rate": 1.5e-3,
