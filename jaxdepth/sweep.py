@@ -113,7 +113,8 @@ def results_folder(sweep, configs):
 def table(found, names):
     """What `read` found of some rows as a Markdown table: means over seeds, and delta1 less the first row's.
 
-    The interval is the 95 % of a paired bootstrap over runs of neighbouring frames (see `difference`).
+    A row is compared with the seeds that it shares with the first one, or with all of them where it shares none. The
+    interval is the 95 % of a paired bootstrap over runs of neighbouring frames (see `difference`).
     """
     first = next(iter(found.values()))
     lines = [
@@ -124,7 +125,9 @@ def table(found, names):
         results = found[name]
         means = [f"{np.mean([r['metrics'][metric] for r in results]):.3f}" for metric in METRICS]
         by_seed = " ".join(f"{r['metrics']['delta1']:.3f}" for r in results)
-        middle, low, high = difference(results, first)
+        seeds = {result["row"]["seed"] for result in results}
+        same = [result for result in first if result["row"]["seed"] in seeds]
+        middle, low, high = difference(results, same or first)
         compared = "" if results is first else f"{middle:+.3f} ({low:+.3f} to {high:+.3f})"
         lines.append(f"| {name} | {len(results)} | {' | '.join(means)} | {by_seed} | {compared} |")
     baseline = [f"{first[0]['mean_depth_baseline'][metric]:.3f}" for metric in METRICS]

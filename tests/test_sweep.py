@@ -63,6 +63,16 @@ def test_the_difference_and_its_interval_are_those_of_paired_runs_of_frames():
     assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.15)
 
 
+def test_a_row_is_compared_with_the_seeds_that_it_has():
+    def row(seed, delta1):
+        metrics = {name: delta1 for name in sweep.METRICS}
+        return result([1, 2], [delta1] * 2) | {"metrics": metrics, "mean_depth_baseline": metrics, "row": {"seed": seed}}
+
+    found = {"as it is": [row(0, 0.5), row(1, 0.7)], "other": [row(1, 0.75)], "more": [row(0, 0.5), row(1, 0.72)]}
+    other, more = sweep.table(found, found).splitlines()[3:5]
+    assert "+0.050 (" in other and "+0.010 (" in more
+
+
 def test_results_of_other_frames_are_not_compared():
     with pytest.raises(ValueError, match="different frames"):
         sweep.difference([result([1, 2], [0.5, 0.5])], [result([1, 3], [0.5, 0.5])])
