@@ -66,7 +66,8 @@ def test_the_difference_and_its_interval_are_those_of_paired_runs_of_frames():
 def test_a_row_is_compared_with_the_seeds_that_it_has():
     def row(seed, delta1):
         metrics = {name: delta1 for name in sweep.METRICS}
-        return result([1, 2], [delta1] * 2) | {"metrics": metrics, "mean_depth_baseline": metrics, "row": {"seed": seed}}
+        row = {"metrics": metrics, "mean_depth_baseline": metrics, "row": {"seed": seed}}
+        return row | result([1, 2], [delta1] * 2)
 
     found = {"as it is": [row(0, 0.5), row(1, 0.7)], "other": [row(1, 0.75)], "more": [row(0, 0.5), row(1, 0.72)]}
     other, more = sweep.table(found, found).splitlines()[3:5]
