@@ -23,6 +23,8 @@ COMMON = {
     "optim.weight_decay": 0.05,
 }
 _KSCALE = {"config": "../kscale.py"}
+_PHASES = {"gate.weights": (), "gate.stop_gradient": True, "ema_decay": 0.0}  # a mean over phases would hold all of them
+_LONG = {"steps": 3440}
 ROWS = {
     "pyramid": {},
     "k-scale": _KSCALE,
@@ -30,8 +32,8 @@ ROWS = {
     "k-scale with the gradient through": _KSCALE | {"gate.stop_gradient": False},
     "final loss alone": {"gate.weights": (1.0, 0.0, 0.0, 0.0, 0.0)},
     "gradient stopped": {"gate.stop_gradient": True},
-    "gates from coarse to fine": {"gate.name": "coarse_to_fine", "gate.weights": (), "gate.stop_gradient": True},
-    "gates in a cycle": {"gate.name": "cycle", "gate.weights": (), "gate.stop_gradient": True},
+    "gates from coarse to fine": {"gate.name": "coarse_to_fine"} | _PHASES,
+    "gates in a cycle": {"gate.name": "cycle"} | _PHASES,
     "width 24": {"model.width": 24, "model.own_width": 20, "model.max_width": 192},
     "three scales": {"model.k": 3, "gate.weights": (1.0, 0.25, 0.25, 0.25)},
     "five scales": {
@@ -40,6 +42,11 @@ ROWS = {
         "gate.weights": (1.0, 0.25, 0.25, 0.25, 0.25, 0.25),
     },
     "no dropout": {"model.dropout": 0.0},
+    "pyramid in 40 epochs": _LONG,
+    "k-scale in 40 epochs": _KSCALE | _LONG,
+    "pyramid after rooms": {"initial": "runs/rooms-pyramid"},
+    "pyramid after rooms without the sensor": {"initial": "runs/rooms-exact"},
+    "k-scale after rooms": _KSCALE | {"initial": "runs/rooms-kscale"},
     "120 x 160": {"data.frame_size": (120, 160), "data.crop_size": (120, 160)},
     "coarsest at half the learning rate": {
         "optim.rules": (
