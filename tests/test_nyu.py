@@ -148,6 +148,17 @@ BAD = {
         None,
         r"'depths' is \(3, 640, 480\) uint16; expected \(N, 640, 480\) float32, metres",
     ),
+    "8-bit depth": (
+        dict(depths=zeros((3, *SHAPE), np.uint8)),
+        None,
+        r"'depths' is .* uint8; expected .* float32, metres",
+    ),
+    "text for depth": (dict(depths=np.full((3, *SHAPE), b"2.5")), None, r"'depths' is .* \|S3; expected .* float32"),
+    "millimetres": (
+        dict(depths=np.full((3, *SHAPE), 2500, np.float32)),
+        None,
+        "'depths': median depth 2500; expected metres, 0.1 to 100",
+    ),
     "image type": (dict(images=zeros((3, 3, *SHAPE), np.float32)), None, "'images' is .* float32; expected .* uint8"),
     "lengths": (
         dict(depths=zeros((2, *SHAPE), np.float32)),

@@ -27,7 +27,7 @@ def labelled(mat, tmp_path_factory):
     return tfds_builder.prepare(mat, tmp_path_factory.mktemp("tfds"))
 
 
-def of_nyu_depth_v2(folder, *, file_format="array_record", depth_shape=(480, 640)):
+def of_nyu_depth_v2(folder, *, file_format="array_record", depth_shape=(480, 640), metres=1):
     """A small prepared copy with the name and the features of TFDS's own nyu_depth_v2."""
     features = tfds.features.FeaturesDict(
         {
@@ -39,7 +39,7 @@ def of_nyu_depth_v2(folder, *, file_format="array_record", depth_shape=(480, 640
     def examples(indices):
         for i in indices:
             image, depth, _ = fake_nyu.frame(i)
-            yield str(i), {"image": image, "depth": depth[: depth_shape[0], : depth_shape[1]].astype(np.float16)}
+            yield str(i), {"image": image, "depth": np.float16(metres * depth[: depth_shape[0], : depth_shape[1]])}
 
     builder = tfds.dataset_builders.AdhocBuilder(
         name="nyu_depth_v2",
@@ -113,6 +113,30 @@ def test_a_wrong_file_makes_nothing(tmp_path):
     with pytest.raises(ValueError, match="not a readable HDF5"):
         tfds_builder.prepare(tmp_path / "a.mat", tmp_path / "tfds")
     assert not (tmp_path / "tfds").exists()
+
+
+def test_depths_in_millimetres_make_nothing(tmp_path):
+    depths = np.full((2, 640, 480), 2500, np.float32)
+    path = fake_nyu.write_mat(tmp_path / "a.mat", 2, ids=[3, 5], depths=depths)
+    with pytest.raises(ValueError, match="'depths': median depth 2500; expected metres"):
+        tfds_builder.prepare(path, tmp_path / "tfds")
+    assert not list((tmp_path / "tfds").rglob("*.array_record*"))
+    millimetres = of_nyu_depth_v2(tmp_path / "own", metres=1000)
+    with pytest.raises(ValueError, match="'depth' of the first frame: median depth .*; expected metres"):
+        tfds_frames.open_tfds(millimetres)
+
+
+def test_a_full_disk_makes_nothing(mat, tmp_path):
+    resource = pytest.importorskip("resource")  # not on Windows
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="it could not be written: .*File too large"):
+            tfds_builder.prepare(mat, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.rglob("*.array_record*"))
+    assert len(tfds_frames.open_tfds(tfds_builder.prepare(mat, tmp_path)).ids) == 12
 
 
 def test_nyu_depth_v2_brings_its_own_split(raw):

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from jaxdepth import viz
 from jaxdepth.data import depth_files, pairs, resize
-from jaxdepth.data.frames import mask_invalid
+from jaxdepth.data.frames import METRES, mask_invalid
 from jaxdepth.data.splits import folder_lists
 
 SHEET_PAIRS = 12
@@ -100,7 +100,7 @@ def _about_depths(medians, scales, kinds, pixels, worst) -> list[str]:
             f"depth: median {np.median(values):.3g} m, of single frames {values.min():.3g} to {values.max():.3g} m, "
             f"one unit is {units}"
         )
-        low, high = pairs.MEDIAN_RANGE
+        low, high = METRES
         odd = [name for name, value in medians.items() if value < low or value > high]
         if odd and len(odd) < len(values):
             lines.append(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+METRES = (0.1, 100.0)  # a median of depths outside is a unit misunderstood
+
 
 class Rows:
     """Of an array [N, ...] of frames what sources are asked for, where it is not to be in memory.
@@ -74,6 +76,13 @@ class Frames:
     def size(self) -> tuple[int, int]:
         """(H, W) of the stored frames."""
         return self.images.shape[1:3]
+
+
+def check_metres(depths, where):
+    """Raise ValueError, with `where`, for depths whose median above 0 is that of no picture in metres."""
+    valid = depths[depths > 0]
+    if valid.size and not METRES[0] <= (median := float(np.median(valid))) <= METRES[1]:
+        raise ValueError(f"{where}: median depth {median:.4g}; expected metres, {METRES[0]:g} to {METRES[1]:g}")
 
 
 def mask_invalid(depths: np.ndarray) -> tuple[np.ndarray, dict]:

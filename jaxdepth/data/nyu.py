@@ -16,7 +16,7 @@ from tqdm import tqdm
 from jaxdepth import geometry
 from jaxdepth.data import cache, resize
 from jaxdepth.data.download import download
-from jaxdepth.data.frames import Frames, mask_invalid
+from jaxdepth.data.frames import Frames, check_metres, mask_invalid
 from jaxdepth.data.splits import NYU_FRAMES, nyu_lists, scene_lists
 
 FILE_NAME = "nyu_depth_v2_labeled.mat"
@@ -54,7 +54,8 @@ def open_nyu(path, *, frame_size=(240, 320), depth="filled", cache_dir=None) -> 
 
     Raises:
       FileNotFoundError: no such file.
-      ValueError: not an HDF5 file, cut off, or an array is missing or not as in the official file.
+      ValueError: not an HDF5 file, cut off, or an array is missing or not as in the official file, or depths are
+        not metres.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -116,9 +117,11 @@ def read_frames(path, wanted):
         for position, frame_id in enumerate(check(file, path).tolist()):
             if frame_id in wanted:
                 one = slice(position, position + 1)
+                depth, _ = mask_invalid(_read(file, path, "depths", one)[0])
+                check_metres(depth, f"{path}: array 'depths'")
                 yield {
                     "image": _read(file, path, "images", one)[0],
-                    "depth": mask_invalid(_read(file, path, "depths", one)[0])[0],
+                    "depth": depth,
                     "label": _read(file, path, "labels", one)[0],
                     "id": frame_id,
                 }
@@ -207,6 +210,7 @@ def _convert(path, folder: pathlib.Path, frame_size, depth) -> dict:
                 for i, picture in enumerate(_read(file, path, "images", block), start):
                     images[i] = resize.shrink(picture, frame_size)
                 valid, masked = mask_invalid(_read(file, path, _DEPTHS[depth], block))
+                check_metres(valid, f"{path}: array '{_DEPTHS[depth]}'")
                 for name, count in masked.items():
                     counts[name] += count
                 depths[block] = valid[:, rows[:, None], columns]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxdepth.data import depth_files, pictures
+from jaxdepth.data.frames import METRES
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 # Where pictures and depths usually lie; the first pattern with a file is taken.
@@ -22,7 +23,6 @@ IMAGE_PATTERNS = tuple(
 DEPTH_PATTERNS = tuple(prefix + name for prefix in ("", "**/") for name in ("depths/*", "depth/*", "*_depth"))
 MIN_SIDE = 16  # pixels
 UNITS = {"millimetres": 1e-3, "centimetres": 1e-2, "metres": 1.0}
-MEDIAN_RANGE = (0.1, 100.0)  # metres; a median outside is a unit misunderstood
 
 
 @dataclass(frozen=True)
@@ -152,12 +152,12 @@ def median_problem(medians, scale) -> str | None:
     if not medians.size:
         return f"not one of the depths is valid: expected metres above 0, 0 for no measurement (unit: {scale:g} m)"
     median = float(np.median(medians))
-    if MEDIAN_RANGE[0] <= median <= MEDIAN_RANGE[1]:
+    if METRES[0] <= median <= METRES[1]:
         return None
     usual = {name: abs(np.log(median / scale * unit / 3)) for name, unit in UNITS.items()}  # a room's 3 m, by logarithm
     name = min(usual, key=usual.get)
     guess = f"{name}? give --config.data.folder.depth_scale={UNITS[name]:g}"
-    if not MEDIAN_RANGE[0] <= median / scale * UNITS[name] <= MEDIAN_RANGE[1]:
+    if not METRES[0] <= median / scale * UNITS[name] <= METRES[1]:
         guess = "give --config.data.folder.depth_scale=METRES of one unit"
     return f"median depth {median:.4g} m: {guess} (read with {scale:g})"
 

@@ -57,5 +57,8 @@ def prepare(path, folder):
     builder = NyuDepthV2Labeled(data_dir=folder, file_format="array_record")
     with tempfile.TemporaryDirectory() as manual:
         pathlib.Path(manual, nyu.FILE_NAME).symlink_to(pathlib.Path(path).resolve())
-        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
+        try:
+            builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
+        except RuntimeError as error:  # of the writer, which does not say OSError
+            raise OSError(f"{builder.data_dir}: it could not be written: {error}") from error
     return pathlib.Path(builder.data_dir)

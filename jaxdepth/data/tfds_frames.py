@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxdepth import geometry
 from jaxdepth.data import resize
-from jaxdepth.data.frames import Frames, Rows, mask_invalid
+from jaxdepth.data.frames import Frames, Rows, check_metres, mask_invalid
 from jaxdepth.data.splits import nyu_lists
 
 FULL_SIZE = (480, 640)
@@ -25,7 +25,7 @@ def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
 
     Raises:
       FileNotFoundError: no prepared dataset there.
-      ValueError: several datasets; one of other features; one in files without random access.
+      ValueError: several datasets; one of other features or units; one in files without random access.
     """
     import tensorflow_datasets as tfds  # here: it takes seconds
 
@@ -56,6 +56,7 @@ def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
     def full_depth(i):
         return mask_invalid(np.asarray(depth(i), np.float32))[0]
 
+    check_metres(full_depth(0), f"{folder}: feature 'depth' of the first frame")
     if "id" in builder.info.features:
         of = column("id")
         ids, lists = np.array([int(of(i)) for i in range(n)]), nyu_lists()
