@@ -5,14 +5,16 @@ import json
 import pathlib
 import time
 
+import fake_nyu
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 import small
 from jax import lax
 
-from jaxdepth import benchmark, config, models
-from jaxdepth.benchmark import data, growth, networks, profile, record, start, steps, timing
+from jaxdepth import benchmark, config, models, rooms
+from jaxdepth.benchmark import data, growth, networks, profile, record, sources, start, steps, timing
 from jaxdepth.models.conv import conv
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
@@ -41,6 +43,22 @@ def test_multiply_adds_by_hand():
     assert networks.multiply_adds(three_times, x) == 3 * (2 * 8 * 6 * 3) * 3
     doubled = functools.partial(lax.conv_transpose, rhs=jnp.zeros((4, 4, 3, 5)), strides=(2, 2), padding="SAME")
     assert networks.multiply_adds(doubled, x) == 2 * (8 * 6) * 16 * 3 * 5
+
+
+def test_each_source_has_a_rate_for_the_first_reading_and_for_later(tmp_path, monkeypatch):
+    def frames(seed, start, count, *, size=(240, 320), **_):
+        image, depth, label = zip(*(fake_nyu.frame(i, size) for i in range(start, start + count)), strict=True)
+        return {"image": np.stack(image), "depth": np.stack(depth), "label": np.stack(label)}
+
+    monkeypatch.setattr(rooms, "frames", frames)
+    rows = sources.measure({"kscale": small.settings(tmp_path)}, count=4, seconds=0)
+    first, then = rows[:4], rows[4:]
+    assert [row["what"] for row in first] == [f"{name}, first read" for name in ("nyu", "folder", "tfds", "rooms")]
+    assert [row["what"] for row in then] == [f"{name}, then" for name in ("nyu", "folder", "tfds", "rooms")]
+    assert all(row["ours"] > 0 for row in rows)
+    assert all(row["peer"] == then[0]["peer"] > 0 and row["ratio"] > 0 for row in then)
+    with pytest.raises(ValueError, match="expected kscale.py among them"):
+        sources.measure({"best": None})
 
 
 def test_each_data_path_has_a_rate(monkeypatch):

@@ -4,12 +4,12 @@ import json
 import pathlib
 
 from jaxdepth import config, models, workdir
-from jaxdepth.benchmark import data, growth, networks, profile, record, start, steps
+from jaxdepth.benchmark import data, growth, networks, profile, record, sources, start, steps
 
 # name -> (settings, batch sizes, compute dtype) -> rows
 MEASUREMENTS = {
     "networks": lambda settings, batches, dtype: networks.measure(settings),
-    "data": lambda settings, batches, dtype: data.measure(),
+    "data": lambda settings, batches, dtype: data.measure() + sources.measure(settings),
     "start": lambda settings, batches, dtype: start.measure(),
     "steps": lambda settings, batches, dtype: steps.measure(settings, batches=batches, dtype=dtype),
     "profile": lambda settings, batches, dtype: profile.measure(settings, batch=batches[0], dtype=dtype),
