@@ -22,8 +22,8 @@ def measure(settings, *, count=64, full_size=(480, 640), seconds=20) -> list[dic
     """Two rows for each source: frames a second when they are first read, and examples a second from then on.
 
     First read: NYU's file and a folder converted to the cache, rooms rendered, a TensorFlow Dataset prepared from NYU's
-    file. From then on: batches by tf.data with the paper's augmentation, in turns with k-scale's training step, which is
-    the peer. All sources hold the same `count` rooms, written as each of them wants it.
+    file. From then on: batches by tf.data with the paper's augmentation, in turns with k-scale's training step, the
+    peer. All sources hold the same `count` rooms, written as each of them wants it.
 
     Raises ValueError where `settings`, {name: ConfigDict}, has no k-scale.
     """
