@@ -23,7 +23,11 @@ COMMON = {
     "optim.weight_decay": 0.05,
 }
 _KSCALE = {"config": "../kscale.py"}
-_PHASES = {"gate.weights": (), "gate.stop_gradient": True, "ema_decay": 0.0}  # a mean over phases would hold all of them
+_PHASES = {
+    "gate.weights": (),
+    "gate.stop_gradient": True,
+    "ema_decay": 0.0,
+}  # a mean over phases would hold all of them
 _LONG = {"steps": 3440}
 ROWS = {
     "pyramid": {},
