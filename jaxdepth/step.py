@@ -21,6 +21,7 @@ def make_train_step(
     accumulate=1,
     rematerialise=False,
     ema_decay=0.0,
+    first_steps=None,
 ):
     """The compiled train step `(state, batch, gate) -> (state, metrics)`.
 
@@ -39,7 +40,9 @@ def make_train_step(
       rematerialise: whether the backward pass computes what lies between the convolutions again instead of keeping it,
         some two thirds of what it keeps. For accelerators: on a CPU XLA finds the values twice, and keeps them.
       ema_decay: of the state's moving averages, where it has them, of the groups that the step trains; in the first
-        steps (1 + step) / (10 + step) where that is less.
+        steps (1 + t) / (10 + t) where that is less, t = steps since the group's first one.
+      first_steps: group -> global step at which its training begins, as a later phase does; by default 0 for all. What
+        a group was before has no part in its average.
     """
 
     @functools.partial(
@@ -64,8 +67,9 @@ def make_train_step(
         params, opt_state = optimizer.update(grads, state.opt_state, state.params, step=state.step)
         average = state.average
         if average:
-            kept = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
-            average = _moved(average, {"params": params, "batch_stats": batch_stats}, gate.trained, 1 - kept)
+            since = {group: state.step - (first_steps or {}).get(group, 0) for group in gate.trained}
+            shares = {group: 1 - jnp.minimum(ema_decay, (1 + t) / (10 + t)) for group, t in since.items()}
+            average = _moved(average, {"params": params, "batch_stats": batch_stats}, shares)
         state = state.replace(
             step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state, average=average
         )
@@ -75,10 +79,13 @@ def make_train_step(
     return train_step
 
 
-def _moved(average, new, groups, share):
-    """Averages with those of `groups` moved towards `new` by a share of the way."""
+def _moved(average, new, shares):
+    """Averages with those of some groups moved towards `new` by each one's share of the way."""
     return {
-        name: {g: optax.incremental_update(new[name][g], x, share) if g in groups else x for g, x in trees.items()}
+        name: {
+            group: optax.incremental_update(new[name][group], x, shares[group]) if group in shares else x
+            for group, x in trees.items()
+        }
         for name, trees in average.items()
     }
 

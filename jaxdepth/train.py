@@ -157,6 +157,7 @@ def train_and_evaluate(config, folder):
             accumulate=config.accumulate,
             rematerialise=config.rematerialise,
             ema_decay=config.ema_decay,
+            first_steps={group: first for group, (first, _) in spans.items()},
         )
         panel_positions = split.val[np.linspace(0, len(split.val) - 1, config.panel_frames).astype(int)]
         panel_images, panel_truth = centre_crop(

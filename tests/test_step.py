@@ -170,5 +170,17 @@ def test_averages_follow_what_is_trained_and_nothing_else():
     assert small.bits(state.variables) == small.bits(state.average)
 
 
+def test_the_average_of_a_phase_holds_nothing_from_before_it():
+    """A group that a late phase trains begins its average as one that is trained from the first step on."""
+    net = small.network()
+    state, train_step, _ = small.trainer(net, averaged=True, ema_decay=0.998, first_steps={"scale1": 500})
+    state = state.replace(step=state.step + 500)
+    before = jax.device_get(state.average)["params"]["scale1"]
+    state, _ = train_step(state, small.batch(), gate.single(1, net.groups, stop_gradient=True))
+    expected = jax.tree.map(lambda old, new: 0.1 * old + 0.9 * new, before, jax.device_get(state.params["scale1"]))
+    average = jax.device_get(state.average)["params"]["scale1"]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), average, expected)
+
+
 def raw(state):
     return {"params": state.params, "batch_stats": state.batch_stats}

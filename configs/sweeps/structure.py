@@ -23,11 +23,7 @@ COMMON = {
     "optim.weight_decay": 0.05,
 }
 _KSCALE = {"config": "../kscale.py"}
-_PHASES = {
-    "gate.weights": (),
-    "gate.stop_gradient": True,
-    "ema_decay": 0.0,
-}  # a mean over phases would hold all of them
+_ONE = {"gate.stop_gradient": True, "optim.warmup_steps": 30}  # output a step: a phase is shorter than the warm-up
 _LONG = {"steps": 3440}
 ROWS = {
     "pyramid": {},
@@ -36,8 +32,8 @@ ROWS = {
     "k-scale with the gradient through": _KSCALE | {"gate.stop_gradient": False},
     "final loss alone": {"gate.weights": (1.0, 0.0, 0.0, 0.0, 0.0)},
     "gradient stopped": {"gate.stop_gradient": True},
-    "gates from coarse to fine": {"gate.name": "coarse_to_fine"} | _PHASES,
-    "gates in a cycle": {"gate.name": "cycle"} | _PHASES,
+    "gates from coarse to fine": {"gate.name": "coarse_to_fine", "gate.weights": (1.0, 1.0, 1.0, 1.0, 4.0)} | _ONE,
+    "gates in a cycle": {"gate.name": "cycle", "gate.weights": ()} | _ONE,
     "width 24": {"model.width": 24, "model.own_width": 20, "model.max_width": 192},
     "three scales": {"model.k": 3, "gate.weights": (1.0, 0.25, 0.25, 0.25)},
     "five scales": {
