@@ -38,12 +38,13 @@ from jaxdepth.data.frames import centre_crop
 PROTOCOL = evaluate.PROTOCOLS["paper"]
 
 
-def train_and_evaluate(config, folder):
+def train_and_evaluate(config, folder, *, title=None):
     """Train as `config` says in the workdir `folder`, going on where an earlier run in it stopped.
 
     Args:
       config: an ml_collections ConfigDict as `configs/kscale.py` makes it.
       folder: the workdir, for config.json, metrics.jsonl, mean_depth.npy, checkpoints/, panel.png and curves.png.
+      title: what stands before the progress bar.
 
     Returns:
       The validation scores at the last step, {output: {metric: value}} with the baseline as output `mean_depth`; None
@@ -187,7 +188,7 @@ def train_and_evaluate(config, folder):
         # -------------------------------------------------------------------------------------------------- the loop
         stop = stack.enter_context(sigterm_flag())
         events = stack.enter_context(tensorboard.events(folder, wanted=config.tensorboard and chief, from_step=start))
-        bar = stack.enter_context(progress_bar(start, steps, config.batch_size, chief=chief))
+        bar = stack.enter_context(progress_bar(start, steps, config.batch_size, chief=chief, title=title))
         scores = None
         for at in range(start + 1, steps + 1):
             train_state, values = train_step(train_state, next(inputs), gate_at(at - 1))
@@ -234,8 +235,8 @@ def sigterm_flag():
         signal.signal(signal.SIGTERM, previous)
 
 
-def progress_bar(start, steps, batch_size, *, chief):
+def progress_bar(start, steps, batch_size, *, chief, title):
     """A bar over the images of the run, with images/s and the time left; a line every 30 s where no one looks on."""
     interval = 0.1 if sys.stderr.isatty() else 30
     total, initial = steps * batch_size, start * batch_size
-    return tqdm(total=total, initial=initial, unit="image", mininterval=interval, disable=not chief)
+    return tqdm(desc=title, total=total, initial=initial, unit="image", mininterval=interval, disable=not chief)

@@ -6,7 +6,8 @@ import pathlib
 
 import numpy as np
 
-# What may change when a run is continued: its length, where its data lies, and what only the log and the disk see.
+# What may change when a run is continued: its length, where its data and the run that it began with lie, and what only
+# the log and the disk see.
 FREE_FIELDS = (
     "epochs",
     "steps",
@@ -17,6 +18,7 @@ FREE_FIELDS = (
     "panel_frames",
     "tensorboard",
     "data.path",
+    "initial",
 )
 
 

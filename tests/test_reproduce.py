@@ -1,6 +1,7 @@
 """The job that redoes the paper: small networks of every kind, through to the report."""
 
 import json
+import types
 
 import fake_nyu
 import pytest
@@ -68,7 +69,7 @@ def of_nyu(configs, given, tmp_path_factory):
             "split_hash": f"hash of {training.split}",
             "frames": 4,
         }
-        judged = {"metrics": metrics(i), "mean_depth_baseline": metrics(400), "protocol": protocol}
+        judged = {"metrics": metrics(i), "mean_depth_baseline": metrics(105), "protocol": protocol}
         results[training.name, training.split] = {
             "paper": judged,
             "eigen_crop": judged | {"metrics": metrics(100 + i)},
@@ -89,23 +90,28 @@ def test_nyus_frames_are_split_twice_and_the_flattering_split_is_named(of_nyu):
     plan, results = of_nyu
     assert [(t.name, t.split) for t in plan[:3]] == [("eigen", "paper"), ("eigen", "dev"), ("autoencoder", "paper")]
     assert len(plan) == 13 and plan[-1].split == "dev" and plan[-3].name == "best-rooms"
-    text = report.as_markdown(plan, results, [])
-    assert "| paper: delta1 | dev: delta1 |" in text and "numbers flatter, and `dev`" in text
+    text = report.as_markdown(plan, results, [], given={"data.path": "there", "batch_size": 4})
+    assert "| paper, paper: delta1 | dev, paper: delta1 | paper, eigen_crop: delta1 |" in text
+    assert "`python launch/reproduce.py` with `--config.batch_size=4`." in text and "numbers flatter, and `dev`" in text
 
 
 def test_every_network_is_in_the_tables_beside_the_papers_numbers_and_the_floor(of_nyu):
-    text = report.as_markdown(*of_nyu, [("A figure", "what it shows.", "figures/a.png")])
+    text = report.as_markdown(*of_nyu, [("A figure", "what it shows.", "figures/a.png")], given={})
     table = text[text.index("## Table 2") : text.index("## Table 1")].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table if line.startswith("|")][2:]
-    assert [row[:5] for row in rows] == [
-        ["Eigen 2014", "", "0.500", "0.501", "0.601"],
-        ["Model 1, auto-encoder refine network", "0.356", "0.502", "0.503", "0.603"],
-        ["Model 2, residual coarse prediction", "0.430", "0.504", "0.505", "0.605"],
-        ["Model 3, multi-scale residual network", "0.406", "0.506", "0.507", "0.607"],
-        ["Model 3, up-convolution", "", "0.508", "0.509", "0.609"],
-        ["the best recipe", "", "0.511", "0.512", "0.612"],
-        ["mean depth image, which looks at no picture", "", "0.900", "0.900", "0.900"],
+    assert [row[:6] for row in rows] == [
+        ["Eigen 2014", "", "0.500", "0.501", "0.600", "0.601"],
+        ["Model 1, auto-encoder refine network", "0.356", "0.502", "0.503", "0.602", "0.603"],
+        ["Model 2, residual coarse prediction", "0.430", "0.504", "0.505", "0.604", "0.605"],
+        ["Model 3, multi-scale residual network", "0.406", "0.506", "0.507", "0.606", "0.607"],
+        ["Model 3, up-convolution", "", "0.508", "0.509", "0.608", "0.609"],
+        ["the best recipe, cut short", "", "", "", "0.611", "0.612"],
+        ["mean depth image, which looks at no picture", "", "0.605", "0.605", "0.605", "0.605"],
     ]
+    assert "\nAbove the mean depth image on `dev`: Model 2, residual coarse prediction; Model 3" not in text
+    assert "\nAbove the mean depth image on `dev`: Model 3, multi-scale residual network; Model 3, up" in text
+    assert "\nNot above the mean depth image on `dev`: Eigen 2014; Model 1" in text
+    assert "\nAbove the paper's own number on `dev`: Model 1" in text
     model_1 = text[text.index("## Table 1") : text.index("## What")]
     assert "| the paper's | 150 | 0.2916 | 0.3506 |" in model_1
     assert "| ours, dev | 0.5 | 0.4030 | 0.7030 |" in model_1 and "| ours, dev | 1.5 | 0.2030 | 0.5030 |" in model_1
@@ -144,24 +150,72 @@ def test_a_whole_job_and_that_what_is_done_is_not_done_again(configs, given, tmp
     assert (tmp_path / "report.html").is_file()
 
 
-def test_a_stopped_job_says_so_and_goes_on(configs, given, tmp_path, monkeypatch):
-    trained = []
+@pytest.fixture
+def trainings(monkeypatch):
+    """Stands for the trainings and their evaluation: `asked` what for, `stopped_at` in which of them SIGTERM comes."""
+    seen = types.SimpleNamespace(asked=[], stopped_at=None)
 
-    def stopped(config, place):
-        trained.append(place)
+    def train(config, place, *, title):
+        seen.asked.append((place.parent.name, place.name, config.initial, title))
+        place.mkdir(parents=True, exist_ok=True)
+        if len(seen.asked) == seen.stopped_at:
+            lines = [{"step": step, "wall_time": float(10 * step), "rooms/train/loss": 1.0} for step in (1, 2)]
+            (place / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+            return None
+        (place / "config.json").write_text('{"config": {}, "data": {"train_frames": 8}}')
+        return {}
 
-    monkeypatch.setattr(job, "train_and_evaluate", stopped)
-    assert not reproduce.reproduce(tmp_path, configs=configs, given=given, steps=3)
-    assert len(trained) == 1 and not list((tmp_path / "results").iterdir())
+    monkeypatch.setattr(job, "train_and_evaluate", train)
+    monkeypatch.setattr(job, "_judged", lambda *_, **__: {"metrics": {}})
+    monkeypatch.setattr(report, "write", lambda folder, plan: seen.asked.append("report"))
+    return seen
+
+
+def test_a_stopped_job_says_so_and_goes_on(configs, given, tmp_path, trainings):
+    trainings.stopped_at = 2
+    assert not reproduce.reproduce(tmp_path, configs=configs, given=given, steps=4)
+    assert [name for _, name, *_ in trainings.asked] == ["eigen", "autoencoder"]
+    assert [file.name for file in (tmp_path / "results").iterdir()] == ["rooms-eigen.json"]
+    assert reproduce.reproduce(tmp_path, configs=configs, given=given, steps=4)
+    names = [name for _, name, *_ in trainings.asked[2:-1]]
+    assert names == ["autoencoder", "residual_coarse", "kscale", "up_convolution", "best-rooms", "best"]
+    assert trainings.asked[-1] == "report"
+    *_, (split, _, begins_with, title) = trainings.asked[:-1]
+    assert split == "rooms" and begins_with == str(tmp_path / "runs" / "rooms" / "best-rooms")
+    assert title.startswith("7/7 best (rooms), all: ")
+
+
+def test_the_best_recipe_is_judged_on_rooms_that_it_has_not_seen(configs, given):
+    *_, kscale, _, best_rooms, best = job.plan(configs, given=given, steps=3)
+    assert best.config.seed == kscale.config.seed != best_rooms.config.seed
+    assert best_rooms.config.data.sensor and not best.config.data.sensor
 
 
 def test_the_time_left_is_guessed_from_the_work_done(configs, given, tmp_path):
-    plan = job.plan(configs, given=given, steps=3)
-    job.open_job(tmp_path, given=given, steps=3)
-    assert job.seconds_left(tmp_path, plan) is None
+    """One training is done, another by a quarter, with a pause of a day in it."""
+    plan = job.plan(configs, given=given, steps=8)
+    job.open_job(tmp_path, given=given, steps=8)
+    assert job.progress(tmp_path, plan) == (0, None)
     (tmp_path / "results" / "rooms-eigen.json").write_text(json.dumps({"seconds": 60.0}))
-    rest = sum(t.work for t in plan[1:])
-    assert job.seconds_left(tmp_path, plan) == pytest.approx(60 * rest / plan[0].work)
+    place = job.run_folder(tmp_path, plan[1])
+    place.mkdir(parents=True)
+    lines = [{"step": step, "wall_time": 10.0 * step + 86400 * (step > 5), "rooms/train/loss": 1.0} for step in (1, 2)]
+    lines += [{"step": 2, "wall_time": 86420.0, "rooms/val/loss": 1.0}]
+    (place / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done, left = job.progress(tmp_path, plan)
+    total = sum(t.work for t in plan)
+    assert done == pytest.approx((plan[0].work + plan[1].work / 4) / total)
+    assert left == pytest.approx((60 + 10 + 60) * (1 - done) / done)
+
+
+def test_the_rate_is_that_of_training_alone():
+    """Twenty steps a second, with a validation, a compilation and a pause between."""
+    times = {20: 1.0, 40: 2.0, 60: 90.0, 80: 91.0, 100: 92.0, 120: 90000.0, 140: 90001.0}
+    lines = [{"step": step, "wall_time": time, "nyu/train/loss": 1.0} for step, time in times.items()]
+    lines.insert(4, {"step": 80, "wall_time": 91.5, "nyu/val/loss": 1.0})
+    rate, seconds = job._pace(lines)
+    assert rate == pytest.approx(20) and seconds == pytest.approx(4 + 2 * (60 + 5))
+    assert job._pace(lines[:1]) == (None, 0)
 
 
 def test_another_job_in_the_folder_and_settings_that_are_the_jobs_own(configs, given, tmp_path):
@@ -169,7 +223,7 @@ def test_another_job_in_the_folder_and_settings_that_are_the_jobs_own(configs, g
     job.open_job(tmp_path, given=given | {"data.path": "elsewhere"}, steps=3)
     with pytest.raises(ValueError, match="holds another job"):
         job.open_job(tmp_path, given=given, steps=4)
-    with pytest.raises(ValueError, match="config.steps: the job sets it"):
+    with pytest.raises(ValueError, match="config.steps: the job sets it itself"):
         job.plan(configs, given=given | {"steps": 5}, steps=3)
     with pytest.raises(ValueError, match="steps=2: expected 3"):
         job.plan(configs, given=given, steps=2)

@@ -30,14 +30,14 @@ def reproduce(folder, *, configs, given, steps):
     job.open_job(folder, given=given, steps=steps)
     for i, training in enumerate(plan):
         if job.result(folder, training) is None:
-            done = sum(t.work for t in plan[:i]) / sum(t.work for t in plan)
-            left = job.seconds_left(folder, plan)
+            done, left = job.progress(folder, plan)
+            all_of_it = f"{done:.0%} done" + ("" if left is None else f", {left / 3600:.1f} h left")
             logging.info(
-                "reproduce: training %d of %d, %s on split %s; %.0f %% of the work is done%s",
-                *(i + 1, len(plan), training.title, training.split, 100 * done),
-                "" if left is None else f", some {left / 3600:.1f} hours are left",
+                "reproduce: training %d of %d, %s on split %s; of all %s",
+                *(i + 1, len(plan), training.title, training.split, all_of_it),
             )
-            if not job.run(folder, training):
+            title = f"{i + 1}/{len(plan)} {training.name} ({training.split}), all: {all_of_it}"
+            if not job.run(folder, training, title=title):
                 return False
     report.write(folder, plan)
     logging.info("reproduce: %s, %s", folder / "report.md", folder / "report.html")

@@ -1,8 +1,8 @@
 """The trainings of a job in their order, and what is kept of each."""
 
 import dataclasses
+import itertools
 import json
-import math
 import pathlib
 
 import jax
@@ -67,8 +67,8 @@ def plan(configs, *, given, steps):
     """
     if steps < 3:
         raise ValueError(f"steps={steps}: expected 3 or more")
-    if taken := {"steps", "epochs", "data.split", "initial"} & given.keys():
-        raise ValueError(f"config.{min(taken)}: the job sets it itself, with --steps steps of each training")
+    if taken := {"steps", "epochs", "data.split", "initial", "keep_every"} & given.keys():
+        raise ValueError(f"config.{min(taken)}: the job sets it itself (--steps: the steps of each training)")
     configs = pathlib.Path(configs)
     common = dict(given, steps=steps)
     source, names = _splits(_settings(configs / "kscale.py", "", common))
@@ -77,15 +77,18 @@ def plan(configs, *, given, steps):
         for split in names:
             config = _settings(configs / file, "", common | changes | {"data.split": split})
             trainings.append(_training(name, title, split, config, published=published))
-    place = {key: value for key, value in given.items() if not key.startswith("data.")} | {"steps": steps}
-    rooms = place | {"data.rooms_frames": (min(24000, _ROOMS_A_STEP * steps), 50)}
-    config = _settings(configs / "best.py", "rooms", rooms)
+    shared = {"validate_every": 1, "steps": steps}
+    shared |= {key: value for key, value in given.items() if not key.startswith("data.")}
+    rooms = {"seed": given.get("seed", 0) + 1}  # others than those of a source of rooms
+    rooms["data.rooms_frames"] = (min(24000, _ROOMS_A_STEP * steps), 50)
+    config = _settings(configs / "best.py", "rooms", shared | rooms)
     trainings.append(_training("best-rooms", "the best recipe, first on rooms", "rooms", config))
-    where = ("data.path", "data.folder.", "data.rooms_frames")
-    place |= {key: value for key, value in given.items() if key.startswith(where)} | {"data.source": source}
+    where = ("data.path", "data.folder.", "data.rooms_frames", "data.depth")
+    frames = {"data.source": source, "data.sensor": given.get("data.sensor", False)}
+    frames |= {key: value for key, value in given.items() if key.startswith(where)}
     for split in names:
-        config = _settings(configs / "best.py", "", place | {"data.split": split})
-        trainings.append(_training("best", "the best recipe", split, config, begins_with="best-rooms"))
+        config = _settings(configs / "best.py", "", shared | frames | {"data.split": split})
+        trainings.append(_training("best", "the best recipe, cut short", split, config, begins_with="best-rooms"))
     return trainings
 
 
@@ -103,7 +106,7 @@ def _settings(file, argument, changes):
 def _splits(config):
     """The name of the source, and of the splits of its frames."""
     frames = sources.of_settings(config.data.to_dict(), seed=config.seed)
-    if frames.name != "nyu":
+    if "official" not in frames.splits:
         return frames.name, [splits.split("paper", frames.ids, lists=frames.splits).name]
     official = splits.nyu_lists()["official"][1]
     return frames.name, ["paper", "official" if set(official) <= set(frames.ids.tolist()) else "dev"]
@@ -146,12 +149,12 @@ def result(folder, training):
     return json.loads(file.read_text()) if file.is_file() else None
 
 
-def run(folder, training):
-    """Train, or go on, and keep as results/SPLIT-NAME.json:
+def run(folder, training, *, title=None):
+    """Train, or go on, under the `title` of a progress bar, and keep as results/SPLIT-NAME.json:
 
     {"title", "split", "steps", "steps_per_epoch", "batch_size", "machine", "parameters", "multiply_adds",
-    "images_per_second", "seconds", and of each of
-    PROTOCOLS what `evaluate_checkpoint` gives, "third": the metrics under the paper's protocol after a third}.
+    "images_per_second" (None where the log is too short), "seconds" with validations, and of each of PROTOCOLS what
+    `evaluate_checkpoint` gives, "third": the metrics under the paper's protocol after a third}.
 
     Returns whether it is done; False where SIGTERM stopped it.
     """
@@ -159,9 +162,9 @@ def run(folder, training):
     config = training.config
     if training.begins_with:
         config.initial = str(pathlib.Path(folder, "runs", "rooms", training.begins_with))
-    if train_and_evaluate(config, place) is None:
+    if train_and_evaluate(config, place, title=title) is None:
         return False
-    lines = workdir.read_metrics(place)
+    rate, seconds = _pace(workdir.read_metrics(place))
     kept = {
         "title": training.title,
         "split": training.split,
@@ -171,8 +174,8 @@ def run(folder, training):
         "machine": record.machine(),
         "parameters": training.parameters,
         "multiply_adds": training.multiply_adds,
-        "images_per_second": _speed(lines) * config.batch_size,
-        "seconds": config.steps / _speed(lines),
+        "images_per_second": rate and rate * config.batch_size,
+        "seconds": seconds,
     }
     for protocol in PROTOCOLS:
         kept[protocol] = _judged(place, protocol)
@@ -182,13 +185,19 @@ def run(folder, training):
     return True
 
 
-def seconds_left(folder, plan):
-    """A guess at the seconds that the trainings without a result take, by those with one; None where none has."""
-    results = [result(folder, training) for training in plan]
-    spent = sum(kept["seconds"] for kept in results if kept)
-    work = sum(training.work for training, kept in zip(plan, results, strict=True) if kept)
-    left = sum(training.work for training, kept in zip(plan, results, strict=True) if not kept)
-    return spent * left / work if work else None
+def progress(folder, plan):
+    """The share of the work that is done, and a guess at the seconds that the rest takes, None before anything is."""
+    done = spent = 0.0
+    for training in plan:
+        if kept := result(folder, training):
+            share, seconds = 1.0, kept["seconds"]
+        else:
+            lines = workdir.read_metrics(run_folder(folder, training))
+            share, seconds = (lines[-1]["step"] / training.config.steps if lines else 0.0), _pace(lines)[1]
+        done += share * training.work
+        spent += seconds
+    total = sum(training.work for training in plan)
+    return done / total, spent * (total - done) / done if spent else None
 
 
 def _judged(place, protocol, *, step=None):
@@ -197,11 +206,27 @@ def _judged(place, protocol, *, step=None):
     return judged
 
 
-def _speed(lines):
-    """Steps a second: the median over stretches of the log, so that validations and pauses do not count."""
-    logged = [(line["step"], line["wall_time"]) for line in lines if any("/train/" in name for name in line)]
-    pairs = [(a, b) for a, b in zip(logged, logged[1:], strict=False) if b[1] > a[1]]
-    return float(np.median([(b[0] - a[0]) / (b[1] - a[1]) for a, b in pairs])) if pairs else math.nan
+def _pace(lines):
+    """Of the lines of a run's log: steps a second of training alone, or None, and the seconds of all.
+
+    A stretch that took many times as long as most is a pause between two starts, or has a compilation in it: the rate
+    leaves it out, and the sum counts a minute of it.
+    """
+    gaps = [
+        (b["step"] - a["step"], b["wall_time"] - a["wall_time"], _trains(a, b)) for a, b in itertools.pairwise(lines)
+    ]
+    training = sorted((seconds / steps, steps) for steps, seconds, trains in gaps if trains and steps)
+    if not training:
+        return None, sum(min(seconds, 60.0) for _, seconds, _ in gaps)
+    middle = np.searchsorted(np.cumsum([steps for _, steps in training]), sum(steps for _, steps in training) / 2)
+    most = 5 * training[middle][0]
+    usual = [(steps, pace * steps) for pace, steps in training if pace <= most]
+    rate = sum(steps for steps, _ in usual) / max(sum(seconds for _, seconds in usual), 1e-9)
+    return rate, sum(min(seconds, most * steps + 60.0) for steps, seconds, _ in gaps)
+
+
+def _trains(*lines):
+    return all("/train/" in name for line in lines for name in line if "/" in name)
 
 
 def _result_file(folder, training):
