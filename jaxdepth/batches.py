@@ -10,14 +10,16 @@ from jaxdepth import device_data, mix, sharding
 from jaxdepth.data import pipeline
 
 PATHS = ("tfdata", "device")
-_SHARE = 4
+_SHARE = 4  # of a device's memory that frames may take
+_ON_CPU = 1 << 30  # bytes: of a CPU's memory no more, where tf.data reads from the disk
 
 
 def choose(name, frames, positions, *, mesh):
     """The path of a run, one of PATHS, said in the log.
 
-    `auto` takes `device` where the frames fit into a quarter of the devices' memory, because that is the faster one
-    (`python launch/benchmark.py data`), and `tfdata` elsewhere; with several processes, where they fit in each.
+    `auto` takes `device` where the frames fit into a quarter of the devices' memory (of a CPU's, into a GiB of it),
+    because that is the faster one (`python launch/benchmark.py data`), and `tfdata` elsewhere; with several processes,
+    where they fit in each.
     Raises ValueError for an unknown name.
     """
     if name not in ("auto", *PATHS):
@@ -99,4 +101,4 @@ def _room(mesh):
     if not hasattr(os, "sysconf"):  # Windows
         return None
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")  # which CPU devices share
-    return memory // _SHARE // len(mesh.local_devices)
+    return min(memory // _SHARE, _ON_CPU) // len(mesh.local_devices)

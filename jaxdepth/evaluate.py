@@ -214,9 +214,10 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     )
     scores, per_frame = score(trained.variables)
     described = protocol.describe(frames, chosen, crop_size=trained.crop_size)
+    raw = ", raw depth" if data.get("depth") == "raw" else ""
     described |= {
         "mirrored": trained.mirrored,
-        "trained_on": f"{data['source']}, split {data['split']}",
+        "trained_on": f"{data['source']}, split {data['split']}{raw}",
         "frames_seen_in_training": seen,
     }
     result = as_result(scores, trained.network.groups, described, folder, trained.step)

@@ -1,11 +1,14 @@
 """Which way batches come."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
 from test_pipeline import CROP, FRAMES, POSITIONS, SETTINGS
 
 from jaxdepth import batches, device_data, sharding
+from jaxdepth.data.frames import Rows
 
 NEEDED = device_data.nbytes(FRAMES, POSITIONS)
 
@@ -26,7 +29,17 @@ def test_frames_live_on_the_devices_where_they_fit(monkeypatch, mesh, room, chos
 
 
 def test_there_is_room_on_this_machine(mesh):
-    assert batches._room(mesh) > 10**6
+    assert 10**6 < batches._room(mesh) <= 2**30 // 4
+
+
+def test_a_source_larger_than_memory_goes_through_tf_data_with_a_word_in_the_log(mesh, caplog):
+    """On a CPU the devices' memory is the machine's, of which a source may not have more than a GiB."""
+    n, size = 50_000, (240, 320)
+    refused = Rows(lambda i: pytest.fail("read"), (n, *size, 3), np.uint8)
+    large = dataclasses.replace(FRAMES, images=refused, depths=refused, ids=np.arange(n))
+    with caplog.at_level("INFO", "absl"):
+        assert batches.choose("auto", large, np.arange(n), mesh=mesh) == "tfdata"
+    assert "batches: tfdata, tf.data on the host (23040 MB of frames, room for " in caplog.text
 
 
 def first(path, mesh):

@@ -118,6 +118,31 @@ def test_no_depth_and_no_colour_is_invented(transform, view, seed):
 
 
 @pytest.mark.parametrize("transform", [by_jax, by_tensorflow])
+@given(view=views)
+def test_a_pixel_and_its_depth_come_from_one_place(transform, view):
+    """In a frame whose colours say what the depth is, the crop's do so too, and where the frame is there is depth."""
+    rows, columns = np.mgrid[: FRAME[0], : FRAME[1]].astype(np.float32)
+    depth = 1 + 0.1 * rows + 0.2 * columns
+    image = np.stack([8 * rows, 8 * columns, 0 * rows], -1).astype(np.uint8)
+    picture, seen = transform(image, depth, view)
+    told = 1 + 0.1 * picture[..., 0] * 255 / 8 + 0.2 * picture[..., 1] * 255 / 8
+    inside = seen > 0
+    np.testing.assert_allclose(told[inside], seen[inside] * view["scale"], atol=0.16)  # half a pixel each way
+    reach = math.hypot(*CROP) / view["scale"] + 2 * math.hypot(*view["offset"])  # from side to side, at the most
+    if reach < min(FRAME) - 2:
+        assert inside.all() and np.ptp(seen) > 0
+
+
+@pytest.mark.parametrize("transform", [by_jax, by_tensorflow])
+@given(seed=st.integers(0, 1000))
+def test_a_view_that_changes_nothing_is_the_middle_of_the_frame(transform, seed):
+    image, depth = frame(seed)
+    picture, seen = transform(image, depth, {"scale": 1.0, "angle": 0.0, "offset": (0.0, 0.0), "mirrored": False})
+    np.testing.assert_allclose(picture, image[2:11, 2:16] / 255, atol=1e-5)
+    np.testing.assert_array_equal(seen, depth[2:11, 2:16])
+
+
+@pytest.mark.parametrize("transform", [by_jax, by_tensorflow])
 @given(view=views, seed=st.integers(0, 1000))
 def test_mirroring_is_that_of_the_frame(transform, view, seed):
     image, depth = frame(seed)

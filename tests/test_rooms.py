@@ -213,13 +213,6 @@ def test_no_frames_and_a_negative_count():
         rooms.frames(SEED, 0, -1, size=SIZE)
 
 
-def test_progress_is_shown_if_asked(capsys):
-    rooms.frames(SEED, 0, 1, size=SIZE)
-    assert capsys.readouterr().err == ""
-    rooms.frames(SEED, 0, 1, size=SIZE, show_progress=True)
-    assert "rooms: 100%" in capsys.readouterr().err
-
-
 def test_seed_and_index_may_be_traced():
     traced = jax.eval_shape(jax.vmap(lambda s, i: rooms.render(s, i, size=SIZE)), jnp.arange(3), jnp.arange(3))
     assert traced["depth"].shape == (3, *SIZE)

@@ -1,6 +1,7 @@
 """Which source is taken, and the built-in rooms as one."""
 
 import os
+import resource
 import subprocess
 import sys
 
@@ -31,11 +32,37 @@ def empty_place(tmp_path, monkeypatch):
     monkeypatch.delenv("JAXDEPTH_DATA", raising=False)
     monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "cache"))
 
-    def quick(seed, start, count, *, size, sensor, show_progress):
+    def quick(seed, start, count, *, size, sensor):
         depth = np.full((count, *size), 2, np.float32)
         return {"image": np.zeros((count, *size, 3), np.uint8), "depth": depth, "label": depth.astype(np.int32)}
 
     monkeypatch.setattr(rooms, "frames", quick)
+
+
+def test_a_full_disk_leaves_no_part_of_the_rooms(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="it could not be made: .*File too large"):
+            sources.open_frames("rooms", frame_size=SIZE, rooms_frames=(3, 2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_rooms_are_made_in_blocks_that_join(monkeypatch):
+    asked = []
+
+    def counted(seed, start, count, *, size, sensor):
+        asked.append((start, count))
+        number = np.arange(start, start + count, dtype=np.float32).reshape(-1, 1, 1)
+        depth = np.broadcast_to(1 + number / 100, (count, *size))
+        return {"image": np.zeros((count, *size, 3), np.uint8), "depth": depth, "label": depth.astype(np.int32)}
+
+    monkeypatch.setattr(rooms, "frames", counted)
+    frames = sources.open_frames("rooms", frame_size=SIZE, rooms_frames=(140, 10))
+    assert asked == [(0, 64), (64, 64), (128, 22)]
+    np.testing.assert_array_equal(np.asarray(frames.depths)[:, 0, 0], 1 + np.arange(150, dtype=np.float32) / 100)
 
 
 def test_auto_takes_rooms_where_there_is_no_file():

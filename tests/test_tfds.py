@@ -1,6 +1,7 @@
 """TensorFlow Datasets: the builder of the labelled frames, and datasets of random access as a source."""
 
 import pathlib
+import shutil
 import tempfile
 
 import fake_nyu
@@ -137,6 +138,32 @@ def test_a_full_disk_makes_nothing(mat, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list(tmp_path.rglob("*.array_record*"))
     assert len(tfds_frames.open_tfds(tfds_builder.prepare(mat, tmp_path)).ids) == 12
+
+
+@pytest.mark.parametrize("damage", ["cut", "page", "missing", "info"])
+def test_a_damaged_dataset_is_named(raw, tmp_path, damage):
+    folder = shutil.copytree(raw, tmp_path / "copy")
+    (shard,) = folder.glob("*train*.array_record*")
+    if damage == "cut":
+        shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
+    elif damage == "page":
+        shard.write_text("<html>moved</html>")
+    elif damage == "missing":
+        shard.unlink()
+    else:
+        (folder / "dataset_info.json").write_text('{"name": "nyu')
+    with pytest.raises(ValueError, match=f"{folder}: .*a file is missing or damaged"):
+        frames = tfds_frames.open_tfds(folder)
+        for i in range(len(frames)):
+            frames.depths[i]
+
+
+def test_another_file_than_the_dataset_was_made_of_is_said(mat, tmp_path, caplog):
+    tfds_builder.prepare(mat, tmp_path)
+    assert "kept as it is" not in caplog.text
+    other = fake_nyu.write_mat(tmp_path / "b.mat", 2, ids=[3, 5])
+    tfds_builder.prepare(other, tmp_path)
+    assert "kept as it is, with 12 frames, where" in caplog.text and "has 2: remove it" in caplog.text
 
 
 def test_nyu_depth_v2_brings_its_own_split(raw):

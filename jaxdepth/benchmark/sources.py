@@ -29,6 +29,8 @@ def measure(settings, *, count=64, full_size=(480, 640), seconds=20) -> list[dic
     """
     if "kscale" not in settings:
         raise ValueError(f"data: settings of {', '.join(settings)}; expected kscale.py among them")
+    from jaxdepth.data import tfds_builder  # imports tensorflow, before any clock runs
+
     config = settings["kscale"]
     frame_size = tuple(config.data.frame_size)
     train = steps.case(config, batch=_BATCH_SIZE).train
@@ -40,7 +42,7 @@ def measure(settings, *, count=64, full_size=(480, 640), seconds=20) -> list[dic
         for name in ("nyu", "folder", "tfds", "rooms"):
             start = time.perf_counter()
             if name == "tfds":
-                places[name] = _prepare(places["nyu"], folder)
+                places[name] = str(tfds_builder.prepare(places["nyu"], folder / "tfds"))
             of = dict(path=places.get(name), frame_size=frame_size, rooms_frames=(count, 1))
             frames = sources.open_frames(name, **of, cache_dir=folder / "cache")
             rate = count / (time.perf_counter() - start)
@@ -73,12 +75,6 @@ def write(folder, count, size):
         Image.fromarray(image[i]).save(own / "images" / f"{i:04d}.jpg", quality=92)
         (own / "depths" / f"{i:04d}.png").write_bytes(export.png(depth[i]))
     return {"nyu": str(file), "folder": str(own)}
-
-
-def _prepare(file, folder):
-    from jaxdepth.data import tfds_builder  # imports tensorflow
-
-    return str(tfds_builder.prepare(file, folder / "tfds"))
 
 
 def _maker(frames, count, config):

@@ -165,7 +165,7 @@ def check(file: h5py.File, path, *, depth="filled") -> np.ndarray:
         return np.arange(1, n + 1, dtype=np.int64)
     array = file["frame_ids"]
     numeric = isinstance(array, h5py.Dataset) and array.dtype.kind in "fiu"
-    ids = array[()].ravel() if numeric else np.empty(0)
+    ids = _read(file, path, "frame_ids", slice(None)).ravel() if numeric else np.empty(0)
     whole = ids.size == n and np.isfinite(ids).all() and (ids == np.round(ids)).all()
     if not whole or (np.diff(ids) <= 0).any() or ids[0] < 1 or ids[-1] > NYU_FRAMES:
         found = f"{getattr(array, 'shape', 'a group')} {getattr(array, 'dtype', '')}".strip()
@@ -229,7 +229,11 @@ def _open(path):
         reason = " ".join(str(error).split())
         raise ValueError(f"{path}: not a readable HDF5 (MATLAB v7.3) file, or cut off: {reason}") from error
     with file:
-        yield file
+        try:
+            yield file
+        except (RuntimeError, KeyError) as error:  # what h5py says of damaged tables; a full disk is an OSError
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path}: damaged, to be downloaded or copied anew: {reason}") from error
 
 
 def _read(file, path, name: str, block: slice) -> np.ndarray:
@@ -238,4 +242,7 @@ def _read(file, path, name: str, block: slice) -> np.ndarray:
         return np.ascontiguousarray(file[name][block].swapaxes(1, -1))
     except OSError as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: array '{name}' is damaged at frames {block.start}:{block.stop}: {reason}") from error
+        raise ValueError(
+            f"{path}: array '{name}' is damaged at frames {block.start}:{block.stop}; the file is to be downloaded or "
+            f"copied anew: {reason}"
+        ) from error

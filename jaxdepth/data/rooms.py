@@ -6,12 +6,15 @@ import pathlib
 import jax
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from jaxdepth import geometry, rooms
 from jaxdepth.data import cache
 from jaxdepth.data.frames import Frames
 from jaxdepth.data.nyu import FULL_SIZE
 from jaxdepth.data.splits import rooms_lists
+
+_BLOCK = 64  # frames in memory at once
 
 
 def open_rooms(train: int, val: int, *, sensor=False, seed=0, frame_size=(240, 320), cache_dir=None) -> Frames:
@@ -36,10 +39,19 @@ def open_rooms(train: int, val: int, *, sensor=False, seed=0, frame_size=(240, 3
     key = [*made_by, seed, train + val, *frame_size, sensor]
 
     def make(folder):
-        frames = rooms.frames(seed, 0, count=train + val, size=tuple(frame_size), sensor=sensor, show_progress=True)
-        for name, array in frames.items():
-            np.save(folder / f"{name}.npy", array.astype(np.uint16) if name == "label" else array)
-        return {"empty_frames": int((~(frames["depth"] > 0).any((1, 2))).sum())}
+        n, size, empty = train + val, tuple(frame_size), 0
+        kinds = {"image": ((*size, 3), np.uint8), "depth": (size, np.float32), "label": (size, np.uint16)}
+        arrays = {name: cache.create(folder, name, (n, *shape), dtype) for name, (shape, dtype) in kinds.items()}
+        with tqdm(total=n, desc="rooms", unit="frame", disable=None) as bar:
+            for start in range(0, n, _BLOCK):
+                made = rooms.frames(seed, start, count=min(_BLOCK, n - start), size=size, sensor=sensor)
+                for name, array in arrays.items():
+                    array[start : start + _BLOCK] = made[name]
+                empty += int((~(made["depth"] > 0).any((1, 2))).sum())
+                bar.update(len(made["depth"]))
+        for array in arrays.values():
+            array.flush()
+        return {"empty_frames": empty}
 
     made, counts = cache.arrays("rooms", key, make, cache_dir=cache_dir)
     ids = (seed << 32) + np.arange(train + val, dtype=np.int64)

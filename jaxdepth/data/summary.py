@@ -28,7 +28,7 @@ def summary(frames) -> str:
     h, w = frames.size
     lines = [
         f"{len(frames)} frames at {h}x{w} (height x width), {least:.2f} to {greatest:.2f} m, "
-        f"{1 - measured / pixels:.2%} of the pixels without depth"
+        f"{1 - measured / pixels:.2%} of the pixels without depth ({frames.truth})"
     ]
     for low, high, share in zip(_EDGES, _EDGES[1:], counts / measured, strict=False):
         interval = f"{low:4g} to {high:3g} m" if np.isfinite(high) else f"{low:4g} m and on"

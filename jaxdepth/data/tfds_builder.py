@@ -5,6 +5,7 @@ import tempfile
 
 import numpy as np
 import tensorflow_datasets as tfds
+from absl import logging
 
 from jaxdepth.data import nyu, splits
 
@@ -53,7 +54,7 @@ def prepare(path, folder):
 
     What is there already stays. Raises ValueError where the file is not as expected, OSError where the disk is full.
     """
-    nyu.frame_ids(path)  # refuses a wrong file before anything is made
+    frames = len(nyu.frame_ids(path))  # refuses a wrong file before anything is made
     builder = NyuDepthV2Labeled(data_dir=folder, file_format="array_record")
     with tempfile.TemporaryDirectory() as manual:
         pathlib.Path(manual, nyu.FILE_NAME).symlink_to(pathlib.Path(path).resolve())
@@ -61,4 +62,10 @@ def prepare(path, folder):
             builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
         except RuntimeError as error:  # of the writer, which does not say OSError
             raise OSError(f"{builder.data_dir}: it could not be written: {error}") from error
+    made = sum(split.num_examples for split in builder.info.splits.values())
+    if made != frames:
+        logging.warning(
+            "%s: kept as it is, with %d frames, where %s has %d: remove it to make it anew",
+            *(builder.data_dir, made, path, frames),
+        )
     return pathlib.Path(builder.data_dir)

@@ -1,5 +1,6 @@
 """Frames of a prepared TensorFlow Dataset, read one by one where they are needed: a source of any size."""
 
+import contextlib
 import pathlib
 
 import numpy as np
@@ -25,19 +26,22 @@ def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
 
     Raises:
       FileNotFoundError: no prepared dataset there.
-      ValueError: several datasets; one of other features or units; one in files without random access.
+      ValueError: several datasets; one of other features or units; one in files without random access; damaged files,
+        here or when a frame is read.
     """
     import tensorflow_datasets as tfds  # here: it takes seconds
 
     folder = _dataset_folder(pathlib.Path(path).expanduser())
-    builder = tfds.builder_from_directory(folder)
+    with _damage(f"{folder}: it cannot be opened"):
+        builder = tfds.builder_from_directory(folder)
     _check(builder, folder)
     names = [name for name in ("train", "validation", "test") if name in builder.info.splits]
     lengths = [builder.info.splits[name].num_examples for name in names]
     starts = np.cumsum([0, *lengths])
 
     raw = tfds.decode.DeserializeMethod.RAW_BYTES
-    parts = [builder.as_data_source(name, deserialize_method=raw) for name in names]
+    with _damage(f"{folder}: its files cannot be opened"):
+        parts = [builder.as_data_source(name, deserialize_method=raw) for name in names]
 
     def column(name):
         """i -> one feature of the record i, the only one that is decoded."""
@@ -45,7 +49,11 @@ def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
 
         def load(i):
             part = int(np.searchsorted(starts, i, side="right")) - 1
-            return feature.deserialize_example_np(parts[part][i - int(starts[part])])[name]
+            with _damage(f"{folder}: frame {i} cannot be read"):
+                value = feature.deserialize_example_np(parts[part][i - int(starts[part])])[name]
+                if np.shape(value) != feature[name].shape:  # which a record that is cut off may give
+                    raise ValueError(f"{name!r} of shape {np.shape(value)}")
+            return value
 
         return load
 
@@ -57,7 +65,7 @@ def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
         return mask_invalid(np.asarray(depth(i), np.float32))[0]
 
     check_metres(full_depth(0), f"{folder}: feature 'depth' of the first frame")
-    if "id" in builder.info.features:
+    if builder.name == "nyu_depth_v2_labeled":
         of = column("id")
         ids, lists = np.array([int(of(i)) for i in range(n)]), nyu_lists()
         truth = "filled depth"
@@ -91,6 +99,18 @@ def _dataset_folder(path):
     if len(found) > 1:
         raise ValueError(f"config.data.path={str(path)!r}: expected one dataset, found {', '.join(map(str, found))}")
     return found[0]
+
+
+@contextlib.contextmanager
+def _damage(what):
+    """What TensorFlow Datasets and array_record say of files that are missing, cut off or of another kind, as one."""
+    from google.protobuf import json_format
+
+    try:
+        yield
+    except (RuntimeError, ValueError, IndexError, OSError, json_format.ParseError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{what}, a file is missing or damaged: {reason}") from error
 
 
 def _check(builder, folder):

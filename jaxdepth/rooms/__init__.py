@@ -11,7 +11,6 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
 from jaxdepth.geometry import NYU_INTRINSICS, Intrinsics, rays, resize_intrinsics
 from jaxdepth.rooms.cast import cast
@@ -88,7 +87,6 @@ def frames(
     *,
     size: tuple[int, int] = (240, 320),
     sensor: bool = False,
-    show_progress: bool = False,
 ) -> dict[str, np.ndarray]:
     """Frames start, ..., start + count - 1 of `seed` as numpy arrays [count, ...], each bitwise what `render` gives.
 
@@ -102,7 +100,7 @@ def frames(
     # One compiled frame at a time: a batch would be another program, whose last bits differ, and is slower on a CPU. A
     # few are under way at once, so that starting and copying one does not wait for another.
     under_way = deque()
-    for i in tqdm(range(count), desc="rooms", unit="frame", disable=not show_progress):
+    for i in range(count):
         under_way.append((i, one(seed, start + i)))
         if len(under_way) >= 8:
             _keep(filled, *under_way.popleft())
