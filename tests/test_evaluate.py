@@ -2,9 +2,11 @@
 
 import types
 
+import fake_nyu
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import small
 
 from jaxdepth import evaluate, metrics
 
@@ -56,3 +58,23 @@ def test_the_baseline_is_the_geometric_mean_of_what_was_measured():
     frames = types.SimpleNamespace(name="made", size=(1, 3), depths=depths)
     overall = (1 * 2 * 4) ** (1 / 3)
     np.testing.assert_allclose(evaluate.mean_depth_baseline(frames, [0, 1]), [[2.0, 2.0, overall]], rtol=1e-6)
+
+
+def test_a_run_on_raw_depth_is_judged_on_it_and_says_so(tmp_path, monkeypatch):
+    """In the raw depth of this file the left half has holes, and the rest is twice as far."""
+    monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "cache"))
+    ids = [3, 5, 8]
+    filled = np.stack([fake_nyu.frame(i)[1].T for i in ids])
+    raw = 2 * filled * (np.arange(640) >= 320)[:, None]
+    mat = fake_nyu.write_mat(tmp_path / "a.mat", 3, ids=ids, rawDepths=raw.astype(np.float32))
+    results = {}
+    for depth in ("filled", "raw"):
+        settings = {"data.source": "nyu", "data.path": str(mat), "data.depth": depth, "data.split": "final"}
+        run = small.random_run(tmp_path / depth, **settings)
+        results[depth] = evaluate.evaluate_checkpoint(run, protocol="full", split="all")
+        assert results[depth]["protocol"]["truth"] == f"{depth} depth"
+        assert f"{depth} depth" in evaluate.report(results[depth])
+    assert results["raw"]["protocol"]["trained_on"] == "nyu, split final, raw depth"
+    assert results["filled"]["protocol"]["trained_on"] == "nyu, split final"
+    # The random network is near the 2.5 m that it begins with: what is twice as far is worse.
+    assert results["raw"]["metrics"]["rmse"] > 1.5 * results["filled"]["metrics"]["rmse"]

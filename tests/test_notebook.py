@@ -1,6 +1,8 @@
 """The notebook, from top to bottom but for its installation, in this environment with few steps."""
 
 import pathlib
+import shutil
+import subprocess
 
 import nbclient
 import nbformat
@@ -25,6 +27,37 @@ def test_outputs_are_stripped(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             assert not cell.outputs and cell.execution_count is None
+
+
+@pytest.mark.parametrize("start", ["elsewhere", "clone/launch", "clone"])
+def test_its_installation_leaves_the_runtime_alone_and_may_be_run_again(notebook, tmp_path, monkeypatch, start):
+    """The commands are recorded and not run, but for the clone."""
+    source = tmp_path / "clone"
+    for folder in (source / "launch", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+    (source / "launch" / "colab.ipynb").touch()
+    commands = []
+
+    def run(command, **_):
+        commands.append([str(part) for part in command])
+        if command[0] == "git":
+            shutil.copytree(source, command[-1])
+        return subprocess.CompletedProcess(command, 1 if "--version" in command else 0)
+
+    monkeypatch.chdir(tmp_path / start)
+    monkeypatch.setenv("PYTHON", "")
+    monkeypatch.setattr(subprocess, "run", run)
+    cell = compile(tagged(notebook, "install").source, "install", "exec")
+    for _ in range(2):
+        found = {"REPOSITORY": "address"}
+        exec(cell, found)
+    clone = tmp_path / start / "jaxdepth" if start == "elsewhere" else source
+    environment = clone.parent / "jaxdepth-environment"
+    assert pathlib.Path.cwd() == clone and found["PYTHON"] == str(environment / "bin" / "python")
+    assert sum(command[0] == "git" for command in commands) == (start == "elsewhere")
+    installs = [command for command in commands if "install" in command]
+    of_runtime = [c for c in installs if f"--python={found['PYTHON']}" not in c]
+    assert {c[-1] for c in of_runtime} == {"uv"} and len(installs) == 2 * len(of_runtime)
 
 
 def test_it_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
