@@ -5,6 +5,7 @@ import pathlib
 import re
 
 from jaxdepth import sweep, workdir
+from jaxdepth.reproduce import scores
 
 _SCORES = ("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog")
 _HEADER = (
@@ -20,7 +21,8 @@ def fill(path):
     Markdown file. Of the JSON of a benchmark, `table` gives the rows whose `what` is one of WHAT or begins with one
     that ends in `*`, a line each; `wide` a line for each network and a column for each `what`; `machine` (without WHAT)
     what they were measured on. Of the file of a sweep, `sweep` gives the rows named by WHAT, or all; of the JSON of an
-    evaluation, `scores` gives every output and the baseline.
+    evaluation, `scores` gives every output and the baseline; of the folder of a reproduction's results, `reproduction`
+    gives the tables of `jaxdepth.reproduce.scores` named by WHAT.
     """
     path = pathlib.Path(path)
     text = filled(path.read_text(), path.parent)
@@ -75,7 +77,21 @@ def _scores(file, _):
     return _markdown(header, [[name, *(f"{row[metric]:.3f}" for metric in _SCORES)] for name, row in rows.items()])
 
 
-_FORMS = {"scores": _scores, "table": _table, "wide": _wide, "machine": _machine, "sweep": _sweep}
+def _reproduction(folder, wanted):
+    results = scores.read(folder)
+    tables = [_REPRODUCTION[name](results) for name in wanted]
+    return "\n".join(_markdown(header, lines) for header, *lines in tables)
+
+
+_REPRODUCTION = {"accuracy": scores.accuracy, "model_1": scores.model_1, "costs": scores.costs}
+_FORMS = {
+    "reproduction": _reproduction,
+    "scores": _scores,
+    "table": _table,
+    "wide": _wide,
+    "machine": _machine,
+    "sweep": _sweep,
+}
 _FILLED = re.compile(rf"(<!-- ({'|'.join(_FORMS)}) (\S+)([^\n]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

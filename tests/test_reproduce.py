@@ -7,9 +7,9 @@ import fake_nyu
 import pytest
 import small
 
-from jaxdepth import reproduce
+from jaxdepth import reproduce, tables
 from jaxdepth.data import splits
-from jaxdepth.reproduce import job, report
+from jaxdepth.reproduce import job, report, scores
 
 _SMALL = {
     "kscale": f"config.model.update({small.MODEL!r})",
@@ -71,6 +71,10 @@ def of_nyu(configs, given, tmp_path_factory):
         }
         judged = {"metrics": metrics(i), "mean_depth_baseline": metrics(105), "protocol": protocol}
         results[training.name, training.split] = {
+            "name": training.name,
+            "title": training.title,
+            "published": training.published,
+            "split": training.split,
             "paper": judged,
             "eigen_crop": judged | {"metrics": metrics(100 + i)},
             "third": metrics(200 + i),
@@ -83,6 +87,11 @@ def of_nyu(configs, given, tmp_path_factory):
             "images_per_second": 7.0,
             "seconds": 3600.0,
         }
+    (folder / "results").mkdir()
+    for (name, split), kept in results.items():
+        (folder / "results" / f"{split}-{name}.json").write_text(json.dumps(kept))
+    read = scores.read(folder / "results")
+    assert list(read) == list(results) and read == results
     return plan, results
 
 
@@ -90,13 +99,13 @@ def test_nyus_frames_are_split_twice_and_the_flattering_split_is_named(of_nyu):
     plan, results = of_nyu
     assert [(t.name, t.split) for t in plan[:3]] == [("eigen", "paper"), ("eigen", "dev"), ("autoencoder", "paper")]
     assert len(plan) == 13 and plan[-1].split == "dev" and plan[-3].name == "best-rooms"
-    text = report.as_markdown(plan, results, [], given={"data.path": "there", "batch_size": 4})
+    text = report.as_markdown(results, [], given={"data.path": "there", "batch_size": 4})
     assert "| paper, paper: delta1 | dev, paper: delta1 | paper, eigen_crop: delta1 |" in text
     assert "`python launch/reproduce.py` with `--config.batch_size=4`." in text and "numbers flatter, and `dev`" in text
 
 
 def test_every_network_is_in_the_tables_beside_the_papers_numbers_and_the_floor(of_nyu):
-    text = report.as_markdown(*of_nyu, [("A figure", "what it shows.", "figures/a.png")], given={})
+    text = report.as_markdown(of_nyu[1], [("A figure", "what it shows.", "figures/a.png")], given={})
     table = text[text.index("## Table 2") : text.index("## Table 1")].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table if line.startswith("|")][2:]
     assert [row[:6] for row in rows] == [
@@ -110,8 +119,7 @@ def test_every_network_is_in_the_tables_beside_the_papers_numbers_and_the_floor(
     ]
     assert "\nAbove the mean depth image on `dev`: Model 2, residual coarse prediction; Model 3" not in text
     assert "\nAbove the mean depth image on `dev`: Model 3, multi-scale residual network; Model 3, up" in text
-    assert "\nNot above the mean depth image on `dev`: Eigen 2014; Model 1" in text
-    assert "\nAbove the paper's own number on `dev`: Model 1" in text
+    assert "\nNot above it: Eigen 2014; Model 1" in text and "\nAbove the paper's own number: Model 1" in text
     model_1 = text[text.index("## Table 1") : text.index("## What")]
     assert "| the paper's | 150 | 0.2916 | 0.3506 |" in model_1
     assert "| ours, dev | 0.5 | 0.4030 | 0.7030 |" in model_1 and "| ours, dev | 1.5 | 0.2030 | 0.5030 |" in model_1
@@ -229,6 +237,16 @@ def test_another_job_in_the_folder_and_settings_that_are_the_jobs_own(configs, g
         job.plan(configs, given=given, steps=2)
     with pytest.raises(ValueError, match="kscale.py"):
         job.plan(configs, given=given | {"data.nonsense": 1}, steps=3)
+
+
+def test_a_markdown_file_takes_the_jobs_tables(of_nyu, tmp_path):
+    (tmp_path / "results").mkdir()
+    for (name, split), kept in of_nyu[1].items():
+        (tmp_path / "results" / f"{split}-{name}.json").write_text(json.dumps(kept))
+    text = tables.filled("<!-- reproduction results model_1, costs -->\n<!-- end -->", tmp_path)
+    assert "| ours, dev | 1.5 | 0.2030 | 0.5030 |" in text and "| Eigen 2014 | 2 | 2 | 7 | 1 |" in text
+    with pytest.raises(FileNotFoundError, match="no results of a job"):
+        scores.read(tmp_path)
 
 
 def test_a_table_of_markdown():

@@ -57,6 +57,7 @@ _OF_PAPER = (
     ("kscale", "Model 3, multi-scale residual network", "kscale.py", {}, 0.4063),
     ("up_convolution", "Model 3, up-convolution", "kscale.py", {"model.upscaling": "up_convolution"}, None),
 )
+NAMES = (*(name for name, *_ in _OF_PAPER), "best-rooms", "best")
 
 
 def plan(configs, *, given, steps):
@@ -152,9 +153,9 @@ def result(folder, training):
 def run(folder, training, *, title=None):
     """Train, or go on, under the `title` of a progress bar, and keep as results/SPLIT-NAME.json:
 
-    {"title", "split", "steps", "steps_per_epoch", "batch_size", "machine", "parameters", "multiply_adds",
-    "images_per_second" (None where the log is too short), "seconds" with validations, and of each of PROTOCOLS what
-    `evaluate_checkpoint` gives, "third": the metrics under the paper's protocol after a third}.
+    {"name", "title", "published", "split", "steps", "steps_per_epoch", "batch_size", "machine", "parameters",
+    "multiply_adds", "images_per_second" (None where the log is too short), "seconds" with validations, and of each of
+    PROTOCOLS what `evaluate_checkpoint` gives, "third": the metrics under the paper's protocol after a third}.
 
     Returns whether it is done; False where SIGTERM stopped it.
     """
@@ -166,7 +167,9 @@ def run(folder, training, *, title=None):
         return False
     rate, seconds = _pace(workdir.read_metrics(place))
     kept = {
+        "name": training.name,
         "title": training.title,
+        "published": training.published,
         "split": training.split,
         "steps": config.steps,
         "steps_per_epoch": max(1, workdir.read_config(place)["data"]["train_frames"] // config.batch_size),
