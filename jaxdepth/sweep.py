@@ -8,6 +8,7 @@ takes a shared setting back. The first row is what the others are compared with.
 import dataclasses
 import json
 import pathlib
+import re
 import runpy
 
 import jax
@@ -52,8 +53,8 @@ def run(sweep, *, folder, results, seeds, path=None, names=()):
     Args:
       sweep: a Sweep.
       folder: where the runs are kept, ROW-seedN each; a killed one goes on from its last checkpoint.
-      results: the folder for ROW-seedN.json (spaces as hyphens): what `evaluate_checkpoint` gives under eigen_crop, and
-        the row's settings, parameters and seconds of training.
+      results: the folder for ROW-seedN.json (letters, digits, dots and hyphens): what `evaluate_checkpoint` gives under
+        eigen_crop, and the row's settings, parameters and seconds of training.
       path: where the data lies; names: which rows, by default all.
 
     Returns:
@@ -65,7 +66,7 @@ def run(sweep, *, folder, results, seeds, path=None, names=()):
         raise ValueError(f"sweep {sweep.name}: no row {min(unknown)!r}: expected one of {', '.join(sweep.rows)}")
     for seed in seeds:
         for name in names or sweep.rows:
-            run_name = f"{name.replace(' ', '-')}-seed{seed}"
+            run_name = re.sub(r"[^\w.]+", "-", f"{name}-seed{seed}")
             result_file = pathlib.Path(results, f"{run_name}.json")
             if result_file.is_file():
                 continue
@@ -78,14 +79,13 @@ def run(sweep, *, folder, results, seeds, path=None, names=()):
                 return False
             result = evaluate.evaluate_checkpoint(run_folder, protocol="eigen_crop")
             result["checkpoint"]["workdir"] = run_folder.name
-            lines = workdir.read_metrics(run_folder)
             variables = predict.load(run_folder).variables
             result["row"] = {
                 "name": name,
                 "settings": sweep.rows[name],
                 "seed": seed,
                 "parameters": sum(x.size for x in jax.tree.leaves(variables["params"])),
-                "seconds": round(lines[-1]["wall_time"] - lines[0]["wall_time"]),
+                "seconds": round(workdir.pace(workdir.read_metrics(run_folder))[1]),
             }
             result_file.parent.mkdir(parents=True, exist_ok=True)
             workdir.write_atomically(result_file, (json.dumps(result) + "\n").encode())

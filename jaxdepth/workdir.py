@@ -1,5 +1,6 @@
 """The plain files of a run: config.json, metrics.jsonl and the mean-depth baseline of its training split."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -135,6 +136,29 @@ def append_metrics(workdir, record):
     """Append one line to metrics.jsonl: {"step": ..., "wall_time": seconds since the epoch, NAME: value, ...}."""
     with open(pathlib.Path(workdir, "metrics.jsonl"), "a") as file:
         file.write(json.dumps(record, allow_nan=False) + "\n")
+
+
+def pace(lines):
+    """Of the lines that `read_metrics` gives: steps a second of training alone, or None, and the seconds of all.
+
+    A stretch that took many times as long as most is a pause between two starts, or has a compilation in it: the rate
+    leaves it out, and the sum counts a minute of it.
+    """
+    gaps = [
+        (b["step"] - a["step"], b["wall_time"] - a["wall_time"], _trains(a, b)) for a, b in itertools.pairwise(lines)
+    ]
+    training = sorted((seconds / steps, steps) for steps, seconds, trains in gaps if trains and steps)
+    if not training:
+        return None, sum(min(seconds, 60.0) for _, seconds, _ in gaps)
+    middle = np.searchsorted(np.cumsum([steps for _, steps in training]), sum(steps for _, steps in training) / 2)
+    most = 5 * training[middle][0]
+    usual = [(steps, pace * steps) for pace, steps in training if pace <= most]
+    rate = sum(steps for steps, _ in usual) / max(sum(seconds for _, seconds in usual), 1e-9)
+    return rate, sum(min(seconds, most * steps + 60.0) for steps, seconds, _ in gaps)
+
+
+def _trains(*lines):
+    return all("/train/" in name for line in lines for name in line if "/" in name)
 
 
 def mean_depth(workdir, compute=None):

@@ -7,7 +7,7 @@ import fake_nyu
 import pytest
 import small
 
-from jaxdepth import reproduce, tables
+from jaxdepth import reproduce, tables, workdir
 from jaxdepth.data import splits
 from jaxdepth.reproduce import job, report, scores
 
@@ -221,9 +221,9 @@ def test_the_rate_is_that_of_training_alone():
     times = {20: 1.0, 40: 2.0, 60: 90.0, 80: 91.0, 100: 92.0, 120: 90000.0, 140: 90001.0}
     lines = [{"step": step, "wall_time": time, "nyu/train/loss": 1.0} for step, time in times.items()]
     lines.insert(4, {"step": 80, "wall_time": 91.5, "nyu/val/loss": 1.0})
-    rate, seconds = job._pace(lines)
+    rate, seconds = workdir.pace(lines)
     assert rate == pytest.approx(20) and seconds == pytest.approx(4 + 2 * (60 + 5))
-    assert job._pace(lines[:1]) == (None, 0)
+    assert workdir.pace(lines[:1]) == (None, 0)
 
 
 def test_another_job_in_the_folder_and_settings_that_are_the_jobs_own(configs, given, tmp_path):

@@ -1,7 +1,6 @@
 """The trainings of a job in their order, and what is kept of each."""
 
 import dataclasses
-import itertools
 import json
 import pathlib
 
@@ -165,7 +164,7 @@ def run(folder, training, *, title=None):
         config.initial = str(pathlib.Path(folder, "runs", "rooms", training.begins_with))
     if train_and_evaluate(config, place, title=title) is None:
         return False
-    rate, seconds = _pace(workdir.read_metrics(place))
+    rate, seconds = workdir.pace(workdir.read_metrics(place))
     kept = {
         "name": training.name,
         "title": training.title,
@@ -196,7 +195,7 @@ def progress(folder, plan):
             share, seconds = 1.0, kept["seconds"]
         else:
             lines = workdir.read_metrics(run_folder(folder, training))
-            share, seconds = (lines[-1]["step"] / training.config.steps if lines else 0.0), _pace(lines)[1]
+            share, seconds = (lines[-1]["step"] / training.config.steps if lines else 0.0), workdir.pace(lines)[1]
         done += share * training.work
         spent += seconds
     total = sum(training.work for training in plan)
@@ -207,29 +206,6 @@ def _judged(place, protocol, *, step=None):
     judged = evaluate.evaluate_checkpoint(place, protocol=protocol, step=step)
     judged["checkpoint"].pop("workdir")
     return judged
-
-
-def _pace(lines):
-    """Of the lines of a run's log: steps a second of training alone, or None, and the seconds of all.
-
-    A stretch that took many times as long as most is a pause between two starts, or has a compilation in it: the rate
-    leaves it out, and the sum counts a minute of it.
-    """
-    gaps = [
-        (b["step"] - a["step"], b["wall_time"] - a["wall_time"], _trains(a, b)) for a, b in itertools.pairwise(lines)
-    ]
-    training = sorted((seconds / steps, steps) for steps, seconds, trains in gaps if trains and steps)
-    if not training:
-        return None, sum(min(seconds, 60.0) for _, seconds, _ in gaps)
-    middle = np.searchsorted(np.cumsum([steps for _, steps in training]), sum(steps for _, steps in training) / 2)
-    most = 5 * training[middle][0]
-    usual = [(steps, pace * steps) for pace, steps in training if pace <= most]
-    rate = sum(steps for steps, _ in usual) / max(sum(seconds for _, seconds in usual), 1e-9)
-    return rate, sum(min(seconds, most * steps + 60.0) for steps, seconds, _ in gaps)
-
-
-def _trains(*lines):
-    return all("/train/" in name for line in lines for name in line if "/" in name)
 
 
 def _result_file(folder, training):
