@@ -15,7 +15,10 @@ _DEPTH_SCALE = flags.DEFINE_float(
 _FROM = flags.DEFINE_string("from", None, "nyu, tfds: the file or its folder, instead of a download.")
 _TO = flags.DEFINE_string("to", "data", "nyu, tfds: the folder that the file is downloaded into; and the dataset's.")
 _URL = flags.DEFINE_multi_string("url", [], "nyu, tfds: a mirror to be tried before the authors' address.")
-_OUTPUT = flags.DEFINE_string("output", "contact_sheet.png", "The picture of some frames, a PNG.")
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "The picture, a PNG; by default contact_sheet.png of some frames, depths.png of a comparison."
+)
+_SHEET = "contact_sheet.png"
 
 
 def _nyu():
@@ -43,7 +46,7 @@ def _check(folder):
         image=_IMAGE.value,
         depth=_DEPTH.value,
         depth_scale=_DEPTH_SCALE.value,
-        sheet=_OUTPUT.value,
+        sheet=_OUTPUT.value or _SHEET,
     )
     print(report)
     return 1 if report.errors else 0
@@ -52,8 +55,8 @@ def _check(folder):
 def _rooms():
     from jaxdepth.data import rooms
 
-    rooms.contact_sheet(_OUTPUT.value)
-    print(f"twelve rooms: {_OUTPUT.value}")
+    rooms.contact_sheet(path := _OUTPUT.value or _SHEET)
+    print(f"twelve rooms: {path}")
 
 
 def _compare(first, *others):
@@ -67,8 +70,8 @@ def _compare(first, *others):
         frames = sources.open_frames(source, path=path, rooms_frames=(300, 1))
         found[name] = depth_statistics(frames.depths[:: max(1, len(frames) // 300)])
         print(f"{name}: {found[name].summary()}")
-    viz.depth_statistics(_OUTPUT.value, found)
-    print(f"plot: {_OUTPUT.value}")
+    viz.depth_statistics(path := _OUTPUT.value or "depths.png", found)
+    print(f"plot: {path}")
 
 
 _COMMANDS = {
