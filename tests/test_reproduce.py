@@ -119,7 +119,7 @@ def test_every_network_is_in_the_tables_beside_the_papers_numbers_and_the_floor(
     ]
     assert "\nAbove the mean depth image on `dev`: Model 2, residual coarse prediction; Model 3" not in text
     assert "\nAbove the mean depth image on `dev`: Model 3, multi-scale residual network; Model 3, up" in text
-    assert "\nNot above it: Eigen 2014; Model 1" in text and "\nAbove the paper's own number: Model 1" in text
+    assert "\nNot above it: Eigen 2014; Model 1" in text and "\nAbove the paper's own number on `dev`: Model 1" in text
     model_1 = text[text.index("## Table 1") : text.index("## What")]
     assert "| the paper's | 150 | 0.2916 | 0.3506 |" in model_1
     assert "| ours, dev | 0.5 | 0.4030 | 0.7030 |" in model_1 and "| ours, dev | 1.5 | 0.2030 | 0.5030 |" in model_1

@@ -59,7 +59,7 @@ def passed(results):
         lines.append(f"Not above it: {'; '.join(above[False])}.")
     published = [kept for kept in _networks(results) if kept["published"] is not None]
     better = [kept["title"] for kept in published if kept["paper"]["metrics"]["delta1"] > kept["published"]]
-    return [*lines, f"Above the paper's own number: {'; '.join(better) or 'none'}."]
+    return [*lines, f"Above the paper's own number on `{split}`: {'; '.join(better) or 'none'}."]
 
 
 def model_1(results):
