@@ -53,8 +53,8 @@ def test_each_source_has_a_rate_for_the_first_reading_and_for_later(tmp_path, mo
     monkeypatch.setattr(rooms, "frames", frames)
     rows = sources.measure({"kscale": small.settings(tmp_path)}, count=4, seconds=0)
     first, then = rows[:4], rows[4:]
-    assert [row["what"] for row in first] == [f"{name}, first read" for name in ("nyu", "folder", "tfds", "rooms")]
-    assert [row["what"] for row in then] == [f"{name}, then" for name in ("nyu", "folder", "tfds", "rooms")]
+    assert [row["what"] for row in first] == [f"{name} first read" for name in ("nyu", "folder", "tfds", "rooms")]
+    assert [row["what"] for row in then] == [f"{name} from then on" for name in ("nyu", "folder", "tfds", "rooms")]
     assert all(row["ours"] > 0 for row in rows)
     assert all(row["peer"] == then[0]["peer"] > 0 and row["ratio"] > 0 for row in then)
     with pytest.raises(ValueError, match="expected kscale.py among them"):

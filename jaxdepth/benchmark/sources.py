@@ -46,13 +46,14 @@ def measure(settings, *, count=64, full_size=(480, 640), seconds=20) -> list[dic
             of = dict(path=places.get(name), frame_size=frame_size, rooms_frames=(count, 1))
             frames = sources.open_frames(name, **of, cache_dir=folder / "cache")
             rate = count / (time.perf_counter() - start)
-            rows.append(row(f"{name}, first read", unit="frames/s", ours=rate))
+            rows.append(row(f"{name} first read", unit="frames/s", ours=rate))
             makers[name] = _maker(frames, count, config)
         times = timing.in_turns(makers, seconds=seconds, calls=1)
     rates = {name: _BATCHES * _BATCH_SIZE / float(np.median(values)) for name, values in times.items()}
     needed = rates.pop("step")
+    of_step = dict(peer=needed, peer_name="training step")
     return rows + [
-        row(f"{name}, then", batch=_BATCH_SIZE, unit="examples/s", ours=rate, peer=needed, peer_name="training step")
+        row(f"{name} from then on", batch=_BATCH_SIZE, unit="examples/s", ours=rate, **of_step)
         for name, rate in rates.items()
     ]
 
