@@ -46,10 +46,10 @@ def read_depth(path, *, scale=None):
         array = array[0] if found[0] == 1 else array[..., 0]
     if array.ndim != 2:
         raise ValueError(f"{str(path)!r}: an array of shape {found}: expected [H, W]")
-    if scale is None and array.dtype.kind in "iu" and 0 < array.max(initial=0) <= 255:
+    if scale is None and array.dtype.itemsize == 1:
         raise ValueError(
-            f"{str(path)!r}: whole numbers up to {array.max()}, as of 8 bits: expected millimetres of 16; if they are "
-            "depth, say in which unit: --config.data.folder.depth_scale=METRES"
+            f"{str(path)!r}: values of 8 bits: expected 16; if they are depth, say in which unit: "
+            "--config.data.folder.depth_scale=METRES"
         )
     if scale is None:
         scale = 1.0 if array.dtype.kind == "f" else INTEGER_SCALE
