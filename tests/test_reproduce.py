@@ -7,9 +7,9 @@ import fake_nyu
 import pytest
 import small
 
-from jaxdepth import reproduce, tables, workdir
+from jaxdepth import models, reproduce, tables, workdir
 from jaxdepth.data import splits
-from jaxdepth.reproduce import job, report, scores
+from jaxdepth.reproduce import figures, job, report, scores
 
 _SMALL = {
     "kscale": f"config.model.update({small.MODEL!r})",
@@ -133,6 +133,60 @@ def test_the_page_holds_its_pictures_and_scrolls_its_tables(tmp_path):
     page = report.as_html("# Title\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n![A](figures/a.png)\n", tmp_path)
     assert 'src="data:image/png;base64,YSBwaWN0dXJl"' in page and "figures/a.png" not in page
     assert page.count('<div class="wide"><table>') == 1 and "<title>Title</title>" in page and "viewport" in page
+
+
+def test_each_figure_shows_the_networks_that_it_names(of_nyu, tmp_path, monkeypatch):
+    """Networks that answer with their name, step and output instead of a depth."""
+    plan, _ = of_nyu
+    for training in plan:
+        place = job.run_folder(tmp_path, training)
+        place.mkdir(parents=True)
+        (place / "config.json").write_text(json.dumps({"config": training.config.to_dict(), "data": {}}))
+        lines = [{"step": 1, "nyu/train/loss": 9.0}, {"step": 2, "nyu/val/loss": 0.5, "nyu/val/delta1": 0.25}]
+        (place / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def load(place, *, step=None):
+        groups = models.build(**workdir.read_config(place)["config"]["model"]).groups
+        said = {group: f"{place.parent.name} {place.name} {step} {group}" for group in groups}
+        network = types.SimpleNamespace(groups=groups)
+        return types.SimpleNamespace(network=network, predict_outputs=lambda image, *, intrinsics: said)
+
+    panels, curves = {}, {}
+
+    def panel(path, images, columns, *, truth, row_titles):
+        panels[path.stem] = {title: set(depth) for title, depth in columns.items()}
+        assert images.shape == (4, 240, 320, 3) and truth.shape == (4, 240, 320) and len(row_titles) == 4
+
+    monkeypatch.setattr(figures.predict, "load", load)
+    monkeypatch.setattr(figures.viz, "panel", panel)
+    monkeypatch.setattr(
+        figures.viz, "validation_curves", lambda path, runs, *, baseline: curves.update({path.stem: (runs, baseline)})
+    )
+    kept = {"steps_per_epoch": 2, "paper": {"mean_depth_baseline": {"delta1": 0.125}}}
+    monkeypatch.setattr(job, "result", lambda folder, training: kept)
+    drawn = figures.draw(tmp_path, plan)
+    assert [path for *_, path in drawn] == [f"figures/{name}.png" for name in (*panels, *curves)]
+    assert all("Split `dev`" in text for _, text, _ in drawn[:4])
+    assert panels["networks"] == {
+        "Eigen 2014": {"dev eigen None fine"},
+        "Model 1": {"dev autoencoder None autoencoder"},
+        "Model 2": {"dev residual_coarse None fine"},
+        "Model 3": {"dev kscale None fusion"},
+        "best recipe": {"dev best None fusion"},
+    }
+    assert panels["model-1"] == {
+        "after a third": {"dev autoencoder 1 autoencoder"},
+        "at the end": {"dev autoencoder None autoencoder"},
+        "coarse map alone": {"dev autoencoder None coarse"},
+    }
+    both = {"up-convolution": {"dev up_convolution None fusion"}, "bilinear": {"dev kscale None fusion"}}
+    assert panels["upscaling"] == both
+    scales = {f"scale {i}": {f"dev kscale None scale{i}"} for i in (3, 2, 1)}
+    assert list(panels["scales"].items()) == [*scales.items(), ("final", {"dev kscale None fusion"})]
+    assert list(curves) == ["curves-paper", "curves-dev"]
+    for runs, baseline in curves.values():
+        assert len(runs) == 6 and baseline == 0.125
+        assert all(points.tolist() == [[1.0], [0.5], [0.25]] for points in runs.values())
 
 
 @pytest.mark.slow
