@@ -22,6 +22,10 @@ ROWS = {
     "twice as long": {"steps": 1720},
     "learning rate 5e-4": {"optim.learning_rate": 5e-4},
     "learning rate 2e-3": {"optim.learning_rate": 2e-3},
+    "constant learning rate": {
+        "optim.rules": (("fusion/.*", 1.0, 1.0, "constant"), (r"scale\d+/.*", 1.0, 1.0, "constant"))
+    },
+    "SGD at 0.02": {"optim.name": "sgd", "optim.learning_rate": 0.02, "optim.weight_decay": 1e-4},
     "weight decay 0.2": {"optim.weight_decay": 0.2},
     "dropout 0.3": {"model.dropout": 0.3},
     "the last weights": {"ema_decay": 0.0},

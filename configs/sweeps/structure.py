@@ -47,6 +47,7 @@ ROWS = {
     "gates from coarse to fine": {"gate.name": "coarse_to_fine", "gate.weights": (1.0, 1.0, 1.0, 1.0, 4.0)} | _ONE,
     "gates in a cycle": {"gate.name": "cycle", "gate.weights": ()} | _ONE,
     "width 24": {"model.width": 24, "model.own_width": 20, "model.max_width": 192},
+    "one residual block a stage": {"model.blocks": (1, 1, 1, 1)},
     "three scales": {"model.k": 3, "gate.weights": (1.0, 0.25, 0.25, 0.25)},
     "five scales": {
         "model.k": 5,

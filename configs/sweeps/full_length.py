@@ -1,0 +1,19 @@
+"""The recipe of the best network at its full length: NYU's frames from what has seen rooms.
+
+The rows begin with `python launch/train.py --config=configs/best.py:rooms`, the first with `:rooms2` after
+it. What has no row here is in the results only: the mean of the log depths of the first row's two networks.
+"""
+
+CONFIG = "../best.py"
+COMMON = {"data.split": "dev"}
+ROWS = {
+    "the best network": {"steps": 8600},
+    "one round of rooms, 40 epochs": {
+        "initial": "runs/best-rooms",
+        "steps": 3440,
+        "validate_every": 5,
+        "data.augmentation.scale": (0.95, 1.4),
+        "loss.lam": 0.5,
+        "optim.weight_decay": 0.05,
+    },
+}
