@@ -11,6 +11,10 @@ Two rows begin with 1200 steps on rooms:
         --config.data.augmentation.light=.2 --config.loss.absolute_weight=.5 --config.loss.gradient_weight=.25 \
         --config.ema_decay=.998 --config.mirrored=True --config.optim.learning_rate=2e-3 \
         --config.optim.warmup_steps=300 --config.optim.weight_decay=.05
+
+and two with all of the rooms of configs/best.py:rooms: the pyramid has its runs/best-rooms, and K-scale the last command
+with --workdir=runs/rooms-kscale-long --config.steps=11000 and 24000 for 4000. Group normalisation has no code here and
+is in the results only.
 """
 
 CONFIG = "../best.py"
@@ -56,6 +60,8 @@ ROWS = {
     },
     "pyramid after rooms": {"initial": "runs/rooms-pyramid"},
     "k-scale after rooms": _KSCALE | {"initial": "runs/rooms-kscale"},
+    "pyramid after 24000 rooms": {"initial": "runs/best-rooms"},
+    "k-scale after 24000 rooms": _KSCALE | {"initial": "runs/rooms-kscale-long"},
     "120 x 160": {"data.frame_size": (120, 160), "data.crop_size": (120, 160)},
     "coarsest at half the learning rate": {
         "optim.rules": (
