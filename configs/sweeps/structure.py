@@ -1,6 +1,6 @@
 r"""The paper's K scales and the pyramid, and how the train gate trains them: NYU's frames from scratch, 10 epochs.
 
-Two rows begin with 1200 steps on rooms:
+Some rows begin with 1200 steps on rooms:
 
     python launch/train.py --config=configs/best.py:rooms --workdir=runs/rooms-pyramid --config.steps=1200 \
         '--config.data.rooms_frames=(4000,50)'
@@ -12,9 +12,9 @@ Two rows begin with 1200 steps on rooms:
         --config.ema_decay=.998 --config.mirrored=True --config.optim.learning_rate=2e-3 \
         --config.optim.warmup_steps=300 --config.optim.weight_decay=.05
 
-and two with all of the rooms of configs/best.py:rooms: the pyramid has its runs/best-rooms, and K-scale the last command
-with --workdir=runs/rooms-kscale-long --config.steps=11000 and 24000 for 4000. Group normalisation has no code here and
-is in the results only.
+The first, with --config.data.sensor=False, makes runs/rooms-plain. The rows after 24000 rooms begin with runs/best-rooms
+of configs/best.py, and with the second command's network after --config.steps=11000 on (24000,50) rooms, which makes
+runs/rooms-kscale-long. Group normalisation has no code here and is in the results only.
 """
 
 CONFIG = "../best.py"
@@ -60,6 +60,7 @@ ROWS = {
     },
     "pyramid after rooms": {"initial": "runs/rooms-pyramid"},
     "k-scale after rooms": _KSCALE | {"initial": "runs/rooms-kscale"},
+    "pyramid after rooms without the sensor": {"initial": "runs/rooms-plain"},
     "pyramid after 24000 rooms": {"initial": "runs/best-rooms"},
     "k-scale after 24000 rooms": _KSCALE | {"initial": "runs/rooms-kscale-long"},
     "120 x 160": {"data.frame_size": (120, 160), "data.crop_size": (120, 160)},
