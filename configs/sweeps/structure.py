@@ -12,8 +12,8 @@ Some rows begin with 1200 steps on rooms:
         --config.ema_decay=.998 --config.mirrored=True --config.optim.learning_rate=2e-3 \
         --config.optim.warmup_steps=300 --config.optim.weight_decay=.05
 
-The first, with --config.data.sensor=False, makes runs/rooms-plain. The rows after 24000 rooms begin with runs/best-rooms
-of configs/best.py, and with the second command's network after --config.steps=11000 on (24000,50) rooms, which makes
+The first, with --config.data.sensor=False, makes runs/rooms-plain. Those after 24000 rooms begin with configs/best.py's
+runs/best-rooms, and with the second command's network after --config.steps=11000 on (24000,50) rooms, which makes
 runs/rooms-kscale-long. Group normalisation has no code here and is in the results only.
 """
 
