@@ -3,10 +3,16 @@
 import pathlib
 import shutil
 import subprocess
+import sys
 
 import nbclient
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
+
+import jaxdepth
+from jaxdepth import viz
 
 ROOT = pathlib.Path(__file__).parents[1]
 NOTEBOOK = ROOT / "launch" / "colab.ipynb"
@@ -58,6 +64,30 @@ def test_its_installation_leaves_the_runtime_alone_and_may_be_run_again(notebook
     installs = [command for command in commands if "install" in command]
     of_runtime = [c for c in installs if f"--python={found['PYTHON']}" not in c]
     assert {c[-1] for c in of_runtime} == {"uv"} and len(installs) == 2 * len(of_runtime)
+
+
+def test_a_photo_of_ones_own_is_found_and_its_focal_length_heeded(notebook, tmp_path, monkeypatch):
+    (cell,) = (cell.source for cell in notebook.cells if "sys.argv" in cell.source)
+    clone = tmp_path / "clone"
+    for folder in ("launch", "runs"):
+        (clone / folder).mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA405] = 80  # mm, on 35 mm film
+    trained, found = jaxdepth.load(), {}
+    monkeypatch.setattr(jaxdepth, "load", lambda: trained)
+    monkeypatch.setattr(viz, "panel", lambda path, pictures, depth: found.update({name: depth["depth"]}))
+    monkeypatch.chdir(clone)
+    places = {"plain.jpg": tmp_path, "beside.jpg": tmp_path, "in.jpg": clone, "with.jpg": clone / "launch"}
+    for name, folder in places.items():
+        Image.fromarray(pixels).save(folder / name, **({} if name == "plain.jpg" else {"exif": exif}))
+    for name in (*places, str(tmp_path / "beside.jpg")):
+        monkeypatch.setattr(sys, "argv", ["-", name])
+        exec(compile(cell.partition("\n")[2], "photo", "exec"), {})
+    plain = found.pop("plain.jpg")
+    assert len(found) == 4 and plain.shape == (1, 30, 40)
+    for depth in found.values():
+        assert np.median(depth) > 1.5 * np.median(plain)  # a longer lens sees it farther away
 
 
 def test_it_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ CONFIG = "../best.py"
 COMMON = {"data.split": "dev"}
 ROWS = {
     "the best network": {"steps": 8600},
+    "from scratch": {"steps": 8600, "initial": "", "optim.learning_rate": 1.5e-3},
     "one round of rooms, 40 epochs": {
         "initial": "runs/best-rooms",
         "steps": 3440,

@@ -12,9 +12,8 @@ Some rows begin with 1200 steps on rooms:
         --config.ema_decay=.998 --config.mirrored=True --config.optim.learning_rate=2e-3 \
         --config.optim.warmup_steps=300 --config.optim.weight_decay=.05
 
-The first, with --config.data.sensor=False, makes runs/rooms-plain. Those after 24000 rooms begin with configs/best.py's
-runs/best-rooms, and with the second command's network after --config.steps=11000 on (24000,50) rooms, which makes
-runs/rooms-kscale-long. Group normalisation has no code here and is in the results only.
+The first, with --config.data.sensor=False, makes runs/rooms-plain. Group normalisation has no code here and is in the
+results only.
 """
 
 CONFIG = "../best.py"
@@ -61,8 +60,6 @@ ROWS = {
     "pyramid after rooms": {"initial": "runs/rooms-pyramid"},
     "k-scale after rooms": _KSCALE | {"initial": "runs/rooms-kscale"},
     "pyramid after rooms without the sensor": {"initial": "runs/rooms-plain"},
-    "pyramid after 24000 rooms": {"initial": "runs/best-rooms"},
-    "k-scale after 24000 rooms": _KSCALE | {"initial": "runs/rooms-kscale-long"},
     "120 x 160": {"data.frame_size": (120, 160), "data.crop_size": (120, 160)},
     "coarsest at half the learning rate": {
         "optim.rules": (
