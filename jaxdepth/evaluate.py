@@ -255,19 +255,20 @@ def as_result(scores, groups, protocol, folder, step):
     }
 
 
+def heading(result):
+    """The frames and the protocol of a result, as two lines to read."""
+    p = result["protocol"]
+    (top, bottom), (left, right), (height, width) = p["rows"], p["columns"], p["judged_at"]
+    return (
+        f"{p['source']}, split {p['split']} ({p['split_hash']}), {result['frames']} frames\n"
+        f"protocol {p['name']}: rows {top}:{bottom}, columns {left}:{right} of {height}x{width}, "
+        f"{p['truth']} up to {p['max_depth']:g} m, {p['pooling']}"
+    )
+
+
 def report(result):
     """A result as lines to read: the protocol, then a row for each output."""
-    p = result["protocol"]
-    seen = p.get("frames_seen_in_training", 0)
+    seen = result["protocol"].get("frames_seen_in_training", 0)
+    warning = f"warning: the network was trained on {seen} of these frames\n" if seen else ""
     rows = {"prediction": result["metrics"], **result["outputs"], "mean depth": result["mean_depth_baseline"]}
-    (top, bottom), (left, right), (height, width) = p["rows"], p["columns"], p["judged_at"]
-    return "\n".join(
-        [
-            f"{p['source']}, split {p['split']} ({p['split_hash']}), {result['frames']} frames, "
-            f"step {result['checkpoint']['step']}",
-            f"protocol {p['name']}: rows {top}:{bottom}, columns {left}:{right} of {height}x{width}, "
-            f"{p['truth']} up to {p['max_depth']:g} m, {p['pooling']}",
-            *([f"warning: the network was trained on {seen} of these frames"] if seen else []),
-            table(rows),
-        ]
-    )
+    return f"step {result['checkpoint']['step']} on {heading(result)}\n{warning}{table(rows)}"

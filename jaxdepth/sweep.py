@@ -21,14 +21,23 @@ from jaxdepth.train import train_and_evaluate
 
 METRICS = ("delta1", "abs_rel", "rmse", "log10")
 _DRAWS = 2000  # of the bootstrap
+_FEWEST_RUNS = 5  # of frames: fewer cannot say how much a difference varies
+_JUDGED = ("name", "source", "split_hash", "truth", "judged_at")  # of a protocol, what two results must share
 
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """What a sweep's file says: its name, and for each row its settings as {name: value}, "config" among them."""
+    """What a sweep's file says.
+
+    Attributes:
+      name: the file's.
+      rows: {name of a row: {name of a setting: value}}, "config" among the latter.
+      results: the folder where the results are kept: results/sweep-NAME beside the file's own folder.
+    """
 
     name: str
     rows: dict
+    results: pathlib.Path
 
 
 def load(path) -> Sweep:
@@ -44,31 +53,34 @@ def load(path) -> Sweep:
     for name, row in rows.items():
         rows[name] = {key: value for key, value in row.items() if value is not None}
         rows[name]["config"] = str(path.parent / row["config"])
-    return Sweep(path.stem, rows)
+    return Sweep(path.stem, rows, path.absolute().parents[1] / "results" / f"sweep-{path.stem}")
 
 
-def run(sweep, *, folder, results, seeds, path=None, names=()):
+def run(sweep, *, folder, seeds, path=None, names=()):
     """Train and evaluate each row with each seed that has no result yet, a seed for all rows before the next.
+
+    A result is ROW-seedN.json (letters, digits, dots and hyphens) in the sweep's folder: what `evaluate_checkpoint` gives
+    under eigen_crop, and the row's settings, parameters and seconds of training.
 
     Args:
       sweep: a Sweep.
       folder: where the runs are kept, ROW-seedN each; a killed one goes on from its last checkpoint.
-      results: the folder for ROW-seedN.json (letters, digits, dots and hyphens): what `evaluate_checkpoint` gives under
-        eigen_crop, and the row's settings, parameters and seconds of training.
       path: where the data lies; names: which rows, by default all.
 
     Returns:
       Whether all have a result now; False where SIGTERM stopped a training.
 
-    Raises ValueError for a name that is no row's, and for settings that a config does not have.
+    Raises ValueError for a name that is no row's, for settings that a config does not have, and for a result of other
+    settings than the row has now.
     """
     if unknown := set(names) - sweep.rows.keys():
         raise ValueError(f"sweep {sweep.name}: no row {min(unknown)!r}: expected one of {', '.join(sweep.rows)}")
     for seed in seeds:
         for name in names or sweep.rows:
             run_name = re.sub(r"[^\w.]+", "-", f"{name}-seed{seed}")
-            result_file = pathlib.Path(results, f"{run_name}.json")
+            result_file = sweep.results / f"{run_name}.json"
             if result_file.is_file():
+                _check_settings(result_file, sweep.rows[name])
                 continue
             changes = sweep.rows[name] | {"seed": seed, "data.path": path}
             config = settings.load(changes.pop("config"))
@@ -93,28 +105,36 @@ def run(sweep, *, folder, results, seeds, path=None, names=()):
     return True
 
 
-def read(sweep, results):
+def _check_settings(result_file, row):
+    """Raise ValueError where the result is not of these settings."""
+    was, now = (json.loads(json.dumps(of)) for of in (json.loads(result_file.read_text())["row"]["settings"], row))
+    for of in (was, now):
+        of["config"] = pathlib.Path(of["config"]).name
+    if differ := sorted(key for key in was.keys() | now.keys() if was.get(key) != now.get(key)):
+        was, now = ({key: of.get(key, "as in its config") for key in differ} for of in (was, now))
+        raise ValueError(
+            f"{result_file}: of other settings ({was} there, {now} now): move it away, or name the row anew"
+        )
+
+
+def read(sweep):
     """The results of a sweep: {row: [evaluate's JSON of each seed]}, in its order, rows without one left out.
 
     Results of rows that the sweep no longer has (what was tried and not kept) follow by name.
     """
     found = {name: [] for name in sweep.rows}
-    for file in sorted(pathlib.Path(results).glob("*-seed*.json")):
+    for file in sorted(sweep.results.glob("*-seed*.json")):
         result = json.loads(file.read_text())
         found.setdefault(result["row"]["name"], []).append(result)
     return {name: results for name, results in found.items() if results}
 
 
-def results_folder(sweep, configs):
-    """Where the results of a sweep are kept, in the folder of all settings."""
-    return pathlib.Path(configs, "results", f"sweep-{sweep.name}")
-
-
 def table(found, names):
     """What `read` found of some rows as a Markdown table: means over seeds, and delta1 less the first row's.
 
-    A row is compared with the seeds that it shares with the first one, or with all of them where it shares none. The
-    interval is the 95 % of a paired bootstrap over runs of neighbouring frames (see `difference`).
+    Two rows are compared by the seeds that both have, or by all where they share none. The interval is the 95 % of a
+    paired bootstrap over runs of neighbouring frames (see `difference`). Raises ValueError where two rows were not
+    judged alike.
     """
     first = next(iter(found.values()))
     lines = [
@@ -125,30 +145,40 @@ def table(found, names):
         results = found[name]
         means = [f"{np.mean([r['metrics'][metric] for r in results]):.3f}" for metric in METRICS]
         by_seed = " ".join(f"{r['metrics']['delta1']:.3f}" for r in results)
-        seeds = {result["row"]["seed"] for result in results}
-        same = [result for result in first if result["row"]["seed"] in seeds]
-        middle, low, high = difference(results, same or first)
-        compared = "" if results is first else f"{middle:+.3f} ({low:+.3f} to {high:+.3f})"
+        compared = ""
+        if results is not first:
+            middle, low, high = difference(*_of_shared_seeds(results, first))
+            compared = f"{middle:+.3f}" + ("" if low is None else f" ({low:+.3f} to {high:+.3f})")
         lines.append(f"| {name} | {len(results)} | {' | '.join(means)} | {by_seed} | {compared} |")
     baseline = [f"{first[0]['mean_depth_baseline'][metric]:.3f}" for metric in METRICS]
     lines.append(f"| mean depth image | | {' | '.join(baseline)} | | |")
     return "".join(f"{line}\n" for line in lines)
 
 
+def _of_shared_seeds(results, others):
+    seeds = {r["row"]["seed"] for r in results} & {r["row"]["seed"] for r in others}
+    return [[r for r in group if r["row"]["seed"] in seeds or not seeds] for group in (results, others)]
+
+
 def difference(results, others, *, seed=0):
     """Mean difference in delta1 of two lists of results on the same frames, and its 95 % interval: three numbers.
 
-    Neighbouring frames show the same room, so the bootstrap draws runs of frames: stretches of ids in a row.
-    Raises ValueError where the frames differ.
+    Neighbouring frames show the same room, so the bootstrap draws runs of frames: stretches of ids in a row. Of fewer
+    than five runs there is no interval: None, None. Frames without a pixel to judge are left out.
+    Raises ValueError where frames or protocols differ.
     """
     ids = np.array(results[0]["per_frame"]["id"])
+    judged = [results[0]["protocol"].get(name) for name in _JUDGED]
     for result in (*results, *others):
-        if result["per_frame"]["id"] != ids.tolist():
-            raise ValueError("sweep: results of different frames: expected one split and source for all rows")
+        if result["per_frame"]["id"] != ids.tolist() or [result["protocol"].get(name) for name in _JUDGED] != judged:
+            raise ValueError("sweep: results of different frames or protocols: expected one for all rows")
     mean = [np.mean([np.float64(r["per_frame"]["delta1"]) for r in group], 0) for group in (results, others)]
-    difference = mean[0] - mean[1]
-    runs = np.cumsum(np.diff(ids, prepend=ids[0]) > 1)
+    known = ~np.isnan(mean[0] - mean[1])
+    difference = (mean[0] - mean[1])[known]
+    runs = np.unique(np.cumsum(np.diff(ids, prepend=ids[0]) > 1)[known], return_inverse=True)[1]
     sums, counts = np.bincount(runs, difference), np.bincount(runs)
+    if len(sums) < _FEWEST_RUNS:
+        return float(difference.mean()), None, None
     drawn = np.random.default_rng(seed).integers(len(sums), size=(_DRAWS, len(sums)))
     means = sums[drawn].sum(1) / counts[drawn].sum(1)
     return float(difference.mean()), *(float(q) for q in np.quantile(means, (0.025, 0.975)))

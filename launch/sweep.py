@@ -1,6 +1,6 @@
 """Train and compare a list of settings: `python launch/sweep.py configs/sweeps/structure.py --path=NYU_FILE`.
 
-The same command goes on where it was killed; rows that have a result are not trained again.
+The same command goes on where it was killed; rows that have a result (results/sweep-NAME beside the file's folder) are not trained again.
 """
 
 from absl import app, flags
@@ -8,7 +8,6 @@ from absl import app, flags
 from jaxdepth import cli
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the runs are kept; by default runs/sweep-NAME.")
-_RESULTS = flags.DEFINE_string("results", None, "Where their results are kept; by default configs/results/sweep-NAME.")
 _PATH = flags.DEFINE_string("path", None, "Where the data lies, as --config.data.path in training.")
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "A training of each row with each of these.")
 _ROWS = flags.DEFINE_list("rows", [], "Which rows to train; by default all.")
@@ -16,19 +15,19 @@ _TABLE = flags.DEFINE_bool("table", False, "Print the table of the results at ha
 
 
 def main(argv):
-    from jaxdepth import sweep
+    from jaxdepth import evaluate, sweep
 
     if len(argv) != 2:
         raise app.UsageError("expected one file, such as configs/sweeps/structure.py")
     plan = sweep.load(argv[1])
-    results = _RESULTS.value or sweep.results_folder(plan, "configs")
     if not _TABLE.value:
         folder = _WORKDIR.value or f"runs/sweep-{plan.name}"
         seeds = [int(seed) for seed in _SEEDS.value]
-        if not sweep.run(plan, folder=folder, results=results, seeds=seeds, path=_PATH.value, names=_ROWS.value):
+        if not sweep.run(plan, folder=folder, seeds=seeds, path=_PATH.value, names=_ROWS.value):
             return
-    if found := sweep.read(plan, results):
-        print(sweep.table(found, found), end="")
+    if found := sweep.read(plan):
+        first, *_ = next(iter(found.values()))
+        print(f"{evaluate.heading(first)}\n\n{sweep.table(found, found)}", end="")
 
 
 if __name__ == "__main__":

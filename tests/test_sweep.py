@@ -27,29 +27,35 @@ def plan(tmp_path, data):
     } | {f"{part}.{name}": value for part in ("model", "optim") for name, value in settings[part].items()}
     common |= {f"data.{name}": settings["data"][name] for name in ("frame_size", "crop_size", "split")}
     rows = {"as it is": {}, "no features": {"model.features": False}}
-    file = tmp_path / "small.py"
+    file = tmp_path / "sweeps" / "small.py"
+    file.parent.mkdir()
     file.write_text(f"CONFIG = {str(small.CONFIGS / 'kscale.py')!r}\nCOMMON = {common!r}\nROWS = {rows!r}\n")
     return sweep.load(file)
 
 
 def test_rows_are_trained_once_and_compared(plan, data, tmp_path):
-    places = dict(folder=tmp_path / "runs", results=tmp_path / "results", seeds=(0,), path=str(data))
+    places = dict(folder=tmp_path / "runs", seeds=(0,), path=str(data))
     assert sweep.run(plan, **places, names=["no features"])
-    assert set(sweep.read(plan, places["results"])) == {"no features"}
-    written = {file: file.stat().st_mtime_ns for file in places["results"].iterdir()}
+    assert set(sweep.read(plan)) == {"no features"}
+    written = {file: file.stat().st_mtime_ns for file in (tmp_path / "results" / "sweep-small").iterdir()}
     assert sweep.run(plan, **places)
     assert all(file.stat().st_mtime_ns == at for file, at in written.items())
-    found = sweep.read(plan, places["results"])
+    found = sweep.read(plan)
     first, second = (found[name][0] for name in ("as it is", "no features"))
     assert second["row"]["settings"]["model.features"] is False and second["row"]["parameters"] > 1000
     assert first["row"]["parameters"] > second["row"]["parameters"]
     assert first["frames"] == 3 and first["protocol"]["name"] == "eigen_crop"
     lines = sweep.table(found, found).splitlines()
-    assert len(lines) == 5 and f"{first['metrics']['delta1']:.3f}" in lines[2] and "(" in lines[3]
+    assert len(lines) == 5 and f"{first['metrics']['delta1']:.3f}" in lines[2] and lines[3].count(".") == 6
+    plan.rows["no features"]["optim.learning_rate"] = 0.5
+    with pytest.raises(
+        ValueError, match="no-features-seed0.json: of other settings .*learning_rate.* now.*: move it away"
+    ):
+        sweep.run(plan, **places)
 
 
-def result(ids, delta1):
-    return {"per_frame": {"id": list(ids), "delta1": list(delta1)}}
+def result(ids, delta1, protocol="eigen_crop"):
+    return {"per_frame": {"id": list(ids), "delta1": list(delta1)}, "protocol": {"name": protocol}}
 
 
 def test_the_difference_and_its_interval_are_those_of_paired_runs_of_frames():
@@ -63,20 +69,27 @@ def test_the_difference_and_its_interval_are_those_of_paired_runs_of_frames():
     assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.15)
 
 
-def test_a_row_is_compared_with_the_seeds_that_it_has():
+def test_rows_are_compared_by_the_seeds_that_both_have():
     def row(seed, delta1):
         metrics = {name: delta1 for name in sweep.METRICS}
         row = {"metrics": metrics, "mean_depth_baseline": metrics, "row": {"seed": seed}}
-        return row | result([1, 2], [delta1] * 2)
+        return row | result(range(0, 20, 2), [delta1] * 10)
 
-    found = {"as it is": [row(0, 0.5), row(1, 0.7)], "other": [row(1, 0.75)], "more": [row(0, 0.5), row(1, 0.72)]}
+    found = {"as it is": [row(0, 0.5), row(1, 0.7)], "other": [row(1, 0.75)], "more": [row(1, 0.71), row(2, 0.9)]}
     other, more = sweep.table(found, found).splitlines()[3:5]
-    assert "+0.050 (" in other and "+0.010 (" in more
+    assert "+0.050 (+0.050 to +0.050)" in other and "+0.010 (" in more
 
 
-def test_results_of_other_frames_are_not_compared():
-    with pytest.raises(ValueError, match="different frames"):
-        sweep.difference([result([1, 2], [0.5, 0.5])], [result([1, 3], [0.5, 0.5])])
+def test_few_runs_of_frames_have_no_interval_and_frames_without_depth_no_part():
+    ids = [1, 2, 3, 10, 11, 20, 30]  # four runs
+    one, two = [0.5, 0.5, None, 0.5, 0.5, 0.5, 0.5], [0.6, 0.6, None, 0.6, 0.6, 0.6, 0.9]
+    assert sweep.difference([result(ids, two)], [result(ids, one)]) == (pytest.approx(0.15), None, None)
+
+
+@pytest.mark.parametrize("other", [result([1, 3], [0.5, 0.5]), result([1, 2], [0.5, 0.5], "full")])
+def test_results_of_other_frames_or_protocols_are_not_compared(other):
+    with pytest.raises(ValueError, match="different frames or protocols"):
+        sweep.difference([result([1, 2], [0.5, 0.5])], [other])
 
 
 @pytest.mark.parametrize(
@@ -92,4 +105,4 @@ def test_a_file_that_is_no_sweep_is_refused(tmp_path, text, message):
 
 def test_an_unknown_row_is_refused(plan, tmp_path):
     with pytest.raises(ValueError, match="no row 'other': expected one of as it is, no features"):
-        sweep.run(plan, folder=tmp_path, results=tmp_path, seeds=(0,), names=["other"])
+        sweep.run(plan, folder=tmp_path, seeds=(0,), names=["other"])
