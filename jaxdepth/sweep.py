@@ -59,7 +59,7 @@ def load(path) -> Sweep:
 def run(sweep, *, folder, seeds, path=None, names=()):
     """Train and evaluate each row with each seed that has no result yet, a seed for all rows before the next.
 
-    A result is ROW-seedN.json (letters, digits, dots and hyphens) in the sweep's folder: what `evaluate_checkpoint` gives
+    A result is ROW-seedN.json (letters, digits, dots and hyphens) in `sweep.results`: what `evaluate_checkpoint` gives
     under eigen_crop, and the row's settings, parameters and seconds of training.
 
     Args:

@@ -1,6 +1,7 @@
 """Train and compare a list of settings: `python launch/sweep.py configs/sweeps/structure.py --path=NYU_FILE`.
 
-The same command goes on where it was killed; rows that have a result (results/sweep-NAME beside the file's folder) are not trained again.
+The same command goes on where it was killed; rows that have a result (in ../results/sweep-NAME, from the file's folder)
+are not trained again.
 """
 
 from absl import app, flags
