@@ -4,6 +4,7 @@ import json
 import types
 
 import fake_nyu
+import numpy as np
 import pytest
 import small
 
@@ -99,9 +100,12 @@ def test_nyus_frames_are_split_twice_and_the_flattering_split_is_named(of_nyu):
     plan, results = of_nyu
     assert [(t.name, t.split) for t in plan[:3]] == [("eigen", "paper"), ("eigen", "dev"), ("autoencoder", "paper")]
     assert len(plan) == 13 and plan[-1].split == "dev" and plan[-3].name == "best-rooms"
-    text = report.as_markdown(results, [], given={"data.path": "there", "batch_size": 4})
+    text = report.as_markdown(results, [], given={"data.path": "there", "batch_size": 4, "data.crop_size": [64, 80]})
     assert "| paper, paper: delta1 | dev, paper: delta1 | paper, eigen_crop: delta1 |" in text
-    assert "`python launch/reproduce.py` with `--config.batch_size=4`." in text and "numbers flatter, and `dev`" in text
+    command = (
+        "`python launch/reproduce.py --workdir=DIR --steps=3 --config.batch_size=4 '--config.data.crop_size=(64, 80)'`"
+    )
+    assert command in text and "numbers flatter, and `dev`" in text
 
 
 def test_every_network_is_in_the_tables_beside_the_papers_numbers_and_the_floor(of_nyu):
@@ -119,7 +123,9 @@ def test_every_network_is_in_the_tables_beside_the_papers_numbers_and_the_floor(
     ]
     assert "\nAbove the mean depth image on `dev`: Model 2, residual coarse prediction; Model 3" not in text
     assert "\nAbove the mean depth image on `dev`: Model 3, multi-scale residual network; Model 3, up" in text
-    assert "\nNot above it: Eigen 2014; Model 1" in text and "\nAbove the paper's own number on `dev`: Model 1" in text
+    assert text.count("\nNot above it: Eigen 2014; Model 1") == 2
+    for split in ("paper", "dev"):
+        assert f"\nAbove the paper's own number on `{split}`: Model 1" in text
     model_1 = text[text.index("## Table 1") : text.index("## What")]
     assert "| the paper's | 150 | 0.2916 | 0.3506 |" in model_1
     assert "| ours, dev | 0.5 | 0.4030 | 0.7030 |" in model_1 and "| ours, dev | 1.5 | 0.2030 | 0.5030 |" in model_1
@@ -185,7 +191,7 @@ def test_each_figure_shows_the_networks_that_it_names(of_nyu, tmp_path, monkeypa
     assert list(panels["scales"].items()) == [*scales.items(), ("final", {"dev kscale None fusion"})]
     assert list(curves) == ["curves-paper", "curves-dev"]
     for runs, baseline in curves.values():
-        assert len(runs) == 6 and baseline == 0.125
+        assert len(runs) == 5 and "the best recipe, cut short" not in runs and baseline == 0.125
         assert all(points.tolist() == [[1.0], [0.5], [0.25]] for points in runs.values())
 
 
@@ -245,6 +251,13 @@ def test_a_stopped_job_says_so_and_goes_on(configs, given, tmp_path, trainings):
     *_, (split, _, begins_with, title) = trainings.asked[:-1]
     assert split == "rooms" and begins_with == str(tmp_path / "runs" / "rooms" / "best-rooms")
     assert title.startswith("7/7 best (rooms), all: ")
+
+
+@pytest.mark.parametrize(("ids", "trusted"), [(range(1, 1450), "official"), (splits.nyu_lists()["official"][0], "dev")])
+def test_the_official_split_is_taken_where_its_frames_are_there(configs, given, monkeypatch, ids, trusted):
+    frames = types.SimpleNamespace(name="nyu", ids=np.array(ids), splits=splits.nyu_lists())
+    monkeypatch.setattr(job.sources, "of_settings", lambda *_, **__: frames)
+    assert {t.split for t in job.plan(configs, given=given, steps=3)} == {"paper", trusted, "rooms"}
 
 
 def test_the_best_recipe_is_judged_on_rooms_that_it_has_not_seen(configs, given):

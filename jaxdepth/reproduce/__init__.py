@@ -31,7 +31,7 @@ def reproduce(folder, *, configs, given, steps):
     for i, training in enumerate(plan):
         if job.result(folder, training) is None:
             done, left = job.progress(folder, plan)
-            all_of_it = f"{done:.0%} done" + ("" if left is None else f", {left / 3600:.1f} h left")
+            all_of_it = f"{done:.0%} done" + ("" if left is None else f", about {left / 3600:.1f} h left")
             logging.info(
                 "reproduce: training %d of %d, %s on split %s; of all %s",
                 *(i + 1, len(plan), training.title, training.split, all_of_it),

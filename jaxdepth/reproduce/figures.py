@@ -51,13 +51,16 @@ def draw(folder, plan):
         scales | {"final": outputs[0]},
     )
 
+    text = (
+        "Loss and accuracy on the validation frames, by epoch; the best recipe, which has another centre crop, apart."
+    )
     for split in dict.fromkeys(t.split for t in plan if t.name == "kscale"):
         path = f"figures/curves-{split}.png"
-        runs = {t.title: _curves(folder, t) for t in plan if t.split == split and t.name != "best-rooms"}
+        runs = {t.title: _curves(folder, t) for t in plan if t.split == split and not t.name.startswith("best")}
         floor = job.result(folder, of["kscale"] if split == trusted else _find(plan, "kscale", split))
         baseline = floor["paper"]["mean_depth_baseline"]["delta1"]
         viz.validation_curves(folder / path, runs, baseline=baseline)
-        drawn.append((f"Curves, split {split}", "Loss and accuracy on the validation frames, by epoch.", path))
+        drawn.append((f"Curves, split {split}", text, path))
     return drawn
 
 

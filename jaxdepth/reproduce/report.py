@@ -4,6 +4,7 @@ import base64
 import json
 import pathlib
 import re
+import shlex
 
 import markdown
 
@@ -54,7 +55,7 @@ def as_markdown(results, drawn, *, given):
         "# Monocular Depth Estimation by Deep Learning, redone",
         "",
         f"{any_result['steps']} steps of {any_result['batch_size']} pictures for each network, frames of "
-        f"{protocol['source']}, by `python launch/reproduce.py`{_settings(given)}. {_machine(any_result['machine'])}",
+        f"{protocol['source']}, by `{_command(given, any_result['steps'])}`. {_machine(any_result['machine'])}",
         "",
         "The best recipe has as many steps on rooms first. It is `configs/best.py` cut short by far, with its own size "
         f"of picture ({_part(results, trusted, name='best')['network_input']}) and the mean of picture and mirror "
@@ -109,9 +110,10 @@ def _part(results, split, protocol="eigen_crop", *, name="kscale"):
     return results[name, split][protocol]["protocol"]
 
 
-def _settings(given):
-    flags = [f"--config.{name}={json.dumps(value)}" for name, value in given.items() if name != "data.path"]
-    return f" with `{' '.join(flags)}`" if flags else ""
+def _command(given, steps):
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    flags = [f"--config.{name}={value}" for name, value in values.items() if name != "data.path"]
+    return shlex.join(["python", "launch/reproduce.py", "--workdir=DIR", f"--steps={steps}", *flags])
 
 
 def _machine(machine):
