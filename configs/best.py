@@ -2,7 +2,7 @@
 
     python launch/train.py --config=configs/best.py:rooms
     python launch/train.py --config=configs/best.py:rooms2
-    python launch/train.py --config=configs/best.py --config.data.path=nyu_depth_v2_labeled.mat
+    python launch/train.py --config=configs/best.py --config.steps=8600 --config.data.path=nyu_depth_v2_labeled.mat
 
 First rooms through the sensor's eyes, then other rooms, then NYU's frames from there. On 2 CPU cores, at some 50
 pictures a second: 8 minutes to render 24,000 rooms and an hour on them, twice, then half an hour. On the 109 frames of

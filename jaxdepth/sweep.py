@@ -133,8 +133,8 @@ def table(found, names):
     """What `read` found of some rows as a Markdown table: means over seeds, and delta1 less the first row's.
 
     Two rows are compared by the seeds that both have, or by all where they share none. The interval is the 95 % of a
-    paired bootstrap over runs of neighbouring frames (see `difference`). Raises ValueError where two rows were not
-    judged alike.
+    paired bootstrap over runs of neighbouring frames (see `difference`); the first row has that of its own delta1.
+    Raises ValueError where two rows were not judged alike.
     """
     first = next(iter(found.values()))
     lines = [
@@ -145,10 +145,11 @@ def table(found, names):
         results = found[name]
         means = [f"{np.mean([r['metrics'][metric] for r in results]):.3f}" for metric in METRICS]
         by_seed = " ".join(f"{r['metrics']['delta1']:.3f}" for r in results)
-        compared = ""
-        if results is not first:
-            middle, low, high = difference(*_of_shared_seeds(results, first))
-            compared = f"{middle:+.3f}" + ("" if low is None else f" ({low:+.3f} to {high:+.3f})")
+        own = results is first
+        middle, low, high = interval(results) if own else difference(*_of_shared_seeds(results, first))
+        compared = "" if own else f"{middle:+.3f} "
+        if low is not None:
+            compared += f"({low:.3f} to {high:.3f})" if own else f"({low:+.3f} to {high:+.3f})"
         lines.append(f"| {name} | {len(results)} | {' | '.join(means)} | {by_seed} | {compared} |")
     baseline = [f"{first[0]['mean_depth_baseline'][metric]:.3f}" for metric in METRICS]
     lines.append(f"| mean depth image | | {' | '.join(baseline)} | | |")
@@ -160,25 +161,40 @@ def _of_shared_seeds(results, others):
     return [[r for r in group if r["row"]["seed"] in seeds or not seeds] for group in (results, others)]
 
 
-def difference(results, others, *, seed=0):
+def difference(results, others):
     """Mean difference in delta1 of two lists of results on the same frames, and its 95 % interval: three numbers.
+
+    As `interval`. Raises ValueError where frames or protocols differ.
+    """
+    ids = results[0]["per_frame"]["id"]
+    judged = [results[0]["protocol"].get(name) for name in _JUDGED]
+    for result in (*results, *others):
+        if result["per_frame"]["id"] != ids or [result["protocol"].get(name) for name in _JUDGED] != judged:
+            raise ValueError("sweep: results of different frames or protocols: expected one for all rows")
+    return _bootstrap(ids, _delta1(results) - _delta1(others))
+
+
+def interval(results):
+    """Mean delta1 of a list of results on the same frames, and its 95 % interval: three numbers.
 
     Neighbouring frames show the same room, so the bootstrap draws runs of frames: stretches of ids in a row. Of fewer
     than five runs there is no interval: None, None. Frames without a pixel to judge are left out.
-    Raises ValueError where frames or protocols differ.
     """
-    ids = np.array(results[0]["per_frame"]["id"])
-    judged = [results[0]["protocol"].get(name) for name in _JUDGED]
-    for result in (*results, *others):
-        if result["per_frame"]["id"] != ids.tolist() or [result["protocol"].get(name) for name in _JUDGED] != judged:
-            raise ValueError("sweep: results of different frames or protocols: expected one for all rows")
-    mean = [np.mean([np.float64(r["per_frame"]["delta1"]) for r in group], 0) for group in (results, others)]
-    known = ~np.isnan(mean[0] - mean[1])
-    difference = (mean[0] - mean[1])[known]
+    return _bootstrap(results[0]["per_frame"]["id"], _delta1(results))
+
+
+def _delta1(results):
+    """Of each frame, the mean over results."""
+    return np.mean([np.float64(result["per_frame"]["delta1"]) for result in results], 0)
+
+
+def _bootstrap(ids, values):
+    known = ~np.isnan(values)
     runs = np.unique(np.cumsum(np.diff(ids, prepend=ids[0]) > 1)[known], return_inverse=True)[1]
-    sums, counts = np.bincount(runs, difference), np.bincount(runs)
+    sums, counts = np.bincount(runs, values[known]), np.bincount(runs)
+    mean = float(values[known].mean())
     if len(sums) < _FEWEST_RUNS:
-        return float(difference.mean()), None, None
-    drawn = np.random.default_rng(seed).integers(len(sums), size=(_DRAWS, len(sums)))
+        return mean, None, None
+    drawn = np.random.default_rng(0).integers(len(sums), size=(_DRAWS, len(sums)))
     means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    return float(difference.mean()), *(float(q) for q in np.quantile(means, (0.025, 0.975)))
+    return mean, *(float(q) for q in np.quantile(means, (0.025, 0.975)))
