@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import pathlib
 import shutil
 import tempfile
 
@@ -16,6 +17,21 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax  # noqa: E402
+import pytest  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def nyu_frames():
+    """A folder with images/NNNN.jpg and 8-bit codes depths/NNNN.png of NYU's official training frames.
+
+    $JAXDEPTH_NYU_FRAMES, or a folder `nyu` within a neighbour of the clone.
+    """
+    given = os.environ.get("JAXDEPTH_NYU_FRAMES")
+    places = [pathlib.Path(given)] if given else sorted(pathlib.Path(__file__).parents[2].glob("*/nyu"))
+    for place in places:
+        if given or all((place / part).is_dir() for part in ("images", "depths")):
+            return place
+    pytest.skip("no frames of NYU Depth V2: JAXDEPTH_NYU_FRAMES is not set, and none lie in ../*/nyu")

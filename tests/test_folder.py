@@ -96,20 +96,16 @@ def test_nyus_frames_written_out_as_a_folder_give_the_same_batches(tmp_path):
     same_batches(nyu, folder, quantum=QUANTUM, split=split)
 
 
-def test_real_frames_give_the_same_batches(tmp_path):
-    """JAXDEPTH_NYU_FRAMES: a folder with images/NNNN.jpg and, in any scale and resolution, depths/NNNN.png."""
-    place = os.environ.get("JAXDEPTH_NYU_FRAMES")
-    if not place:
-        pytest.skip("JAXDEPTH_NYU_FRAMES is not set: no frames of NYU Depth V2 to write out")
+def test_real_frames_give_the_same_batches(tmp_path, nyu_frames):
     quantum = 1 / 6000
-    names = sorted(path.stem for path in pathlib.Path(place, "images").glob("*.jpg"))[::80]
+    names = sorted(path.stem for path in (nyu_frames / "images").glob("*.jpg"))[::200]
     pictures, depths = [], []
     for part in ("images", "depths"):
         (tmp_path / "own" / part).mkdir(parents=True)
     for name in names:
-        shutil.copy(pathlib.Path(place, "images", f"{name}.jpg"), tmp_path / "own/images")
-        pictures.append(np.asarray(Image.open(pathlib.Path(place, "images", f"{name}.jpg")).convert("RGB")))
-        code = np.asarray(Image.open(pathlib.Path(place, "depths", f"{name}.png")).resize((640, 480), 0))
+        shutil.copy(nyu_frames / "images" / f"{name}.jpg", tmp_path / "own/images")
+        pictures.append(np.asarray(Image.open(nyu_frames / "images" / f"{name}.jpg").convert("RGB")))
+        code = np.asarray(Image.open(nyu_frames / "depths" / f"{name}.png").resize((640, 480), 0))
         depths.append(((code.astype(np.float64) + 0.5) * 9.99547 / 255).astype(np.float32))
         Image.fromarray(np.round(depths[-1] / quantum).astype(np.uint16)).save(tmp_path / f"own/depths/{name}.png")
     mat = fake_nyu.write_mat(

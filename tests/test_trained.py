@@ -3,7 +3,6 @@
 After shipping another one: `python tests/test_trained.py` writes anew what it says of some rooms.
 """
 
-import os
 import pathlib
 
 import numpy as np
@@ -43,15 +42,11 @@ def test_it_is_small_and_its_card_is_with_it():
     assert "research" in card and "eigen_crop" in card
 
 
-def test_its_accuracy_on_real_frames(trained):
-    """JAXDEPTH_NYU_FRAMES: a folder with images/NNNN.jpg and 8-bit codes depths/NNNN.png of the official training."""
-    place = os.environ.get("JAXDEPTH_NYU_FRAMES")
-    if not place:
-        pytest.skip("JAXDEPTH_NYU_FRAMES is not set: no frames of NYU Depth V2 to look at")
+def test_its_accuracy_on_real_frames(trained, nyu_frames):
     found = []
     for i in splits.nyu_lists()["dev"][1][::9]:
-        code = np.asarray(Image.open(pathlib.Path(place, "depths", f"{i:04d}.png")).resize((640, 480), 0))
-        depth = trained.predict(pathlib.Path(place, "images", f"{i:04d}.jpg"))
+        code = np.asarray(Image.open(nyu_frames / "depths" / f"{i:04d}.png").resize((640, 480), 0))
+        depth = trained.predict(nyu_frames / "images" / f"{i:04d}.jpg")
         truth = (code.astype(np.float64) + 0.5) * 9.99547 / 255
         found.append(delta1(depth[45:471, 41:601], truth[45:471, 41:601]))
     assert np.mean(found) > 0.7  # it was trained on these: a check of the file, not of the network
