@@ -54,6 +54,14 @@ def test_rows_are_trained_once_and_compared(plan, data, tmp_path):
         sweep.run(plan, **places)
 
 
+@pytest.mark.parametrize("file", sorted((small.CONFIGS / "sweeps").glob("*.py")), ids=lambda file: file.stem)
+def test_the_results_at_hand_are_of_the_rows_settings(file, monkeypatch):
+    plan = sweep.load(file)
+    monkeypatch.setattr(sweep, "train_and_evaluate", lambda *_: None)  # of a row without a result
+    with_results = [name for name in sweep.read(plan) if name in plan.rows]
+    assert with_results and sweep.run(plan, folder="nowhere", seeds=[0], names=with_results)
+
+
 def result(ids, delta1, protocol="eigen_crop"):
     return {"per_frame": {"id": list(ids), "delta1": list(delta1)}, "protocol": {"name": protocol}}
 
