@@ -193,13 +193,6 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     batch_size = -(-config["batch_size"] // mesh.size) * mesh.size  # a last batch is padded anyway
     frames = sources.of_settings(data, seed=config["seed"], source=source, path=path)
     chosen = splits.split(split or data["split"], frames.ids, lists=frames.splits, parts=("val",))
-    seen = 0
-    if frames.name == data["source"]:
-        trained_on = splits.split(data["split"], frames.ids, lists=frames.splits, parts=())
-        # Another folder may have the same names, but not the same list.
-        other = frames.name in ("folder", "tfds") and path and not _same_place(path, data["path"])
-        if not other or trained_on.hash == record["data"]["split_hash"]:
-            seen = int(np.isin(chosen.val, trained_on.train).sum())
     trained = predict.load(folder, step=step)
     score = make_scorer(
         trained.network,
@@ -214,11 +207,10 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     )
     scores, per_frame = score(trained.variables)
     described = protocol.describe(frames, chosen, crop_size=trained.crop_size)
-    raw = ", raw depth" if data.get("depth") == "raw" else ""
     described |= {
         "mirrored": trained.mirrored,
-        "trained_on": f"{data['source']}, split {data['split']}{raw}",
-        "frames_seen_in_training": seen,
+        "trained_on": workdir.trained_on(record),
+        "frames_seen_in_training": _seen(record, frames, chosen, path),
     }
     result = as_result(scores, trained.network.groups, described, folder, trained.step)
     of_fused = per_frame[trained.network.groups[0]]
@@ -228,6 +220,23 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     if output is not None and jax.process_index() == 0:
         workdir.write_atomically(output, (json.dumps(result, indent=2) + "\n").encode())
     return result
+
+
+def _seen(record, frames, chosen, path):
+    """How many of the `chosen` frames the run, or one that it began with, was trained on."""
+    own_path = record["config"]["data"]["path"]
+    *earlier, own = workdir.lineage(record)
+    seen = np.zeros(len(chosen.val), bool)
+    for of in (*earlier, own):
+        endless = of["mix"] and (of["source"] == "rooms" or of["source"] not in of["mix"])  # rooms alone
+        if of["source"] != frames.name or endless or not {of["split"], *splits.OWN} & frames.splits.keys():
+            continue
+        trained_on = splits.split(of["split"], frames.ids, lists=frames.splits, parts=())
+        # Another folder may have the same names, but not the same list; nor are rooms of another seed the same.
+        same = frames.name == "nyu" or (of is own and (not path or _same_place(path, own_path)))
+        if same or trained_on.hash == of["split_hash"]:
+            seen |= np.isin(chosen.val, trained_on.train)
+    return int(seen.sum())
 
 
 def _same_place(path, other):

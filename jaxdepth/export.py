@@ -164,7 +164,7 @@ def _complete(given, size):
 
 def describe(trained, path, depth, camera, origin):
     """What a depth map needs beside it, for JSON."""
-    size, data = depth.shape, trained.config["data"]
+    size = depth.shape
     at = predict.place(size, frame_size=trained.frame_size)
     return {
         "picture": str(path),
@@ -175,7 +175,7 @@ def describe(trained, path, depth, camera, origin):
         "clipped_to": [predict.MIN_DEPTH, predict.MAX_DEPTH],
         "network": trained.config["model"]["name"],
         "step": trained.step,
-        "trained_on": f"{data['source']}, split {data['split']}",
+        "trained_on": trained.trained_on,
         "intrinsics": camera._asdict(),
         "intrinsics_from": {
             "given": "given",

@@ -27,8 +27,11 @@ def write(folder, variables, *, step, record, mean_depth):
       record: the run's config.json; its paths (of data, of initial weights) are cut down to their last part.
       mean_depth: float32 [H, W] metres, the baseline of the run.
 
-    Raises ValueError for a value that float16 does not hold, OSError with the path where a file cannot be written.
+    Raises ValueError for a value that float16 does not hold, and for the folder of a training run, whose later
+    checkpoints no one would see; OSError with the path where a file cannot be written.
     """
+    if pathlib.Path(folder, "checkpoints").exists():
+        raise ValueError(f"output {str(folder)!r}: a training run's own folder: expected another")
     config = record["config"]
     short = {name: config[name] and pathlib.Path(config[name]).name for name in ("initial",) if name in config}
     data = config["data"] | {"path": config["data"]["path"] and pathlib.Path(config["data"]["path"]).name}
@@ -50,6 +53,15 @@ def write(folder, variables, *, step, record, mean_depth):
         files[name] = buffer.getvalue()
     workdir.write_together({folder / name: data for name, data in files.items()})
     return len(files[FILE])
+
+
+def refuse(folder):
+    """Raise ValueError where a training run is to be kept in a folder that holds a packed network."""
+    if pathlib.Path(folder, FILE).exists():
+        raise ValueError(
+            f"workdir {str(folder)!r} holds a packed network, which would hide what is trained in it: take another "
+            f"--workdir (to go on from its weights, with --config.initial={folder})"
+        )
 
 
 def read(folder, shapes):

@@ -40,6 +40,7 @@ class Trained:
     config: dict
     step: int
     frame_camera: Intrinsics  # of the training, in pixels of frame_size
+    trained_on: str  # the frames of this training and of those that it began with
 
     @property
     def crop_size(self):
@@ -132,7 +133,7 @@ def load(folder=PACKAGED, *, step=None):
         camera = Intrinsics(*camera)
     else:
         camera = resize_intrinsics(NYU_INTRINSICS, from_size=(480, 640), to_size=frame_size)
-    return Trained(network, variables, config, step, camera)
+    return Trained(network, variables, config, step, camera, workdir.trained_on(record))
 
 
 def pack(folder, output, *, step=None):

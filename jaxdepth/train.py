@@ -22,6 +22,7 @@ from jaxdepth import (
     mix,
     models,
     optim,
+    packed,
     predict,
     sharding,
     state,
@@ -64,6 +65,8 @@ def train_and_evaluate(config, folder, *, title=None):
     crop_size = tuple(config.data.crop_size)
     network = models.build(**config.model.to_dict())
     shapes = state.shapes(network, crop_size)
+    packed.refuse(folder)
+    began_with = workdir.began_with(folder, config.initial)
     frames = sources.of_settings(config.data.to_dict(), seed=config.seed)
     of_source, of_rooms = mix.parts(config.data.mix, source=frames.name, batch_size=config.batch_size)
     if of_source:
@@ -92,7 +95,7 @@ def train_and_evaluate(config, folder, *, title=None):
 
     # ------------------------------------------------------------------------------- workdir: a new run or an older one
     folder = pathlib.Path(folder)
-    record = workdir.run_record(config.to_dict(), frames, split, batches=batches_by)
+    record = workdir.run_record(config.to_dict(), frames, split, batches=batches_by, began_with=began_with)
     for part in (split.train, split.val):
         if not any((frames.depths[position] > 0).any() for position in part):
             raise ValueError(f"source {frames.name!r}, split {split.name!r}: not one of {len(part)} frames has a depth")

@@ -1,5 +1,6 @@
 """Protocols and the baseline against numpy: where the window lies, what is resized, what is left out."""
 
+import json
 import types
 
 import fake_nyu
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import small
 
-from jaxdepth import evaluate, metrics
+from jaxdepth import evaluate, metrics, predict, workdir
 
 SIZES = dict(frame_size=(240, 320), crop_size=(228, 304))
 
@@ -78,3 +79,35 @@ def test_a_run_on_raw_depth_is_judged_on_it_and_says_so(tmp_path, monkeypatch):
     assert results["filled"]["protocol"]["trained_on"] == "nyu, split final"
     # The random network is near the 2.5 m that it begins with: what is twice as far is worse.
     assert results["raw"]["metrics"]["rmse"] > 1.5 * results["filled"]["metrics"]["rmse"]
+
+
+@pytest.mark.parametrize(
+    ("mix", "seen", "said"),
+    [
+        ("", 3, "nyu, split final; rooms, split rooms"),
+        ("nyu:1,rooms:1", 3, "nyu, split final, mix nyu:1,rooms:1; rooms, split rooms"),
+        ("rooms:1", 0, "nyu, split final, mix rooms:1; rooms, split rooms"),
+    ],
+)
+def test_what_the_run_that_it_began_with_has_seen_counts_too(tmp_path, monkeypatch, mix, seen, said):
+    monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "cache"))
+    mat = fake_nyu.write_mat(tmp_path / "a.mat", 3, ids=[3, 5, 8])
+    first = small.random_run(tmp_path / "first", **{"data.source": "nyu", "data.split": "final", "data.mix": mix})
+    second = small.random_run(tmp_path / "second", **{"data.source": "rooms", "data.split": "rooms"})
+    record = workdir.read_config(second)
+    record["data"]["began_with"] = workdir.began_with(second, first)
+    (second / "config.json").write_text(json.dumps(record))
+    monkeypatch.setattr(
+        evaluate, "make_scorer", lambda network, *_, **__: lambda _: (_scores(network), _per_frame(network))
+    )
+    protocol = evaluate.evaluate_checkpoint(second, source="nyu", path=mat, split="all")["protocol"]
+    assert (protocol["frames_seen_in_training"], protocol["trained_on"]) == (seen, said)
+    assert predict.load(second).trained_on == said
+
+
+def _scores(network):
+    return dict.fromkeys((*network.groups, evaluate.BASELINE), {"delta1": 0.5})
+
+
+def _per_frame(network):
+    return {network.groups[0]: {name: np.full(3, 0.5) for name in ("delta1", "abs_rel")}}

@@ -10,7 +10,7 @@ import pytest
 import small
 
 import jaxdepth
-from jaxdepth import packed, predict, state, workdir
+from jaxdepth import packed, predict, state, train, workdir
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,27 @@ def test_the_file_is_of_half_precision_and_names_no_place(run, folder):
     assert "home" not in (folder / "config.json").read_text()
     assert json.loads((folder / "config.json").read_text())["config"]["initial"] == "rooms"
     assert jaxdepth.load(folder).step == 3
+
+
+def test_no_run_and_packed_network_share_a_folder(run, folder):
+    """The packed network would hide the run's later checkpoints."""
+    with pytest.raises(ValueError, match="a training run's own folder: expected another"):
+        predict.pack(run, run)
+    with pytest.raises(ValueError, match="holds a packed network.*--config.initial="):
+        train.train_and_evaluate(small.settings(None), folder)
+
+
+def test_a_run_begins_with_another_that_is_there(tmp_path, run):
+    (of_run,) = workdir.lineage(workdir.read_config(run))
+    assert workdir.began_with(tmp_path, run) == [of_run] and workdir.began_with(tmp_path, None) == []
+    with pytest.raises(FileNotFoundError, match="config.initial='nowhere': .* train that one first"):
+        train.train_and_evaluate(small.settings(None, initial="nowhere"), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    record = workdir.read_config(run) | {"data": {"began_with": [of_run]}}
+    workdir.open_run(tmp_path, record, at_step=None, chief=True)
+    assert workdir.began_with(tmp_path, "nowhere") == [of_run]  # which needs it no more
+    workdir.open_run(tmp_path, record | {"data": {"began_with": []}}, at_step=1, chief=True)
+    assert workdir.read_config(tmp_path)["data"]["began_with"] == [of_run]
 
 
 def test_a_value_beyond_float16_is_refused(run, tmp_path):

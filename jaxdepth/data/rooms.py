@@ -65,7 +65,7 @@ def open_rooms(train: int, val: int, *, sensor=False, seed=0, frame_size=(240, 3
         full_depth=lambda i: np.asarray(rooms.render(seed, i, size=FULL_SIZE)["depth"]),
         splits=rooms_lists(ids, train),
         counts={"nan": 0, "inf": 0, "negative": 0, **counts},
-        truth="exact depth",
+        truth="depth through a sensor (at full size exact)" if sensor else "exact depth",
         description=f"built-in rooms: {train} + {val} frames at {frame_size[0]}x{frame_size[1]}, seed {seed}"
         + (", through a sensor" if sensor else ""),
     )
