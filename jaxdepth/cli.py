@@ -38,7 +38,17 @@ def run(main):
             or not any(name in record.pathname for name in ("orbax", "xla_bridge"))
         )
     )
-    app.run(reporting)
+    app.run(reporting, flags_parser=_parse_flags)
+
+
+def _parse_flags(argv):
+    try:
+        return app.parse_flags_with_usage(argv)
+    except (AttributeError, KeyError) as error:  # what ml_collections raises for a setting that is not there
+        if "ml_collections" not in traceback.extract_tb(error.__traceback__)[-1].filename:
+            raise
+        told = error.args[0].args[0] if isinstance(error.args[0], KeyError) else error.args[0]
+        sys.exit(f"error: no such setting of --config: {' '.join(told.split())}")
 
 
 def default_workdir(config_filename):

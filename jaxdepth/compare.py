@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxdepth import evaluate, predict, viz
+from jaxdepth import evaluate, predict, viz, workdir
 from jaxdepth.data import sources
 
 _SHOWN_SIZE = (240, 320)  # of the frames
@@ -27,6 +27,7 @@ def compare(path, folders, *, source=None, data_path=None, split=None, count=8):
         raise ValueError("no workdir: expected one or more")
     if count < 1:
         raise ValueError(f"count={count}: expected 1 or more")
+    workdir.check_output(path)
     frames_of = dict(source=source, path=data_path, split=split)
     results = [evaluate.evaluate_checkpoint(folder, protocol="eigen_crop", **frames_of) for folder in folders.values()]
     ids = results[-1]["per_frame"]["id"]

@@ -84,6 +84,11 @@ def check(config):
     for name in ("absolute_weight", "gradient_weight"):
         if config.loss[name] < 0:
             raise ValueError(f"config.loss.{name}={config.loss[name]}: expected 0 or more")
+    if not 0 <= config.ema_decay < 1:
+        raise ValueError(f"config.ema_decay={config.ema_decay}: expected 0 or more, and less than 1")
+    for name in ("learning_rate", "warmup_steps", "weight_decay", "clip_norm"):
+        if config.optim.get(name, 0) < 0:
+            raise ValueError(f"config.optim.{name}={config.optim[name]}: expected 0 or more")
     crop_size = tuple(config.data.crop_size)
     if len(crop_size) != 2 or min(crop_size) < 1:
         raise ValueError(f"config.data.crop_size={crop_size}: expected (height, width) in pixels")

@@ -186,8 +186,7 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     protocol = PROTOCOLS[protocol]
     record = workdir.read_config(folder)
     config = record["config"]
-    if output is not None and not pathlib.Path(output).absolute().parent.is_dir():
-        raise FileNotFoundError(f"output {str(output)!r}: expected a file in a folder that exists")
+    workdir.check_output(output)
     data = config["data"]
     mesh = sharding.make_mesh()
     batch_size = -(-config["batch_size"] // mesh.size) * mesh.size  # a last batch is padded anyway

@@ -94,7 +94,7 @@ def predict_files(folder, arguments, *, output=None, formats=("npy", "png", "col
     if given and not {"fx", "fy"} & set(given):
         raise ValueError("cx or cy without a focal length: expected fx or fy too")
     found, skipped = picture_paths.find(arguments, output=output)
-    for target in dict.fromkeys(name.parent for _, name in found):
+    for target in dict.fromkeys(name.parent for path, name in found if path.is_file()):
         target.mkdir(parents=True, exist_ok=True)
     trained = predict.load(predict.PACKAGED if folder is None else folder, step=step)
     mesh = sharding.make_mesh()

@@ -43,6 +43,16 @@ def joint(groups, weights, *, stop_gradient):
     return Gate(losses, trained, stop_gradient)
 
 
+def check(name, groups, *, weights, **_):
+    """Raise ValueError for a schedule's unknown name, or weights of another number, negative, or all zero."""
+    if name not in SCHEDULES:
+        raise ValueError(f"config.gate.name={name!r}: expected one of {', '.join(SCHEDULES)}")
+    if len(weights) and (len(weights) != len(groups) or min(weights) < 0 or not sum(weights)):
+        raise ValueError(
+            f"config.gate.weights={tuple(weights)}: expected {len(groups)} (for {', '.join(groups)}), not negative"
+        )
+
+
 def schedule(name, groups, *, steps, seed, weights, stop_gradient):
     """The gate as a function of the global step.
 
@@ -61,16 +71,10 @@ def schedule(name, groups, *, steps, seed, weights, stop_gradient):
     Returns:
       A function step -> Gate.
 
-    Raises:
-      ValueError: for an unknown name, or weights of another number, negative, or all zero.
+    Raises ValueError as `check`.
     """
-    if name not in SCHEDULES:
-        raise ValueError(f"config.gate.name={name!r}: expected one of {', '.join(SCHEDULES)}")
+    check(name, groups, weights=weights)
     weights = tuple(float(w) for w in weights) or (1.0,) * len(groups)
-    if len(weights) != len(groups) or min(weights) < 0 or not sum(weights):
-        raise ValueError(
-            f"config.gate.weights={weights}: expected {len(groups)} (for {', '.join(groups)}), not negative"
-        )
     gates = [single(gate, groups, stop_gradient=stop_gradient) for gate in range(len(groups))]
     if name == "joint":
         return lambda step: joint(groups, weights, stop_gradient=stop_gradient)

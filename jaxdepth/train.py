@@ -65,6 +65,8 @@ def train_and_evaluate(config, folder, *, title=None):
     crop_size = tuple(config.data.crop_size)
     network = models.build(**config.model.to_dict())
     shapes = state.shapes(network, crop_size)
+    gate.check(groups=network.groups, **config.gate.to_dict())
+    splits.check_name(config.data.split)
     packed.refuse(folder)
     began_with = workdir.began_with(folder, config.initial)
     frames = sources.of_settings(config.data.to_dict(), seed=config.seed)

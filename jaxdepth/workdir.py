@@ -28,6 +28,12 @@ def write_atomically(path, data):
     write_together({path: data})
 
 
+def check_output(path):
+    """Raise FileNotFoundError where a file to be written at the end of some work would find no folder."""
+    if path is not None and not pathlib.Path(path).absolute().parent.is_dir():
+        raise FileNotFoundError(f"output {str(path)!r}: expected a file in a folder that exists")
+
+
 def write_together(files):
     """Write {path: bytes}: no path holds a part, and where one cannot be written (a full disk) all stay as they were.
 

@@ -12,7 +12,7 @@ from ml_collections import config_flags
 from jaxdepth import cli
 from jaxdepth.config import base
 
-config_flags.DEFINE_config_dict("config", base(), "Settings that all networks of the paper share.")
+config_flags.DEFINE_config_dict("config", base(), "Settings of jaxdepth/config.py, which all networks share.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the job is kept.")
 _STEPS = flags.DEFINE_integer("steps", 2500, "Steps of each training.")
 _CONFIGS = flags.DEFINE_string(

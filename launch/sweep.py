@@ -11,6 +11,7 @@ from jaxdepth import cli
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the runs are kept; by default runs/sweep-NAME.")
 _PATH = flags.DEFINE_string("path", None, "Where the data lies, as --config.data.path in training.")
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "A training of each row with each of these.")
+flags.register_validator("seeds", lambda seeds: all(seed.isdecimal() for seed in seeds), "expected whole numbers")
 _ROWS = flags.DEFINE_list("rows", [], "Which rows to train; by default all.")
 _TABLE = flags.DEFINE_bool("table", False, "Print the table of the results at hand, and train nothing.")
 

@@ -1,8 +1,11 @@
 """What the commands share."""
 
 import os
+import subprocess
+import sys
 
 import pytest
+import small
 from absl import app
 
 from jaxdepth import cli
@@ -20,10 +23,25 @@ def test_a_run_is_named_after_its_config(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("given", [None, "/elsewhere"])
 def test_compilations_are_kept_in_the_cache_unless_told_otherwise(monkeypatch, given):
-    monkeypatch.setattr(app, "run", lambda main: None)
+    monkeypatch.setattr(app, "run", lambda main, **_: None)
     monkeypatch.setenv("JAXDEPTH_CACHE", "/cache")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", given or "")
     if given is None:
         monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
     cli.run(None)
     assert os.environ["JAX_COMPILATION_CACHE_DIR"] == (given or "/cache/compiled")
+
+
+@pytest.mark.parametrize(
+    ("flag", "told"),
+    [("nosuch=1", "'nosuch'"), ("optim.learning_rat=1", "'learning_rat' Did you mean \"learning_rate\" instead")],
+)
+def test_a_setting_that_is_not_there_is_named_in_one_line(flag, told):
+    command = [
+        sys.executable,
+        small.CONFIGS.with_name("launch") / "train.py",
+        f"--config={small.CONFIGS / 'kscale.py'}",
+    ]
+    done = subprocess.run([*command, f"--config.{flag}"], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith(f"error: no such setting of --config: {told}")
+    assert done.stderr.count("\n") == 1

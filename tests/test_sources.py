@@ -119,6 +119,16 @@ def test_nyu_nowhere_says_where_it_looked_and_where_to_get_it():
     assert "\n" not in str(raised.value)
 
 
+def test_another_source_is_not_looked_for_where_the_runs_own_lies(nyu_folder, monkeypatch):
+    monkeypatch.setenv("JAXDEPTH_DATA", str(nyu_folder))
+    data = {"source": "folder", "path": "mine", "frame_size": SIZE, "rooms_frames": (3, 2)}
+    assert sources.of_settings(data, seed=0, source="nyu").name == "nyu"
+    with pytest.raises(FileNotFoundError, match="config.data.path='mine'"):
+        sources.of_settings(data, seed=0)
+    with pytest.raises(FileNotFoundError, match="config.data.path='mine'"):
+        sources.of_settings(data | {"source": "rooms"}, seed=0, source="nyu")
+
+
 def test_unknown_source():
     with pytest.raises(ValueError, match="config.data.source='nyuv2': expected one of auto, nyu, folder, tfds, rooms$"):
         sources.open_frames("nyuv2")

@@ -200,6 +200,8 @@ def test_continuing_another_run_is_refused_with_the_difference(unbroken, data, c
         ({"model.name": "unet"}, "config.model.name='unet'"),
         ({"gate.name": "zigzag"}, "config.gate.name='zigzag'"),
         ({"loss.lam": 2.0}, "config.loss.lam=2.0: expected 0 to 1"),
+        ({"ema_decay": 1.0}, "config.ema_decay=1.0: expected 0 or more, and less than 1"),
+        ({"optim.warmup_steps": -1}, "config.optim.warmup_steps=-1: expected 0 or more"),
         ({"data.crop_size": (0, 48)}, r"config.data.crop_size=\(0, 48\): expected"),
         ({"steps": 0}, "config.steps=0: expected 1 or more"),
         ({"accumulate": 0}, "config.accumulate=0: expected 1 or more"),

@@ -1,20 +1,21 @@
 """The recipe of the best network at its full length: NYU's frames from what has seen rooms.
 
-The rows begin with `python launch/train.py --config=configs/best.py:rooms`, the first with `:rooms2` after
-it. What has no row here is in the results only: the mean of the log depths of the first row's two networks.
+The rows begin with `python launch/train.py --config=configs/best.py:rooms`, the first with `:rooms2` after it. What has
+no row here is in the results only: the mean of the log depths of the first row's two networks.
 """
 
 CONFIG = "../best.py"
 COMMON = {"data.split": "dev"}
+_BEFORE = {
+    "initial": "runs/best-rooms",
+    "steps": 3440,
+    "validate_every": 5,
+    "data.augmentation.scale": (0.95, 1.4),
+    "loss.lam": 0.5,
+    "optim.weight_decay": 0.05,
+}
 ROWS = {
     "the best network": {"steps": 8600},
-    "from scratch": {"steps": 8600, "initial": "", "optim.learning_rate": 1.5e-3},
-    "one round of rooms, 40 epochs": {
-        "initial": "runs/best-rooms",
-        "steps": 3440,
-        "validate_every": 5,
-        "data.augmentation.scale": (0.95, 1.4),
-        "loss.lam": 0.5,
-        "optim.weight_decay": 0.05,
-    },
+    "one round of rooms for 40 epochs": _BEFORE,
+    "from scratch for 40 epochs": _BEFORE | {"initial": "", "optim.learning_rate": 1.5e-3},
 }

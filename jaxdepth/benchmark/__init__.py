@@ -39,6 +39,7 @@ def run(names, configs, *, batches=(8,), dtype="float32", output=None) -> list[d
     settings = {path.stem: config.load(path) for path in sorted(pathlib.Path(configs).glob("*.py"))}
     if not settings:
         raise FileNotFoundError(f"configs {str(configs)!r}: no settings (*.py) in it")
+    workdir.check_output(output)
     rows = []
     for name in names or MEASUREMENTS:
         made = MEASUREMENTS[name](settings, batches, dtype)

@@ -76,10 +76,13 @@ def open_frames(
 
 
 def of_settings(data, *, seed, source=None, path=None, frame_size=None) -> Frames:
-    """The frames that the settings `data` of a run, a dict, name; another source, path or frame size where given."""
+    """The frames that the settings `data` of a run, a dict, name; another source, path or frame size where given.
+
+    Another source than that of a run on files is not looked for where those lie.
+    """
     return open_frames(
         source or data["source"],
-        path=path or data["path"],
+        path=path or (data["path"] if source in (None, data["source"]) or data["source"] == "rooms" else None),
         frame_size=tuple(frame_size or data["frame_size"]),
         folder=data.get("folder"),
         rooms_frames=tuple(data["rooms_frames"]),

@@ -118,6 +118,12 @@ def _listed(file: pathlib.Path, ids_by_name) -> tuple[int, ...]:
     return tuple(ids_by_name[line] for line in lines if line)
 
 
+def check_name(name: str):
+    """Raise ValueError for a name that is no split's of any source."""
+    if name not in (*NAMES, *OWN, "all"):
+        raise ValueError(f"config.data.split={name!r}: expected one of {', '.join((*NAMES, *OWN, 'all'))}")
+
+
 def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("train", "val")) -> Split:
     """The split `name` of a source: positions of the frames whose ids are in its lists.
 
@@ -135,8 +141,7 @@ def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("
     Raises:
       ValueError: unknown name, a split of another source, or no frame of a required part in the source.
     """
-    if name not in (*NAMES, *OWN, "all"):
-        raise ValueError(f"config.data.split={name!r}: expected one of {', '.join((*NAMES, *OWN, 'all'))}")
+    check_name(name)
     if name != "all":
         name = next((own for own in OWN if own in lists), name)
     if name == "all":
