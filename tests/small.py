@@ -34,6 +34,12 @@ def network(**changes):
     return models.build(**{**MODEL, **changes}).clone(mean_log_depth=0.9)
 
 
+def blank_rooms(seed, start, count, *, size, sensor):
+    """Stands for `rooms.frames` where what is in them does not matter: its renderer takes long to compile."""
+    depth = np.full((count, *size), 2, np.float32)
+    return {"image": np.zeros((count, *size, 3), np.uint8), "depth": depth, "label": depth.astype(np.int32)}
+
+
 def eigens(name, **changes):
     """A network of Eigen's family with channels by the handful; of `residual_coarse` and `autoencoder` too."""
     settings = config.load(CONFIGS / f"{name}.py").model.to_dict() | {"width": 1 / 32} | changes

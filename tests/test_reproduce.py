@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import small
 
-from jaxdepth import models, reproduce, tables, workdir
+from jaxdepth import models, reproduce, rooms, tables, workdir
 from jaxdepth.data import splits
 from jaxdepth.reproduce import figures, job, report, scores
 
@@ -16,6 +16,12 @@ _SMALL = {
     "kscale": f"config.model.update({small.MODEL!r})",
     "best": "config.model.update(width=4, max_width=8, own_width=4, blocks=(1, 1, 1, 1))",
 }
+
+
+@pytest.fixture(autouse=True)
+def rooms_that_cost_nothing(request, monkeypatch):
+    if "slow" not in request.keywords:
+        monkeypatch.setattr(rooms, "frames", small.blank_rooms)
 
 
 @pytest.fixture(scope="module")

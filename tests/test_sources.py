@@ -8,6 +8,7 @@ import sys
 import fake_nyu
 import numpy as np
 import pytest
+import small
 from PIL import Image
 
 from jaxdepth import geometry, rooms
@@ -32,11 +33,7 @@ def empty_place(tmp_path, monkeypatch):
     monkeypatch.delenv("JAXDEPTH_DATA", raising=False)
     monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "cache"))
 
-    def quick(seed, start, count, *, size, sensor):
-        depth = np.full((count, *size), 2, np.float32)
-        return {"image": np.zeros((count, *size, 3), np.uint8), "depth": depth, "label": depth.astype(np.int32)}
-
-    monkeypatch.setattr(rooms, "frames", quick)
+    monkeypatch.setattr(rooms, "frames", small.blank_rooms)
 
 
 def test_a_full_disk_leaves_no_part_of_the_rooms(tmp_path):

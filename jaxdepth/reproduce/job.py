@@ -1,6 +1,7 @@
 """The trainings of a job in their order, and what is kept of each."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 
@@ -113,13 +114,19 @@ def _splits(config):
 
 
 def _training(name, title, split, config, **more):
-    network = models.build(**config.model.to_dict())
-    variables = state.shapes(network, tuple(config.data.crop_size))
-    picture = jax.ShapeDtypeStruct((1, *config.data.crop_size, 3), np.float32)
-    macs = networks.multiply_adds(network.apply, variables, picture)
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
+    parameters, macs = _size(tuple(config.model.to_dict().items()), tuple(config.data.crop_size))
     work = macs * config.steps * config.batch_size / 1e9
     return Training(name, title, split, config, work, parameters, macs, **more)
+
+
+@functools.cache
+def _size(model, crop_size):
+    """Parameters and multiply-adds of the network of some settings, ((name, value), ..)."""
+    network = models.build(**dict(model))
+    variables = state.shapes(network, crop_size)
+    picture = jax.ShapeDtypeStruct((1, *crop_size, 3), np.float32)
+    macs = networks.multiply_adds(network.apply, variables, picture)
+    return sum(leaf.size for leaf in jax.tree.leaves(variables["params"])), macs
 
 
 def open_job(folder, *, given, steps):
