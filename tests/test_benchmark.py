@@ -45,6 +45,7 @@ def test_multiply_adds_by_hand():
     assert networks.multiply_adds(doubled, x) == 2 * (8 * 6) * 16 * 3 * 5
 
 
+@pytest.mark.slow
 def test_each_source_has_a_rate_for_the_first_reading_and_for_later(tmp_path, monkeypatch):
     def frames(seed, start, count, *, size=(240, 320), **_):
         image, depth, label = zip(*(fake_nyu.frame(i, size) for i in range(start, start + count)), strict=True)
@@ -112,6 +113,7 @@ def test_functions_take_turns():
     assert timing.summary([1.0, 2.0, 3.0, 4.0, 5.0], unit=10) == (30.0, [20.0, 40.0])
 
 
+@pytest.mark.slow
 def test_steps_stand_beside_the_fastest_peer(monkeypatch):
     def peer(seconds):
         return dict.fromkeys(("train_step", "forward"), functools.partial(time.sleep, seconds))
@@ -133,6 +135,7 @@ def test_steps_stand_beside_the_fastest_peer(monkeypatch):
     assert found["peak memory", 4]["ours"] > found["peak memory", 2]["ours"] > 0
 
 
+@pytest.mark.slow
 def test_a_steps_flops_are_some_three_forward_passes():
     """Of each convolution the output and two gradients; of the first one gradient."""
     case = steps.case(small.settings(None), batch=2)
@@ -142,6 +145,7 @@ def test_a_steps_flops_are_some_three_forward_passes():
     assert branch.train_flops < 0.5 * case.train_flops
 
 
+@pytest.mark.slow
 def test_growth_names_what_it_changes(monkeypatch):
     monkeypatch.setattr(growth, "SETTINGS", {"model.width": (2, 4), "data.crop_size": ((32, 48),)})
     settings = small.settings(None, **{"model.k": 1})

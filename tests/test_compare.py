@@ -1,17 +1,22 @@
 """Networks side by side."""
 
+import fake_nyu
 import numpy as np
 import pytest
 import small
 from PIL import Image
 
 from jaxdepth import compare, evaluate, viz
+from jaxdepth.data import splits
 
 
 def test_frames_run_from_the_best_to_the_worst(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "cache"))
+    train_ids, val_ids = splits.nyu_lists()["dev"]
+    mat = fake_nyu.write_mat(tmp_path / "a.mat", 4, ids=sorted([train_ids[0], *val_ids[:3]]))
     runs, drawn, panel = {}, [], viz.panel
     for seed, name in enumerate(("one", "two")):
-        settings = {"data.source": "rooms", "data.rooms_frames": (1, 3)}
+        settings = {"data.source": "nyu", "data.path": str(mat), "data.split": "dev"}
         runs[name] = small.random_run(tmp_path / name, seed=seed, **settings)
 
     def spy(*arguments, **named):

@@ -4,6 +4,7 @@ import io
 
 import jax
 import numpy as np
+import pytest
 from PIL import Image
 
 from jaxdepth import export, rooms, viz
@@ -32,6 +33,7 @@ def plane(points):
     return normal, np.abs(centred @ normal).max()
 
 
+@pytest.mark.slow
 def test_a_rendered_rooms_walls_are_flat_and_at_right_angles():
     """Depth, intrinsics and pixel centres fit together: the walls of one label are told apart by the world's axes."""
     size = (120, 160)

@@ -80,6 +80,7 @@ def test_every_scale_sees_the_picture_of_the_one_before_at_half_the_size():
     assert difference["scale2"] < 1e-5 and difference["scale3"] < 1e-5
 
 
+@pytest.mark.slow
 def test_the_default_coarsest_scale_sees_the_whole_width_of_the_picture():
     """The pixels that move the middle of its map span all 304 columns, with stored statistics."""
     config = config_file.get_config().model.to_dict()

@@ -41,6 +41,7 @@ print(json.dumps({"data": data, "growth": peak() - before, "mean": float(mean.me
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of memory is counted otherwise elsewhere")
 def test_memory_does_not_grow_with_the_source(tmp_path):
     done = subprocess.run([sys.executable, "-c", SCRIPT, "6000", tmp_path], capture_output=True, text=True)

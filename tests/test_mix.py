@@ -39,7 +39,7 @@ def make(mesh, *, rooms, batch_size, path="device", start_step=0):
     return batches.make(path, FRAMES, POSITIONS, mesh=mesh, batch_size=batch_size, rooms=rooms, **settings)
 
 
-@pytest.mark.parametrize("path", batches.PATHS)
+@pytest.mark.parametrize("path", ["device", pytest.param("tfdata", marks=pytest.mark.slow)])
 def test_a_batch_has_frames_of_the_source_and_rooms_not_seen_before(path):
     mesh = sharding.make_mesh(jax.devices()[:1])
     inputs, draw = make(mesh, rooms=3, batch_size=5, path=path, start_step=2)
@@ -54,6 +54,7 @@ def test_a_batch_has_frames_of_the_source_and_rooms_not_seen_before(path):
         np.testing.assert_allclose(mixed["depth"][2 + i], frame["depth"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_rooms_alone_on_several_devices():
     mesh = sharding.make_mesh(jax.devices()[:4])
     inputs, draw = make(mesh, rooms=4, batch_size=4)

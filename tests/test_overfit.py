@@ -48,6 +48,7 @@ def overfit(network, images, depths, *, steps, learning_rate, rules=((".*", 1.0,
     return metrics.finalize(metrics.sum_over_images(per_image, valid))["delta1"]
 
 
+@pytest.mark.slow
 def test_a_small_network_overfits_made_frames():
     images, depths, _ = zip(*(fake_nyu.frame(i, size=small.SIZE) for i in range(4)), strict=True)
     network = small.network(width=16, max_width=32)

@@ -175,6 +175,7 @@ def test_pictures_are_exposed_and_have_contrast(made):
     assert np.mean((made["image"] == 255) | (made["image"] < 5), where=~glowing[..., None]) < 0.15
 
 
+@pytest.mark.slow
 def test_small_pictures_have_smooth_edges(drawn, monkeypatch):
     def seen():
         view = jax.jit(functools.partial(rooms.view, size=(48, 64)))

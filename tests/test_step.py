@@ -80,6 +80,7 @@ def test_each_part_of_a_batch_has_a_dropout_of_its_own():
     assert float(mean_square - mean**2) > 0.01
 
 
+@pytest.mark.slow
 def test_rematerialisation_gives_the_same_step():
     batch, results = small.batch(8), []
     for rematerialise in (False, True):

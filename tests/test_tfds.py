@@ -194,6 +194,7 @@ def test_order_and_augmentation_are_functions_of_the_step(raw):
         np.testing.assert_array_equal(once[name], again[name])
 
 
+@pytest.mark.slow
 def test_training_and_evaluation(raw, tmp_path):
     settings = small.settings(raw, steps=2, **{"data.source": "tfds", "data.batches": "tfdata"})
     train.train_and_evaluate(settings, tmp_path)

@@ -12,7 +12,7 @@ import small
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from jaxdepth import evaluate, train, workdir
+from jaxdepth import evaluate, rooms, train, workdir
 from jaxdepth.checkpoint import Checkpoints
 from jaxdepth.data import splits
 
@@ -258,8 +258,9 @@ def test_evaluate_writes_the_contracts_json(unbroken, tmp_path):
     assert "delta1" in evaluate.report(everything) and "mean depth" in evaluate.report(everything)
 
 
-def test_a_run_on_rooms_is_evaluated_on_nyus_frames(data, tmp_path):
+def test_a_run_on_rooms_is_evaluated_on_nyus_frames(data, tmp_path, monkeypatch):
     """Whose splits rooms do not have."""
+    monkeypatch.setattr(rooms, "frames", small.blank_rooms)
     changes = {"data.source": "rooms", "data.rooms_frames": (3, 2)}
     train.train_and_evaluate(small.settings(data, name="mean_depth", steps=1, **changes), tmp_path)
     result = evaluate.evaluate_checkpoint(tmp_path, source="nyu", path=data, split="dev")
