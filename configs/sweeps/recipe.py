@@ -27,6 +27,7 @@ ROWS = {
     },
     "SGD at 0.02": {"optim.name": "sgd", "optim.learning_rate": 0.02, "optim.weight_decay": 1e-4},
     "weight decay 0.2": {"optim.weight_decay": 0.2},
+    "no dropout": {"model.dropout": 0.0},
     "dropout 0.3": {"model.dropout": 0.3},
     "the last weights": {"ema_decay": 0.0},
     "no mirror image": {"mirrored": False},

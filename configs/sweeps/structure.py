@@ -44,6 +44,7 @@ ROWS = {
     "pyramid": {},
     "k-scale": _KSCALE,
     "k-scale without features": _KSCALE | {"model.features": False},
+    "k-scale with up-convolutions": _KSCALE | {"model.upscaling": "up_convolution"},
     "k-scale with the gradient through": _KSCALE | {"gate.stop_gradient": False},
     "final loss alone": {"gate.weights": (1.0, 0.0, 0.0, 0.0, 0.0)},
     "gradient stopped": {"gate.stop_gradient": True},
