@@ -185,7 +185,7 @@ def test_small_pictures_have_smooth_edges(drawn, monkeypatch):
     monkeypatch.setattr(rooms, "_FINE", 0)
     plain = seen()
     for a, b in zip(smooth, plain, strict=True):
-        np.testing.assert_array_equal(a["depth"], b["depth"])
+        np.testing.assert_allclose(a["depth"], b["depth"], rtol=1e-4)  # two programs, which XLA may fuse differently
     smooth, plain = (np.stack([np.float64(frame["image"]) for frame in frames]) for frames in (smooth, plain))
     assert abs(smooth.mean() - plain.mean()) < 5
     assert np.abs(np.diff(smooth, axis=2)).mean() < 0.9 * np.abs(np.diff(plain, axis=2)).mean()
