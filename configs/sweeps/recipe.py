@@ -37,5 +37,6 @@ ROWS = {
     "no gradient loss": {"loss.gradient_weight": 0.0},
     "twice the gradient loss": {"loss.gradient_weight": 0.5},
     "scale from 0.75 to 1.25": {"data.augmentation.scale": (0.75, 1.25)},
+    "no flip": {"data.augmentation.flip": False},
     "no light and colour": {"data.augmentation.light": 0.0, "data.augmentation.colour": 0.0},
 }
