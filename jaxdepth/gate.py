@@ -44,12 +44,18 @@ def joint(groups, weights, *, stop_gradient):
 
 
 def check(name, groups, *, weights, **_):
-    """Raise ValueError for a schedule's unknown name, or weights of another number, negative, or all zero."""
+    """Raise ValueError for a schedule's unknown name, weights of another number, negative or all zero, or weights for
+    `cycle`, which has none.
+    """
     if name not in SCHEDULES:
         raise ValueError(f"config.gate.name={name!r}: expected one of {', '.join(SCHEDULES)}")
     if len(weights) and (len(weights) != len(groups) or min(weights) < 0 or not sum(weights)):
         raise ValueError(
             f"config.gate.weights={tuple(weights)}: expected {len(groups)} (for {', '.join(groups)}), not negative"
+        )
+    if name == "cycle" and len(weights):
+        raise ValueError(
+            f"config.gate.weights={tuple(weights)}: the gates of 'cycle' take turns and have no weights; give ()"
         )
 
 
@@ -65,7 +71,7 @@ def schedule(name, groups, *, steps, seed, weights, stop_gradient):
       groups: the network's group names, by gate.
       steps: length of the training.
       seed: of the draws of `random`.
-      weights: one for each gate (fused output first), or empty for ones.
+      weights: one for each gate (fused output first), or empty for ones; of `cycle` empty.
       stop_gradient: whether the fused output's gradient stops at the concatenation.
 
     Returns:

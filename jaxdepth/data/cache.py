@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import time
 
 import numpy as np
 from absl import logging
@@ -13,6 +14,7 @@ from absl import logging
 from jaxdepth.data.frames import Rows
 
 _LARGE = 1 << 28  # bytes
+_DAY = 86400  # seconds
 
 
 def arrays(kind, key, make, *, cache_dir=None):
@@ -38,6 +40,7 @@ def arrays(kind, key, make, *, cache_dir=None):
     if cached is not None:
         logging.info("%s: kept from an earlier run", folder)
         return cached
+    logging.info("%s: made now, and kept for later runs", folder)
     _build(folder, key, make)
     cached = _load(folder)
     if cached is None:
@@ -82,12 +85,25 @@ def _rows(file, array):
     return Rows(lambda i: np.array(np.load(file, mmap_mode="r")[i]), array.shape, array.dtype)
 
 
+def _remove_left_behind(root: pathlib.Path):
+    """Remove what killed processes began and could not remove: unfinished entries that nothing wrote to for a day."""
+    for unfinished in root.glob("*.part-*"):
+        try:
+            written = max(path.stat().st_mtime for path in (unfinished, *unfinished.iterdir()))
+        except OSError:  # its maker has just finished it
+            continue
+        if written < time.time() - _DAY:
+            logging.info("%s: left behind by a process that was killed, removed", unfinished)
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
 def _build(folder: pathlib.Path, key, make):
     """Make the entry in a temporary folder and rename it to `folder`: whatever has that name is complete.
 
     Another process may do the same at the same time: the first to rename wins, the second's work is dropped.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_left_behind(folder.parent)
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=f"{folder.name}.part-", dir=folder.parent))
     try:
         facts = make(temporary)
