@@ -1,5 +1,6 @@
 """What the commands share: where a run lives by default, kept compilations, and errors that fit on one line."""
 
+import contextlib
 import os
 import pathlib
 import sys
@@ -42,9 +43,16 @@ def run(main):
 
 
 def _parse_flags(argv):
-    try:
+    with setting_errors():
         return app.parse_flags_with_usage(argv)
-    except (AttributeError, KeyError) as error:  # what ml_collections raises for a setting that is not there
+
+
+@contextlib.contextmanager
+def setting_errors():
+    """Around what reads `--config.NAME` from the command line: a setting that is not there is told in one line."""
+    try:
+        yield
+    except (AttributeError, KeyError) as error:  # what ml_collections raises for it
         if "ml_collections" not in traceback.extract_tb(error.__traceback__)[-1].filename:
             raise
         told = error.args[0].args[0] if isinstance(error.args[0], KeyError) else error.args[0]

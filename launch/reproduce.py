@@ -12,7 +12,8 @@ from ml_collections import config_flags
 from jaxdepth import cli
 from jaxdepth.config import base
 
-config_flags.DEFINE_config_dict("config", base(), "Settings of jaxdepth/config.py, which all networks share.")
+with cli.setting_errors():
+    config_flags.DEFINE_config_dict("config", base(), "Settings of jaxdepth/config.py, which all networks share.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the job is kept.")
 _STEPS = flags.DEFINE_integer("steps", 2500, "Steps of each training.")
 _CONFIGS = flags.DEFINE_string(

@@ -33,15 +33,16 @@ def test_compilations_are_kept_in_the_cache_unless_told_otherwise(monkeypatch, g
 
 
 @pytest.mark.parametrize(
-    ("flag", "told"),
-    [("nosuch=1", "'nosuch'"), ("optim.learning_rat=1", "'learning_rat' Did you mean \"learning_rate\" instead")],
+    ("command", "setting", "told"),
+    [
+        ("train.py", "nosuch=1", "'nosuch'"),
+        ("train.py", "optim.learning_rat=1", "'learning_rat' Did you mean \"learning_rate\" instead"),
+        ("reproduce.py", "model.width=1", "'model'"),
+    ],
 )
-def test_a_setting_that_is_not_there_is_named_in_one_line(flag, told):
-    command = [
-        sys.executable,
-        small.CONFIGS.with_name("launch") / "train.py",
-        f"--config={small.CONFIGS / 'kscale.py'}",
-    ]
-    done = subprocess.run([*command, f"--config.{flag}"], capture_output=True, text=True)
+def test_a_setting_that_is_not_there_is_named_in_one_line(command, setting, told):
+    flags = [f"--config={small.CONFIGS / 'kscale.py'}"] if command == "train.py" else []
+    command = [sys.executable, small.CONFIGS.with_name("launch") / command, *flags, f"--config.{setting}"]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith(f"error: no such setting of --config: {told}")
     assert done.stderr.count("\n") == 1
