@@ -28,8 +28,9 @@ def compare(path, folders, *, source=None, data_path=None, split=None, count=8):
     if count < 1:
         raise ValueError(f"count={count}: expected 1 or more")
     workdir.check_output(path)
-    frames_of = dict(source=source, path=data_path, split=split)
-    results = [evaluate.evaluate_checkpoint(folder, protocol="eigen_crop", **frames_of) for folder in folders.values()]
+    *_, last = folders.values()
+    chosen = dict(source=source, path=data_path, split=split, frames_of=last)
+    results = [evaluate.evaluate_checkpoint(folder, protocol="eigen_crop", **chosen) for folder in folders.values()]
     ids = results[-1]["per_frame"]["id"]
     by_network = [dict(zip(r["per_frame"]["id"], r["per_frame"]["delta1"], strict=True)) for r in results]
     judged = sorted((i for i in ids if by_network[-1][i] is not None), key=by_network[-1].get, reverse=True)

@@ -86,9 +86,16 @@ def check(config):
             raise ValueError(f"config.loss.{name}={config.loss[name]}: expected 0 or more")
     if not 0 <= config.ema_decay < 1:
         raise ValueError(f"config.ema_decay={config.ema_decay}: expected 0 or more, and less than 1")
-    for name in ("learning_rate", "warmup_steps", "weight_decay", "clip_norm"):
+    for name in ("learning_rate", "warmup_steps", "weight_decay"):
         if config.optim.get(name, 0) < 0:
             raise ValueError(f"config.optim.{name}={config.optim[name]}: expected 0 or more")
-    crop_size = tuple(config.data.crop_size)
-    if len(crop_size) != 2 or min(crop_size) < 1:
-        raise ValueError(f"config.data.crop_size={crop_size}: expected (height, width) in pixels")
+    if config.optim.get("clip_norm", 1) <= 0:
+        raise ValueError(f"config.optim.clip_norm={config.optim.clip_norm}: expected more than 0")
+    for name in ("frame_size", "crop_size"):
+        size = tuple(config.data[name])
+        if len(size) != 2 or min(size) < 1:
+            raise ValueError(f"config.data.{name}={size}: expected (height, width) in pixels")
+    for name, of in (("rooms_frames", config.data), ("augmentation.scale", config.data.augmentation)):
+        pair = tuple(of[name.rpartition(".")[2]])
+        if len(pair) != 2:
+            raise ValueError(f"config.data.{name}={pair}: expected two numbers")

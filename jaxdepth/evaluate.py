@@ -3,13 +3,12 @@
 import dataclasses
 import functools
 import json
-import pathlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdepth import metrics, models, predict, sharding, workdir
+from jaxdepth import lineage, metrics, models, predict, sharding, workdir
 from jaxdepth.data import pipeline, sources, splits
 from jaxdepth.data.frames import centre_corner
 
@@ -164,7 +163,17 @@ def to_full_size(log_depth, *, frame_size, crop_size):
     return jnp.log(jax.image.resize(depth, (depth.shape[0], *FULL_SIZE), "bilinear"))
 
 
-def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None, path=None, split=None, output=None):
+def evaluate_checkpoint(
+    folder,
+    *,
+    step=None,
+    protocol="eigen_crop",
+    source=None,
+    path=None,
+    split=None,
+    frames_of=None,
+    output=None,
+):
     """Evaluate a checkpoint of a training run.
 
     Args:
@@ -172,11 +181,12 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
       step: which checkpoint; None for the last.
       protocol: one of PROTOCOLS.
       source, path, split: the frames; None for those of the run (its validation frames). `all` is every frame.
+      frames_of: the workdir of another run, whose frames are taken instead where source, path and split name none.
       output: a JSON file to write.
 
     Returns:
       {"protocol", "frames", "metrics", "mean_depth_baseline", "outputs" (of each scale), "checkpoint", "per_frame":
-      the frames' ids and their delta1 and abs_rel}.
+      the frames' ids, their places (successive numbers where neighbours may show the same room), delta1 and abs_rel}.
 
     Raises:
       ValueError, FileNotFoundError: an unknown protocol, source or split, a workdir without config or checkpoint.
@@ -187,10 +197,13 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     record = workdir.read_config(folder)
     config = record["config"]
     workdir.check_output(output)
-    data = config["data"]
+    other = workdir.read_config(frames_of or folder)["config"]
+    data = other["data"]
     mesh = sharding.make_mesh()
     batch_size = -(-config["batch_size"] // mesh.size) * mesh.size  # a last batch is padded anyway
-    frames = sources.of_settings(data, seed=config["seed"], source=source, path=path)
+    place = path or (data["path"] if frames_of and source in (None, data["source"]) else None)
+    size = config["data"]["frame_size"]
+    frames = sources.of_settings(data, seed=other["seed"], source=source, path=place, frame_size=size)
     chosen = splits.split(split or data["split"], frames.ids, lists=frames.splits, parts=("val",))
     trained = predict.load(folder, step=step)
     score = make_scorer(
@@ -208,12 +221,12 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     described = protocol.describe(frames, chosen, crop_size=trained.crop_size)
     described |= {
         "mirrored": trained.mirrored,
-        "trained_on": workdir.trained_on(record),
-        "frames_seen_in_training": _seen(record, frames, chosen, path),
+        "trained_on": lineage.in_words(record),
+        "frames_seen_in_training": lineage.seen(record, frames, chosen.val, path=place),
     }
     result = as_result(scores, trained.network.groups, described, folder, trained.step)
     of_fused = per_frame[trained.network.groups[0]]
-    result["per_frame"] = {"id": frames.ids[chosen.val].tolist()} | {
+    result["per_frame"] = {"id": frames.ids[chosen.val].tolist(), "place": _places(frames, chosen.val).tolist()} | {
         name: [None if np.isnan(x) else round(float(x), 4) for x in of_fused[name]] for name in ("delta1", "abs_rel")
     }
     if output is not None and jax.process_index() == 0:
@@ -221,25 +234,11 @@ def evaluate_checkpoint(folder, *, step=None, protocol="eigen_crop", source=None
     return result
 
 
-def _seen(record, frames, chosen, path):
-    """How many of the `chosen` frames the run, or one that it began with, was trained on."""
-    own_path = record["config"]["data"]["path"]
-    *earlier, own = workdir.lineage(record)
-    seen = np.zeros(len(chosen.val), bool)
-    for of in (*earlier, own):
-        endless = of["mix"] and (of["source"] == "rooms" or of["source"] not in of["mix"])  # rooms alone
-        if of["source"] != frames.name or endless or not {of["split"], *splits.OWN} & frames.splits.keys():
-            continue
-        trained_on = splits.split(of["split"], frames.ids, lists=frames.splits, parts=())
-        # Another folder may have the same names, but not the same list; nor are rooms of another seed the same.
-        same = frames.name == "nyu" or (of is own and (not path or _same_place(path, own_path)))
-        if same or trained_on.hash == of["split_hash"]:
-            seen |= np.isin(chosen.val, trained_on.train)
-    return int(seen.sum())
-
-
-def _same_place(path, other):
-    return pathlib.Path(path).expanduser().resolve() == pathlib.Path(other).expanduser().resolve()
+def _places(frames, positions):
+    if frames.name == "rooms":
+        return 2 * positions  # each is a room of its own
+    official = any(name in frames.splits for name in splits.NAMES)
+    return frames.ids[positions] if official else positions
 
 
 def table(scores, names=("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog")):

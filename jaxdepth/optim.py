@@ -61,7 +61,11 @@ def match_rules(names, rules):
     if bad := [rule for rule in rules if len(rule) != 4]:
         form = "(pattern, learning rate factor, weight decay factor, schedule)"
         raise ValueError(f"config.optim.rules: {bad[0]!r}: expected {form}")
-    matched = {name: [i for i, rule in enumerate(rules) if re.fullmatch(rule[0], name)] for name in names}
+    try:
+        patterns = [re.compile(rule[0]) for rule in rules]
+    except re.error as error:
+        raise ValueError(f"config.optim.rules: {error.pattern!r} is no regular expression: {error}") from error
+    matched = {name: [i for i, pattern in enumerate(patterns) if pattern.fullmatch(name)] for name in names}
     if missing := [name for name, hits in matched.items() if not hits]:
         raise ValueError(
             f"config.optim.rules cover no learning rate for {', '.join(missing[:3])} ({len(missing)} names)"

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from jaxdepth import models, packed, sharding, state, workdir
+from jaxdepth import lineage, models, packed, sharding, state, workdir
 from jaxdepth.checkpoint import Checkpoints
 from jaxdepth.data import pictures
 from jaxdepth.data.frames import centre_corner
@@ -133,7 +133,7 @@ def load(folder=PACKAGED, *, step=None):
         camera = Intrinsics(*camera)
     else:
         camera = resize_intrinsics(NYU_INTRINSICS, from_size=(480, 640), to_size=frame_size)
-    return Trained(network, variables, config, step, camera, workdir.trained_on(record))
+    return Trained(network, variables, config, step, camera, lineage.in_words(record))
 
 
 def pack(folder, output, *, step=None):

@@ -70,39 +70,55 @@ def run(sweep, *, folder, seeds, path=None, names=()):
     Returns:
       Whether all have a result now; False where SIGTERM stopped a training.
 
-    Raises ValueError for a name that is no row's, for settings that a config does not have, and for a result of other
-    settings than the row has now.
+    Raises, before the first training, ValueError for a name that is no row's, for settings that a config does not have
+    or that are out of range, and for a result of other settings than the row has now.
     """
     if unknown := set(names) - sweep.rows.keys():
         raise ValueError(f"sweep {sweep.name}: no row {min(unknown)!r}: expected one of {', '.join(sweep.rows)}")
+    wanted = []
     for seed in seeds:
         for name in names or sweep.rows:
             run_name = re.sub(r"[^\w.]+", "-", f"{name}-seed{seed}")
             result_file = sweep.results / f"{run_name}.json"
             if result_file.is_file():
                 _check_settings(result_file, sweep.rows[name])
-                continue
-            changes = sweep.rows[name] | {"seed": seed, "data.path": path}
-            config = settings.load(changes.pop("config"))
-            settings.change(config, changes)
-            run_folder = pathlib.Path(folder, run_name)
-            logging.info("sweep %s: %s", sweep.name, run_folder)
-            if train_and_evaluate(config, run_folder) is None:
-                return False
-            result = evaluate.evaluate_checkpoint(run_folder, protocol="eigen_crop")
-            result["checkpoint"]["workdir"] = run_folder.name
-            variables = predict.load(run_folder).variables
-            result["row"] = {
-                "name": name,
-                "settings": sweep.rows[name],
-                "seed": seed,
-                "parameters": sum(x.size for x in jax.tree.leaves(variables["params"])),
-                "seconds": round(workdir.pace(workdir.read_metrics(run_folder))[1]),
-            }
-            result_file.parent.mkdir(parents=True, exist_ok=True)
-            workdir.write_atomically(result_file, (json.dumps(result) + "\n").encode())
-            jax.clear_caches()
+            else:
+                wanted.append((name, seed, run_name, result_file, _config(name, sweep.rows[name], seed, path)))
+    for name, seed, run_name, result_file, config in wanted:
+        run_folder = pathlib.Path(folder, run_name)
+        logging.info("sweep %s: %s", sweep.name, run_folder)
+        if train_and_evaluate(config, run_folder) is None:
+            return False
+        result = evaluate.evaluate_checkpoint(run_folder, protocol="eigen_crop")
+        result["checkpoint"]["workdir"] = run_folder.name
+        variables = predict.load(run_folder).variables
+        result["row"] = {
+            "name": name,
+            "settings": sweep.rows[name],
+            "seed": seed,
+            "parameters": sum(x.size for x in jax.tree.leaves(variables["params"])),
+            "seconds": round(workdir.pace(workdir.read_metrics(run_folder))[1]),
+        }
+        result_file.parent.mkdir(parents=True, exist_ok=True)
+        workdir.write_atomically(result_file, (json.dumps(result) + "\n").encode())
+        jax.clear_caches()
     return True
+
+
+def _config(name, row, seed, path):
+    """The config of a row; an error bears its name."""
+    changes = dict(row)
+    config = settings.load(changes.pop("config"))
+    try:
+        if "seed" in changes:
+            raise ValueError("config.seed: the sweep sets it itself (--seeds)")
+        settings.change(config, changes | {"seed": seed})
+        if path and "data.path" not in row and config.data.source != "rooms":
+            settings.change(config, {"data.path": path})
+        settings.check(config)
+    except ValueError as error:
+        raise ValueError(f"row {name!r}: {error}") from error
+    return config
 
 
 def _check_settings(result_file, row):
@@ -129,31 +145,42 @@ def read(sweep):
     return {name: results for name, results in found.items() if results}
 
 
-def table(found, names):
-    """What `read` found of some rows as a Markdown table: means over seeds, and delta1 less the first row's.
+def table(sweep, names=()):
+    """The results of some rows, by default all, as a Markdown table: means over seeds, and delta1 less the first row's.
 
-    Two rows are compared by the seeds that both have, or by all where they share none. The interval is the 95 % of a
-    paired bootstrap over runs of neighbouring frames (see `difference`); the first row has that of its own delta1.
-    Raises ValueError where two rows were not judged alike.
+    Without a result of the first row the last column stays empty. Two rows are compared by the seeds that both have, or
+    by all where they share none. The interval is the 95 % of a paired bootstrap over runs of neighbouring frames (see
+    `difference`); the first row has that of its own delta1. Raises ValueError where two rows were not judged alike, for
+    a row without a result, and where there is none at all.
     """
-    first = next(iter(found.values()))
+    found = read(sweep)
+    if missing := set(names) - found.keys() or (not found and {"any row"}):
+        raise ValueError(f"{sweep.results}: no result of {min(missing)}")
+    some = next(iter(found.values()))
+    first = found.get(next(iter(sweep.rows)))
     lines = [
         f"| | seeds | {' | '.join(METRICS)} | delta1 by seed | difference (95 %) |",
         "| --- " * (len(METRICS) + 4) + "|",
     ]
-    for name in names:
+    for name in names or found:
         results = found[name]
         means = [f"{np.mean([r['metrics'][metric] for r in results]):.3f}" for metric in METRICS]
         by_seed = " ".join(f"{r['metrics']['delta1']:.3f}" for r in results)
-        own = results is first
-        middle, low, high = interval(results) if own else difference(*_of_shared_seeds(results, first))
-        compared = "" if own else f"{middle:+.3f} "
-        if low is not None:
-            compared += f"({low:.3f} to {high:.3f})" if own else f"({low:+.3f} to {high:+.3f})"
+        compared = "" if first is None else _compared(results, first)
         lines.append(f"| {name} | {len(results)} | {' | '.join(means)} | {by_seed} | {compared} |")
-    baseline = [f"{first[0]['mean_depth_baseline'][metric]:.3f}" for metric in METRICS]
+    baseline = [f"{some[0]['mean_depth_baseline'][metric]:.3f}" for metric in METRICS]
     lines.append(f"| mean depth image | | {' | '.join(baseline)} | | |")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _compared(results, first):
+    """The last column of a table."""
+    own = results is first
+    middle, low, high = interval(results) if own else difference(*_of_shared_seeds(results, first))
+    compared = "" if own else f"{middle:+.3f} "
+    if low is None:
+        return compared
+    return compared + (f"({low:.3f} to {high:.3f})" if own else f"({low:+.3f} to {high:+.3f})")
 
 
 def _of_shared_seeds(results, others):
@@ -171,16 +198,16 @@ def difference(results, others):
     for result in (*results, *others):
         if result["per_frame"]["id"] != ids or [result["protocol"].get(name) for name in _JUDGED] != judged:
             raise ValueError("sweep: results of different frames or protocols: expected one for all rows")
-    return _bootstrap(ids, _delta1(results) - _delta1(others))
+    return _bootstrap(results[0]["per_frame"]["place"], _delta1(results) - _delta1(others))
 
 
 def interval(results):
     """Mean delta1 of a list of results on the same frames, and its 95 % interval: three numbers.
 
-    Neighbouring frames show the same room, so the bootstrap draws runs of frames: stretches of ids in a row. Of fewer
-    than five runs there is no interval: None, None. Frames without a pixel to judge are left out.
+    Neighbouring frames show the same room, so the bootstrap draws runs of frames: stretches of places in a row. Of
+    fewer than five runs there is no interval: None, None. Frames without a pixel to judge are left out.
     """
-    return _bootstrap(results[0]["per_frame"]["id"], _delta1(results))
+    return _bootstrap(results[0]["per_frame"]["place"], _delta1(results))
 
 
 def _delta1(results):
@@ -188,9 +215,11 @@ def _delta1(results):
     return np.mean([np.float64(result["per_frame"]["delta1"]) for result in results], 0)
 
 
-def _bootstrap(ids, values):
+def _bootstrap(places, values):
+    order = np.argsort(places)
+    places, values = np.asarray(places)[order], values[order]
     known = ~np.isnan(values)
-    runs = np.unique(np.cumsum(np.diff(ids, prepend=ids[0]) > 1)[known], return_inverse=True)[1]
+    runs = np.unique(np.cumsum(np.diff(places, prepend=places[0]) > 1)[known], return_inverse=True)[1]
     sums, counts = np.bincount(runs, values[known]), np.bincount(runs)
     mean = float(values[known].mean())
     if len(sums) < _FEWEST_RUNS:

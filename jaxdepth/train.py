@@ -18,6 +18,7 @@ from jaxdepth import (
     batches,
     evaluate,
     gate,
+    lineage,
     losses,
     mix,
     models,
@@ -68,7 +69,7 @@ def train_and_evaluate(config, folder, *, title=None):
     gate.check(groups=network.groups, **config.gate.to_dict())
     splits.check_name(config.data.split)
     packed.refuse(folder)
-    began_with = workdir.began_with(folder, config.initial)
+    began_with = lineage.began_with(folder, config.initial)
     frames = sources.of_settings(config.data.to_dict(), seed=config.seed)
     of_source, of_rooms = mix.parts(config.data.mix, source=frames.name, batch_size=config.batch_size)
     if of_source:

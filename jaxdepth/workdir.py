@@ -58,7 +58,7 @@ def write_together(files):
 def run_record(config, frames, split, *, batches, began_with=()):
     """What config.json holds: {"config": all settings, `auto` as it was found, "data": which frames those were}.
 
-    `began_with` is the `lineage` of the run whose weights this one begins with.
+    `began_with` is the lineage (`jaxdepth.lineage.of_run`) of the run whose weights this one begins with.
     """
     found = {"source": frames.name, "split": split.name, "batches": batches}
     settings = config | {"data": config["data"] | found}
@@ -71,40 +71,6 @@ def run_record(config, frames, split, *, batches, began_with=()):
         "began_with": list(began_with),
     }
     return {"config": settings, "data": data}
-
-
-def lineage(record):
-    """What the network of a run was trained on, first to last: [{"source", "split", "split_hash", "mix", "depth"}].
-
-    The last is the run's own; those before are of the runs that it began with.
-    """
-    data = record["config"]["data"]
-    own = {name: data.get(name) for name in ("source", "split", "mix", "depth")}
-    return [*record["data"].get("began_with", ()), own | {"split_hash": record["data"].get("split_hash")}]
-
-
-def trained_on(record):
-    """The `lineage` of a run in words."""
-    said = []
-    for of in lineage(record):
-        raw = ", raw depth" if of["depth"] == "raw" else ""
-        said.append(f"{of['source']}, split {of['split']}{raw}" + (f", mix {of['mix']}" if of["mix"] else ""))
-    return "; ".join(dict.fromkeys(said))
-
-
-def began_with(workdir, initial):
-    """The lineage of the run `initial` that one in `workdir` begins with.
-
-    Raises FileNotFoundError where it is not there, unless a run has begun in `workdir` already and needs it no more.
-    """
-    if not initial:
-        return []
-    try:
-        return lineage(read_config(initial))
-    except FileNotFoundError as error:
-        if pathlib.Path(workdir, "config.json").is_file():
-            return read_config(workdir)["data"].get("began_with", [])
-        raise FileNotFoundError(f"config.initial={str(initial)!r}: {error}; train that one first") from error
 
 
 def open_run(workdir, record, *, at_step, chief):

@@ -29,7 +29,7 @@ def main(argv):
             return
     if found := sweep.read(plan):
         first, *_ = next(iter(found.values()))
-        print(f"{evaluate.heading(first)}\n\n{sweep.table(found, found)}", end="")
+        print(f"{evaluate.heading(first)}\n\n{sweep.table(plan)}", end="")
 
 
 if __name__ == "__main__":

@@ -13,10 +13,14 @@ from jaxdepth.data import splits
 def test_frames_run_from_the_best_to_the_worst(tmp_path, monkeypatch):
     monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "cache"))
     train_ids, val_ids = splits.nyu_lists()["dev"]
-    mat = fake_nyu.write_mat(tmp_path / "a.mat", 4, ids=sorted([train_ids[0], *val_ids[:3]]))
+    mat, others = (
+        fake_nyu.write_mat(tmp_path / name, 4, ids=sorted([train_ids[0], *val_ids[part]]))
+        for name, part in (("a.mat", slice(3)), ("b.mat", slice(4, 7)))
+    )
     runs, drawn, panel = {}, [], viz.panel
     for seed, name in enumerate(("one", "two")):
-        settings = {"data.source": "nyu", "data.path": str(mat), "data.split": "dev"}
+        place = {"one": others, "two": mat}[name]  # the last one's frames are judged
+        settings = {"data.source": "nyu", "data.path": str(place), "data.split": "dev"}
         runs[name] = small.random_run(tmp_path / name, seed=seed, **settings)
 
     def spy(*arguments, **named):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import small
 
-from jaxdepth import evaluate, metrics, predict, workdir
+from jaxdepth import evaluate, lineage, metrics, predict, workdir
 
 SIZES = dict(frame_size=(240, 320), crop_size=(228, 304))
 
@@ -95,7 +95,7 @@ def test_what_the_run_that_it_began_with_has_seen_counts_too(tmp_path, monkeypat
     first = small.random_run(tmp_path / "first", **{"data.source": "nyu", "data.split": "final", "data.mix": mix})
     second = small.random_run(tmp_path / "second", **{"data.source": "rooms", "data.split": "rooms"})
     record = workdir.read_config(second)
-    record["data"]["began_with"] = workdir.began_with(second, first)
+    record["data"]["began_with"] = lineage.began_with(second, first)
     (second / "config.json").write_text(json.dumps(record))
     monkeypatch.setattr(
         evaluate, "make_scorer", lambda network, *_, **__: lambda _: (_scores(network), _per_frame(network))

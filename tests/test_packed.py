@@ -10,7 +10,7 @@ import pytest
 import small
 
 import jaxdepth
-from jaxdepth import packed, predict, state, train, workdir
+from jaxdepth import lineage, packed, predict, state, train, workdir
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +62,14 @@ def test_no_run_and_packed_network_share_a_folder(run, folder):
 
 
 def test_a_run_begins_with_another_that_is_there(tmp_path, run):
-    (of_run,) = workdir.lineage(workdir.read_config(run))
-    assert workdir.began_with(tmp_path, run) == [of_run] and workdir.began_with(tmp_path, None) == []
+    (of_run,) = lineage.of_run(workdir.read_config(run))
+    assert lineage.began_with(tmp_path, run) == [of_run] and lineage.began_with(tmp_path, None) == []
     with pytest.raises(FileNotFoundError, match="config.initial='nowhere': .* train that one first"):
         train.train_and_evaluate(small.settings(None, initial="nowhere"), tmp_path / "new")
     assert not (tmp_path / "new").exists()
     record = workdir.read_config(run) | {"data": {"began_with": [of_run]}}
     workdir.open_run(tmp_path, record, at_step=None, chief=True)
-    assert workdir.began_with(tmp_path, "nowhere") == [of_run]  # which needs it no more
+    assert lineage.began_with(tmp_path, "nowhere") == [of_run]  # which needs it no more
     workdir.open_run(tmp_path, record | {"data": {"began_with": []}}, at_step=1, chief=True)
     assert workdir.read_config(tmp_path)["data"]["began_with"] == [of_run]
 

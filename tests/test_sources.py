@@ -122,8 +122,13 @@ def test_another_source_is_not_looked_for_where_the_runs_own_lies(nyu_folder, mo
     assert sources.of_settings(data, seed=0, source="nyu").name == "nyu"
     with pytest.raises(FileNotFoundError, match="config.data.path='mine'"):
         sources.of_settings(data, seed=0)
-    with pytest.raises(FileNotFoundError, match="config.data.path='mine'"):
-        sources.of_settings(data | {"source": "rooms"}, seed=0, source="nyu")
+
+
+def test_rooms_lie_nowhere():
+    with pytest.raises(
+        ValueError, match="config.data.path='nyu.mat': data.source='rooms' reads no file; for NYU's give"
+    ):
+        sources.open_frames("rooms", path="nyu.mat", frame_size=SIZE, rooms_frames=(3, 2))
 
 
 def test_unknown_source():
@@ -135,8 +140,8 @@ def test_the_sentence_is_logged(monkeypatch):
     lines = []
     monkeypatch.setattr(sources.logging, "info", lambda message, *values: lines.append(message % values))
     frames = sources.open_frames("rooms", frame_size=SIZE, rooms_frames=(1, 1))
-    assert lines == ["data: built-in rooms (asked for)", frames.description]
-    assert lines[1].startswith("data: built-in rooms: 1 + 1 frames at 24x32, seed 0")
+    assert (lines[0], lines[-1]) == ("data: built-in rooms (asked for)", frames.description)
+    assert lines[-1].startswith("data: built-in rooms: 1 + 1 frames at 24x32, seed 0")
 
 
 def test_rooms_as_frames(monkeypatch):

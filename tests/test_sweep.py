@@ -39,6 +39,9 @@ def test_rows_are_trained_once_and_compared(plan, data, tmp_path):
     places = dict(folder=tmp_path / "runs", seeds=(0,), path=str(data))
     assert sweep.run(plan, **places, names=["no features"])
     assert set(sweep.read(plan)) == {"no features"}
+    assert sweep.table(plan).splitlines()[2].endswith("|  |"), "nothing to compare with"
+    with pytest.raises(ValueError, match="no result of as it is"):
+        sweep.table(plan, ["as it is", "no features"])
     (file,) = (tmp_path / "results" / "sweep-small").iterdir()
     other = json.loads(file.read_text())  # stands for the first row's training
     other["row"] |= {"name": "as it is", "settings": plan.rows["as it is"], "parameters": 10**6}
@@ -49,7 +52,7 @@ def test_rows_are_trained_once_and_compared(plan, data, tmp_path):
     first, second = (found[name][0] for name in ("as it is", "no features"))
     assert second["row"]["settings"]["model.features"] is False and second["row"]["parameters"] > 1000
     assert first["frames"] == 3 and first["protocol"]["name"] == "eigen_crop"
-    lines = sweep.table(found, found).splitlines()
+    lines = sweep.table(plan).splitlines()
     assert len(lines) == 5 and f"{first['metrics']['delta1']:.3f}" in lines[2] and lines[3].count(".") == 6
     plan.rows["no features"]["optim.learning_rate"] = 0.5
     with pytest.raises(
@@ -67,7 +70,8 @@ def test_the_results_at_hand_are_of_the_rows_settings(file, monkeypatch):
 
 
 def result(ids, delta1, protocol="eigen_crop"):
-    return {"per_frame": {"id": list(ids), "delta1": list(delta1)}, "protocol": {"name": protocol}}
+    ids = [int(i) for i in ids]
+    return {"per_frame": {"id": ids, "place": ids, "delta1": list(delta1)}, "protocol": {"name": protocol}}
 
 
 def test_the_difference_and_its_interval_are_those_of_paired_runs_of_frames():
@@ -80,15 +84,20 @@ def test_the_difference_and_its_interval_are_those_of_paired_runs_of_frames():
     error = (two - one)[::5].std() / np.sqrt(40)  # of forty rooms, not of two hundred frames
     assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.15)
 
+    order = rng.permutation(len(ids))  # as a dataset may have them
+    shuffled = sweep.difference([result(ids[order], two[order])], [result(ids[order], one[order])])
+    assert shuffled == pytest.approx((middle, low, high))
 
-def test_rows_are_compared_by_the_seeds_that_both_have():
+
+def test_rows_are_compared_by_the_seeds_that_both_have(plan, monkeypatch):
     def row(seed, delta1):
         metrics = {name: delta1 for name in sweep.METRICS}
         row = {"metrics": metrics, "mean_depth_baseline": metrics, "row": {"seed": seed}}
         return row | result(range(0, 20, 2), [delta1] * 10)
 
     found = {"as it is": [row(0, 0.5), row(1, 0.7)], "other": [row(1, 0.75)], "more": [row(1, 0.71), row(2, 0.9)]}
-    first, other, more = sweep.table(found, found).splitlines()[2:5]
+    monkeypatch.setattr(sweep, "read", lambda _: found)
+    first, other, more = sweep.table(plan).splitlines()[2:5]
     assert first.endswith("| 0.500 0.700 | (0.600 to 0.600) |")
     assert "+0.050 (+0.050 to +0.050)" in other and "+0.010 (" in more
 
@@ -119,3 +128,27 @@ def test_a_file_that_is_no_sweep_is_refused(tmp_path, text, message):
 def test_an_unknown_row_is_refused(plan, tmp_path):
     with pytest.raises(ValueError, match="no row 'other': expected one of as it is, no features"):
         sweep.run(plan, folder=tmp_path, seeds=(0,), names=["other"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model.feature": False}, "row 'no features': config.model.feature=False"),
+        ({"loss.lam": 2.0}, "row 'no features': config.loss.lam=2.0: expected 0 to 1"),
+        ({"seed": 7}, "row 'no features': config.seed: the sweep sets it itself"),
+    ],
+)
+def test_settings_of_every_row_are_looked_at_before_the_first_training(plan, tmp_path, monkeypatch, changes, message):
+    monkeypatch.setattr(sweep, "train_and_evaluate", lambda *_: pytest.fail("it trained"))
+    plan.rows["no features"] |= changes
+    with pytest.raises(ValueError, match=message):
+        sweep.run(plan, folder=tmp_path, seeds=(0,))
+
+
+def test_a_rows_own_place_and_rooms_keep_theirs(plan, tmp_path, monkeypatch):
+    configs = []
+    monkeypatch.setattr(sweep, "train_and_evaluate", lambda config, folder: configs.append(config))
+    for changes in ({"data.path": "mine.mat"}, {"data.source": "rooms"}, {}):
+        rows = {"a row": plan.rows["as it is"] | changes}
+        assert not sweep.run(sweep.Sweep("small", rows, tmp_path), folder=tmp_path, seeds=(3,), path="given.mat")
+    assert [(config.data.path, config.seed) for config in configs] == [("mine.mat", 3), (None, 3), ("given.mat", 3)]

@@ -183,7 +183,10 @@ def test_sigterm_saves_and_exits_cleanly(unbroken, data, tmp_path):
         ({"model.width": 8}, "config.model.width: 4 there, 8 now"),
         ({"data.split": "paper"}, "config.data.split: 'dev' there, 'paper' now.*data.split_hash"),
         ({"data.batches": "tfdata"}, "config.data.batches: 'device' there, 'tfdata' now"),
-        ({"data.source": "rooms", "data.rooms_frames": (2, 1)}, "config.data.source: 'nyu' there, 'rooms' now"),
+        (
+            {"data.source": "rooms", "data.path": None, "data.rooms_frames": (2, 1)},
+            "config.data.source: 'nyu' there, 'rooms' now",
+        ),
         ({"optim.learning_rate": 1.0}, "config.optim.learning_rate"),
     ],
 )
@@ -202,16 +205,22 @@ def test_continuing_another_run_is_refused_with_the_difference(unbroken, data, c
         ({"loss.lam": 2.0}, "config.loss.lam=2.0: expected 0 to 1"),
         ({"ema_decay": 1.0}, "config.ema_decay=1.0: expected 0 or more, and less than 1"),
         ({"optim.warmup_steps": -1}, "config.optim.warmup_steps=-1: expected 0 or more"),
+        ({"optim.clip_norm": 0.0}, "config.optim.clip_norm=0.0: expected more than 0"),
         ({"data.crop_size": (0, 48)}, r"config.data.crop_size=\(0, 48\): expected"),
+        ({"data.frame_size": (40,)}, r"config.data.frame_size=\(40,\): expected \(height, width\)"),
+        ({"data.rooms_frames": (5,)}, r"config.data.rooms_frames=\(5,\): expected two numbers"),
+        ({"data.augmentation.scale": (0.9,)}, r"config.data.augmentation.scale=\(0.9,\): expected two numbers"),
         ({"steps": 0}, "config.steps=0: expected 1 or more"),
         ({"accumulate": 0}, "config.accumulate=0: expected 1 or more"),
         ({"data.batches": "disk"}, "config.data.batches='disk': expected one of auto, tfdata, device"),
         ({"data.source": "kinect"}, "config.data.source='kinect': expected one of auto, nyu"),
         ({"data.split": "test"}, "config.data.split='test': expected one of paper, official, dev"),
         ({"data.path": "/nowhere"}, "config.data.path='/nowhere'"),
+        ({"data.path": "a.mat", "data.source": "rooms"}, "config.data.path='a.mat': data.source='rooms' reads no file"),
         ({"batch_size": 6}, "config.batch_size=6: expected a multiple of the 4 devices"),
         ({"optim.rules": (("fusion/.*", 1.0, 1.0, "cosine"),)}, "no learning rate for scale1"),
         ({"optim.rules": (("fusion/.*", 1.0, "cosine"),)}, "config.optim.rules: .*expected \\(pattern"),
+        ({"optim.rules": (("fusion/(", 1.0, 1.0, "cosine"),)}, "config.optim.rules: .* is no regular expression"),
         ({"optim.name": "lion"}, "config.optim.name='lion': expected one of adamw, sgd"),
         (
             {"data.crop_size": (64, 48)},
@@ -261,12 +270,14 @@ def test_evaluate_writes_the_contracts_json(unbroken, tmp_path):
 def test_a_run_on_rooms_is_evaluated_on_nyus_frames(data, tmp_path, monkeypatch):
     """Whose splits rooms do not have."""
     monkeypatch.setattr(rooms, "frames", small.blank_rooms)
-    changes = {"data.source": "rooms", "data.rooms_frames": (3, 2)}
+    changes = {"data.source": "rooms", "data.rooms_frames": (3, 2), "data.path": None}
     train.train_and_evaluate(small.settings(data, name="mean_depth", steps=1, **changes), tmp_path)
     result = evaluate.evaluate_checkpoint(tmp_path, source="nyu", path=data, split="dev")
     protocol = result["protocol"]
     assert result["frames"] == 3 and (protocol["source"], protocol["split"]) == ("nyu", "dev")
     assert protocol["trained_on"] == "rooms, split rooms" and protocol["frames_seen_in_training"] == 0
+    with pytest.raises(ValueError, match="config.data.path='.*': data.source='rooms' reads no file"):
+        evaluate.evaluate_checkpoint(tmp_path, path=data)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from jaxdepth import geometry, rooms
 from jaxdepth.data import cache
 from jaxdepth.data.frames import Frames
 from jaxdepth.data.nyu import FULL_SIZE
-from jaxdepth.data.splits import rooms_lists
+from jaxdepth.data.splits import room_ids, rooms_lists
 
 _BLOCK = 64  # frames in memory at once
 
@@ -54,7 +54,7 @@ def open_rooms(train: int, val: int, *, sensor=False, seed=0, frame_size=(240, 3
         return {"empty_frames": empty}
 
     made, counts = cache.arrays("rooms", key, make, cache_dir=cache_dir)
-    ids = (seed << 32) + np.arange(train + val, dtype=np.int64)
+    ids = room_ids(seed, train + val)
     return Frames(
         name="rooms",
         images=made["image"],

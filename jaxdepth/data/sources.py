@@ -31,7 +31,7 @@ def open_frames(
     Args:
       source: "nyu"; "folder"; "tfds"; "rooms"; "auto" takes NYU where its file is found and rooms otherwise.
       path: NYU's file or the folder that holds it; None or "": the environment variable JAXDEPTH_DATA, else `data/`
-        in the working directory. For "folder" and "tfds" the folder itself; not looked at for rooms.
+        in the working directory. For "folder" and "tfds" the folder itself; rooms lie nowhere.
       frame_size: (h, w) of the frames.
       folder: for "folder", a dict of `image`, `depth`, `depth_scale` and `intrinsics`, see `open_folder`.
       rooms_frames: (train, val) numbers of rooms.
@@ -41,7 +41,7 @@ def open_frames(
       cache_dir: see `jaxdepth.data.cache.arrays`.
 
     Raises:
-      ValueError: unknown source, or a file that is not as expected.
+      ValueError: unknown source, a path for rooms, or a file that is not as expected.
       FileNotFoundError: path or JAXDEPTH_DATA is given and leads to no file (also under "auto": a place that was named
         is never passed over in silence), or source is "nyu" and the file is nowhere.
     """
@@ -50,6 +50,10 @@ def open_frames(
     if source in ("folder", "tfds") and not path:
         what = {"folder": "pictures and depths", "tfds": "a prepared dataset"}[source]
         raise ValueError(f"config.data.path={path!r}: expected the folder of {what} of data.source={source!r}")
+    if source == "rooms" and path:
+        raise ValueError(
+            f"config.data.path={str(path)!r}: data.source='rooms' reads no file; for NYU's give source=nyu"
+        )
     file, reason = (None, "asked for") if source in ("folder", "tfds", "rooms") else find_nyu(path)
     if depth != "filled" and file is None:
         raise ValueError(f"config.data.depth={depth!r}: only NYU's file has another depth than 'filled'")
@@ -82,7 +86,7 @@ def of_settings(data, *, seed, source=None, path=None, frame_size=None) -> Frame
     """
     return open_frames(
         source or data["source"],
-        path=path or (data["path"] if source in (None, data["source"]) or data["source"] == "rooms" else None),
+        path=path or (data["path"] if source in (None, data["source"]) else None),
         frame_size=tuple(frame_size or data["frame_size"]),
         folder=data.get("folder"),
         rooms_frames=tuple(data["rooms_frames"]),

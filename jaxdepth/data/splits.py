@@ -67,6 +67,11 @@ def scene_lists(ids: Sequence[int], scenes: Sequence[str]) -> Lists:
     return {"scene": _part([int(i) for i in ids], train)}
 
 
+def room_ids(seed: int, count: int) -> np.ndarray:
+    """int64 [count]: the ids of the first rooms of a seed, other ones for each seed."""
+    return (seed << 32) + np.arange(count, dtype=np.int64)
+
+
 def rooms_lists(ids: Sequence[int], n_train: int) -> Lists:
     """The one split of rooms: the first `n_train` ids are for training, the rest for validation."""
     ids = tuple(int(i) for i in ids)
