@@ -75,6 +75,7 @@ def test_a_run_on_raw_depth_is_judged_on_it_and_says_so(tmp_path, monkeypatch):
         results[depth] = evaluate.evaluate_checkpoint(run, protocol="full", split="all")
         assert results[depth]["protocol"]["truth"] == f"{depth} depth"
         assert f"{depth} depth" in evaluate.report(results[depth])
+        assert results[depth]["per_frame"]["id"] == results[depth]["per_frame"]["place"] == ids
     assert results["raw"]["protocol"]["trained_on"] == "nyu, split final, raw depth"
     assert results["filled"]["protocol"]["trained_on"] == "nyu, split final"
     # The random network is near the 2.5 m that it begins with: what is twice as far is worse.

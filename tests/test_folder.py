@@ -400,6 +400,7 @@ def test_train_and_evaluate_on_a_folder(own, tmp_path, capsys):
     result = evaluate.evaluate_checkpoint(tmp_path / "run", protocol="paper")
     protocol = result["protocol"]
     assert (protocol["source"], protocol["split"], result["frames"]) == ("folder", "blocks", 2)
+    assert result["per_frame"]["place"] == [8, 9], "neighbours, whatever their ids"
     assert result["metrics"] == pytest.approx(scores["stored"], rel=1e-6)
     full = evaluate.evaluate_checkpoint(tmp_path / "run", protocol="full", split="all")
     assert full["frames"] == 10 and full["protocol"]["frames_seen_in_training"] == 8

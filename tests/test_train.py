@@ -276,6 +276,7 @@ def test_a_run_on_rooms_is_evaluated_on_nyus_frames(data, tmp_path, monkeypatch)
     protocol = result["protocol"]
     assert result["frames"] == 3 and (protocol["source"], protocol["split"]) == ("nyu", "dev")
     assert protocol["trained_on"] == "rooms, split rooms" and protocol["frames_seen_in_training"] == 0
+    assert evaluate.evaluate_checkpoint(tmp_path, protocol="paper")["per_frame"]["place"] == [6, 8]  # no neighbours
     with pytest.raises(ValueError, match="config.data.path='.*': data.source='rooms' reads no file"):
         evaluate.evaluate_checkpoint(tmp_path, path=data)
 
