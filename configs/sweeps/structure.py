@@ -39,17 +39,23 @@ COMMON = {
     "optim.weight_decay": 0.05,
 }
 _KSCALE = {"config": "../kscale.py"}
+_FINAL = {"gate.weights": (1.0, 0.0, 0.0, 0.0, 0.0)}
 _ONE = {"gate.stop_gradient": True, "optim.warmup_steps": 30}  # output a step: a phase is shorter than the warm-up
+_PHASES = {"gate.name": "coarse_to_fine", "gate.weights": (1.0, 1.0, 1.0, 1.0, 4.0)} | _ONE
+_CYCLE = {"gate.name": "cycle", "gate.weights": ()} | _ONE
 ROWS = {
     "pyramid": {},
     "k-scale": _KSCALE,
     "k-scale without features": _KSCALE | {"model.features": False},
     "k-scale with up-convolutions": _KSCALE | {"model.upscaling": "up_convolution"},
     "k-scale with the gradient through": _KSCALE | {"gate.stop_gradient": False},
-    "final loss alone": {"gate.weights": (1.0, 0.0, 0.0, 0.0, 0.0)},
+    "k-scale with the final loss alone": _KSCALE | _FINAL | {"gate.stop_gradient": False},
+    "k-scale from coarse to fine": _KSCALE | _PHASES,
+    "k-scale in a cycle": _KSCALE | _CYCLE,
+    "final loss alone": _FINAL,
     "gradient stopped": {"gate.stop_gradient": True},
-    "gates from coarse to fine": {"gate.name": "coarse_to_fine", "gate.weights": (1.0, 1.0, 1.0, 1.0, 4.0)} | _ONE,
-    "gates in a cycle": {"gate.name": "cycle", "gate.weights": ()} | _ONE,
+    "gates from coarse to fine": _PHASES,
+    "gates in a cycle": _CYCLE,
     "width 24": {"model.width": 24, "model.own_width": 20, "model.max_width": 192},
     "one residual block a stage": {"model.blocks": (1, 1, 1, 1)},
     "three scales": {"model.k": 3, "gate.weights": (1.0, 0.25, 0.25, 0.25)},
