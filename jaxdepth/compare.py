@@ -12,7 +12,8 @@ def compare(path, folders, *, source=None, data_path=None, split=None, count=8):
     """Writes a PNG with a row for each of some validation frames, and returns their ids.
 
     The frames are chosen by the delta1 (protocol eigen_crop) of the last network: its best and its worst, and between
-    them the rest at even ranks; each row bears every network's delta1.
+    them the rest at even ranks; each row bears every network's delta1, and the column of a network that was trained on
+    some of the split's frames says so.
 
     Args:
       path: the file to write, in an existing folder.
@@ -47,10 +48,11 @@ def compare(path, folders, *, source=None, data_path=None, split=None, count=8):
     positions = [position[i] for i in chosen]
     images = np.stack([frames.images[p] for p in positions])
     camera = frames.intrinsics or None
-    columns = {
-        title: np.stack([network.predict(image, intrinsics=camera) for image in images])
-        for title, network in trained.items()
-    }
+    columns = {}
+    for (title, network), result in zip(trained.items(), results, strict=True):
+        seen = result["protocol"]["frames_seen_in_training"]
+        title += f" (trained on {seen} of {result['frames']})" if seen else ""
+        columns[title] = np.stack([network.predict(image, intrinsics=camera) for image in images])
     truth = np.stack([frames.depths[p] for p in positions])
     scores = [" / ".join(f"{of[i]:.2f}" for of in by_network) for i in chosen]
     split_name = results[-1]["protocol"]["split"]

@@ -40,6 +40,10 @@ def test_frames_run_from_the_best_to_the_worst(tmp_path, monkeypatch):
     delta1 = dict(zip(per_frame["id"], per_frame["delta1"], strict=True))
     assert [delta1[i] for i in ids] == [max(delta1.values()), min(delta1.values())]
     assert [title.rpartition(" / ")[2] for title in named["row_titles"]] == [f"{delta1[i]:.2f}" for i in ids]
+    settings["data.split"] = "final"  # with dev's validation frames among those that it trains on
+    runs = {"all": small.random_run(tmp_path / "all", **settings), "two": runs["two"]}
+    compare.compare(tmp_path / "b.png", runs, count=2)
+    assert list(drawn[1][0][2]) == ["all (trained on 3 of 3)", "two"]
     with pytest.raises(ValueError, match="count=4: the split has 3 frames"):
         compare.compare(tmp_path / "a.png", {"two": runs["two"]}, count=4)
 
