@@ -95,7 +95,7 @@ def check(config):
         size = tuple(config.data[name])
         if len(size) != 2 or min(size) < 1:
             raise ValueError(f"config.data.{name}={size}: expected (height, width) in pixels")
-    for name, of in (("rooms_frames", config.data), ("augmentation.scale", config.data.augmentation)):
-        pair = tuple(of[name.rpartition(".")[2]])
+    data = config.data
+    for name, pair in (("rooms_frames", data.rooms_frames), ("augmentation.scale", data.augmentation.scale)):
         if len(pair) != 2:
-            raise ValueError(f"config.data.{name}={pair}: expected two numbers")
+            raise ValueError(f"config.data.{name}={tuple(pair)}: expected two numbers")

@@ -201,9 +201,8 @@ def evaluate_checkpoint(
     data = other["data"]
     mesh = sharding.make_mesh()
     batch_size = -(-config["batch_size"] // mesh.size) * mesh.size  # a last batch is padded anyway
-    place = path or (data["path"] if frames_of and source in (None, data["source"]) else None)
     size = config["data"]["frame_size"]
-    frames = sources.of_settings(data, seed=other["seed"], source=source, path=place, frame_size=size)
+    frames = sources.of_settings(data, seed=other["seed"], source=source, path=path, frame_size=size)
     chosen = splits.split(split or data["split"], frames.ids, lists=frames.splits, parts=("val",))
     trained = predict.load(folder, step=step)
     score = make_scorer(
@@ -222,7 +221,7 @@ def evaluate_checkpoint(
     described |= {
         "mirrored": trained.mirrored,
         "trained_on": lineage.in_words(record),
-        "frames_seen_in_training": lineage.seen(record, frames, chosen.val, path=place),
+        "frames_seen_in_training": lineage.seen(record, frames, chosen.val, path=path or data["path"]),
     }
     result = as_result(scores, trained.network.groups, described, folder, trained.step)
     of_fused = per_frame[trained.network.groups[0]]
@@ -235,6 +234,7 @@ def evaluate_checkpoint(
 
 
 def _places(frames, positions):
+    """Successive numbers for neighbours: official ids where there are any, else the order in the source."""
     if frames.name == "rooms":
         return 2 * positions  # each is a room of its own
     official = any(name in frames.splits for name in splits.NAMES)

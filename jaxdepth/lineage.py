@@ -52,7 +52,7 @@ def seen(record, frames, positions, *, path=None):
     Args:
       record: the run's config.json.
       frames: the source; positions: which of its frames.
-      path: where the source lies, None for where the run's own did.
+      path: where the source lies; None where it lies nowhere or in its usual place.
     """
     *_, own = lineage = of_run(record)
     own_path = record["config"]["data"]["path"]

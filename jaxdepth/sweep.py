@@ -154,7 +154,9 @@ def table(sweep, names=()):
     a row without a result, and where there is none at all.
     """
     found = read(sweep)
-    if missing := set(names) - found.keys() or (not found and {"any row"}):
+    if not found:
+        raise ValueError(f"{sweep.results}: no result")
+    if missing := set(names) - found.keys():
         raise ValueError(f"{sweep.results}: no result of {min(missing)}")
     some = next(iter(found.values()))
     first = found.get(next(iter(sweep.rows)))

@@ -53,7 +53,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def same_batches(nyu, folder, *, quantum, split):
+def assert_same_batches(nyu, folder, *, quantum, split):
     """The two data paths give the same pictures bit for bit, and depths as far as the files can hold them."""
     assert len(nyu) == len(folder) and nyu.size == folder.size
     np.testing.assert_array_equal(nyu.images, folder.images)
@@ -93,7 +93,7 @@ def test_nyus_frames_written_out_as_a_folder_give_the_same_batches(tmp_path):
     nyu, folder = open_nyu(mat, frame_size=SIZE), open_folder(tmp_path / "own", frame_size=SIZE)
     split = splits.split("paper", folder.ids, lists=folder.splits)
     assert (split.name, len(split.train), len(split.val)) == ("blocks", 5, 1)
-    same_batches(nyu, folder, quantum=QUANTUM, split=split)
+    assert_same_batches(nyu, folder, quantum=QUANTUM, split=split)
 
 
 def test_real_frames_give_the_same_batches(tmp_path, nyu_frames):
@@ -117,7 +117,7 @@ def test_real_frames_give_the_same_batches(tmp_path, nyu_frames):
     )
     nyu = open_nyu(mat)
     folder = open_folder(tmp_path / "own", depth_scale=quantum)
-    same_batches(nyu, folder, quantum=quantum, split=splits.split("paper", folder.ids, lists=folder.splits))
+    assert_same_batches(nyu, folder, quantum=quantum, split=splits.split("paper", folder.ids, lists=folder.splits))
 
 
 def test_frames_in_the_order_of_their_names(own):
