@@ -53,6 +53,7 @@ ROWS = {
     "k-scale from coarse to fine": _KSCALE | _PHASES,
     "k-scale in a cycle": _KSCALE | _CYCLE,
     "final loss alone": _FINAL,
+    "all losses alike": {"gate.weights": (1.0, 1.0, 1.0, 1.0, 1.0)},
     "gradient stopped": {"gate.stop_gradient": True},
     "gates from coarse to fine": _PHASES,
     "gates in a cycle": _CYCLE,
