@@ -8,9 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdepth import lineage, metrics, models, predict, sharding, workdir
-from jaxdepth.data import pipeline, sources, splits
+from jaxdepth import models, predict
+from jaxdepth.data import splits
+from jaxdepth.data.batches import tfdata
 from jaxdepth.data.frames import centre_corner
+from jaxdepth.data.sources import selection
+from jaxdepth.evaluation import metrics
+from jaxdepth.runs import lineage, workdir
+from jaxdepth.training import sharding
 
 BASELINE = "mean_depth"
 FULL_SIZE = (480, 640)
@@ -95,7 +100,7 @@ def make_scorer(network, frames, *, positions, protocol, mean_depth, batch_size,
       protocol: a Protocol.
       mean_depth: float32 [H, W] metres at the working resolution, judged beside the outputs.
       batch_size: of all processes together; crop_size: (h, w), the network's; mirrored: see `models.outputs`; mesh:
-        from `jaxdepth.sharding`.
+        from `jaxdepth.training.sharding`.
 
     Returns:
       `score({"params", "batch_stats"}) -> (scores, per_frame)`: {output: {metric: mean over images}}, the baseline as
@@ -118,7 +123,7 @@ def make_scorer(network, frames, *, positions, protocol, mean_depth, batch_size,
 
     def score(variables):
         sums, per_frame = None, []
-        for batch in pipeline.eval_batches(
+        for batch in tfdata.eval_batches(
             frames,
             positions,
             batch_size=batch_size,
@@ -202,7 +207,7 @@ def evaluate_checkpoint(
     mesh = sharding.make_mesh()
     batch_size = -(-config["batch_size"] // mesh.size) * mesh.size  # a last batch is padded anyway
     size = config["data"]["frame_size"]
-    frames = sources.of_settings(data, seed=other["seed"], source=source, path=path, frame_size=size)
+    frames = selection.of_settings(data, seed=other["seed"], source=source, path=path, frame_size=size)
     chosen = splits.split(split or data["split"], frames.ids, lists=frames.splits, parts=("val",))
     trained = predict.load(folder, step=step)
     score = make_scorer(

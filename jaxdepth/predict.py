@@ -21,11 +21,13 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from jaxdepth import lineage, models, packed, sharding, state, workdir
-from jaxdepth.checkpoint import Checkpoints
-from jaxdepth.data import pictures
+from jaxdepth import models
+from jaxdepth.data.files import pictures
 from jaxdepth.data.frames import centre_corner
-from jaxdepth.geometry import NYU_INTRINSICS, Intrinsics, resize_intrinsics
+from jaxdepth.geometry.camera import NYU_INTRINSICS, Intrinsics, resize_intrinsics
+from jaxdepth.runs import lineage, packed, workdir
+from jaxdepth.training import sharding, state
+from jaxdepth.training.checkpoint import Checkpoints
 
 PACKAGED = pathlib.Path(__file__).parent / "trained"  # the network that comes with the package
 MIN_DEPTH, MAX_DEPTH = 1e-3, 10.0  # metres; as the protocols clip
@@ -84,7 +86,7 @@ class Trained:
           float32 [H, W], metres along z in [1e-3, 10], upright and of the picture's size.
 
         Raises:
-          ValueError, OSError: what is no picture, see `jaxdepth.data.pictures`, or intrinsics that are out of range.
+          ValueError, OSError: what is no picture, see `data.files.pictures`, or intrinsics that are out of range.
         """
         return self.predict_outputs(image, intrinsics=intrinsics)[self.network.groups[0]]
 

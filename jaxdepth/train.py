@@ -14,28 +14,17 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from jaxdepth import (
-    batches,
-    evaluate,
-    gate,
-    lineage,
-    losses,
-    mix,
-    models,
-    optim,
-    packed,
-    predict,
-    sharding,
-    state,
-    step,
-    tensorboard,
-    viz,
-    workdir,
-)
 from jaxdepth import config as settings
-from jaxdepth.checkpoint import Checkpoints
-from jaxdepth.data import pipeline, sources, splits
+from jaxdepth import evaluate, models, predict
+from jaxdepth.data import splits
+from jaxdepth.data.batches import inputs as batches
+from jaxdepth.data.batches import mix, tfdata
 from jaxdepth.data.frames import centre_crop
+from jaxdepth.data.sources import selection
+from jaxdepth.output import figures
+from jaxdepth.runs import events, lineage, packed, workdir
+from jaxdepth.training import gate, losses, optim, sharding, state, step
+from jaxdepth.training.checkpoint import Checkpoints
 
 PROTOCOL = evaluate.PROTOCOLS["paper"]
 
@@ -70,12 +59,12 @@ def train_and_evaluate(config, folder, *, title=None):
     splits.check_name(config.data.split)
     packed.refuse(folder)
     began_with = lineage.began_with(folder, config.initial)
-    frames = sources.of_settings(config.data.to_dict(), seed=config.seed)
+    frames = selection.of_settings(config.data.to_dict(), seed=config.seed)
     of_source, of_rooms = mix.parts(config.data.mix, source=frames.name, batch_size=config.batch_size)
     if of_source:
         sharding.check_batch_size(of_source, mesh, parts=1)
     split = splits.split(config.data.split, frames.ids, lists=frames.splits)
-    pipeline.check(
+    tfdata.check(
         frames,
         batch_size=config.batch_size,
         process_count=jax.process_count(),
@@ -178,7 +167,7 @@ def train_and_evaluate(config, folder, *, title=None):
             if chief:
                 values = {f"{frames.name}/{part}/{name}": value for name, value in values.items()}
                 workdir.append_metrics(folder, {"step": at, "wall_time": round(time.time(), 3), **values})
-                events.scalars(at, values)
+                board.scalars(at, values)
 
         def validate(at):
             scores, _ = score(train_state.variables)
@@ -186,14 +175,18 @@ def train_and_evaluate(config, folder, *, title=None):
             outputs = predict_step(train_state.variables, np.float32(panel_images) / 255)
             if chief:
                 shown = {name: np.exp(outputs[name]) for name in (*network.groups[:0:-1], fused)}
-                viz.panel(folder / "panel.png", panel_images, shown, truth=panel_truth, title=f"{folder}, step {at}")
-                viz.curves(folder / "curves.png", workdir.read_metrics(folder), title=f"{folder}, split {split.name}")
-                events.picture(at, folder / "panel.png")
+                figures.panel(
+                    folder / "panel.png", panel_images, shown, truth=panel_truth, title=f"{folder}, step {at}"
+                )
+                figures.curves(
+                    folder / "curves.png", workdir.read_metrics(folder), title=f"{folder}, split {split.name}"
+                )
+                board.picture(at, folder / "panel.png")
             return scores
 
         # -------------------------------------------------------------------------------------------------- the loop
         stop = stack.enter_context(sigterm_flag())
-        events = stack.enter_context(tensorboard.events(folder, wanted=config.tensorboard and chief, from_step=start))
+        board = stack.enter_context(events.events(folder, wanted=config.tensorboard and chief, from_step=start))
         bar = stack.enter_context(progress_bar(start, steps, config.batch_size, chief=chief, title=title))
         scores = None
         for at in range(start + 1, steps + 1):

@@ -15,7 +15,7 @@ _FRAMES = flags.DEFINE_integer("frames", 8, "How many frames.")
 
 
 def main(argv):
-    from jaxdepth import compare
+    from jaxdepth.studies import compare
 
     folders = dict(argument.partition("=")[::2] for argument in argv[1:])
     if not folders or not all(folders.values()):

@@ -6,7 +6,7 @@ from jaxdepth import cli
 
 
 def main(argv):
-    from jaxdepth import tables
+    from jaxdepth.studies import tables
 
     if len(argv) < 2:
         raise app.UsageError("expected Markdown files")

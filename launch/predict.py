@@ -28,7 +28,7 @@ _CAMERA = {
 
 
 def main(argv):
-    from jaxdepth import export
+    from jaxdepth.output import encode as export
 
     if len(argv) < 2:
         raise app.UsageError("expected pictures, folders or globs")

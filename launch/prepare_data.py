@@ -22,24 +22,26 @@ _SHEET = "contact_sheet.png"
 
 
 def _nyu():
-    from jaxdepth.data import nyu, sources, summary
+    from jaxdepth.data.sources import nyu, selection
+    from jaxdepth.prepare import summary
 
     place = _FROM.value or nyu.fetch(_TO.value, _URL.value)
-    print(summary.summary(sources.open_frames("nyu", path=place)))
+    print(summary.summary(selection.open_frames("nyu", path=place)))
     print(f"train with: --config.data.path={place}")
 
 
 def _tfds():
-    from jaxdepth.data import nyu, sources, summary, tfds_builder
+    from jaxdepth.data.sources import nyu, selection, tfds_builder
+    from jaxdepth.prepare import summary
 
-    file, _ = sources.find_nyu(_FROM.value or nyu.fetch(_TO.value, _URL.value))
+    file, _ = selection.find_nyu(_FROM.value or nyu.fetch(_TO.value, _URL.value))
     folder = tfds_builder.prepare(file, _TO.value)
-    print(summary.summary(sources.open_frames("tfds", path=folder)))
+    print(summary.summary(selection.open_frames("tfds", path=folder)))
     print(f"train with: --config.data.source=tfds --config.data.path={folder}")
 
 
 def _check(folder):
-    from jaxdepth.data import check
+    from jaxdepth.prepare import check
 
     report = check.check(
         folder,
@@ -53,24 +55,24 @@ def _check(folder):
 
 
 def _rooms():
-    from jaxdepth.data import rooms
+    from jaxdepth.data.sources import rooms
 
     rooms.contact_sheet(path := _OUTPUT.value or _SHEET)
     print(f"twelve rooms: {path}")
 
 
 def _compare(first, *others):
-    from jaxdepth import viz
-    from jaxdepth.data import sources
-    from jaxdepth.data.statistics import depth_statistics
+    from jaxdepth.data.sources import selection
+    from jaxdepth.output import figures
+    from jaxdepth.prepare.statistics import depth_statistics
 
     found = {}
     for name in (first, *others):
         source, _, path = name.partition(":")
-        frames = sources.open_frames(source, path=path, rooms_frames=(300, 1))
+        frames = selection.open_frames(source, path=path, rooms_frames=(300, 1))
         found[name] = depth_statistics(frames.depths[:: max(1, len(frames) // 300)])
         print(f"{name}: {found[name].summary()}")
-    viz.depth_statistics(path := _OUTPUT.value or "depths.png", found)
+    figures.depth_statistics(path := _OUTPUT.value or "depths.png", found)
     print(f"plot: {path}")
 
 

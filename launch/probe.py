@@ -13,7 +13,7 @@ flags.mark_flag_as_required("workdir")
 
 
 def main(argv):
-    from jaxdepth import probe
+    from jaxdepth.studies import probe
 
     if len(argv) != 2:
         raise app.UsageError("expected one picture")

@@ -23,7 +23,7 @@ flags.mark_flag_as_required("workdir")
 
 
 def main(_):
-    from jaxdepth import reproduce
+    from jaxdepth.studies import reproduce
 
     given = dict(config_flags.get_override_values(flags.FLAGS["config"]))
     reproduce.reproduce(_WORKDIR.value, configs=_CONFIGS.value, given=given, steps=_STEPS.value)

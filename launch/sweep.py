@@ -17,7 +17,8 @@ _TABLE = flags.DEFINE_bool("table", False, "Print the table of the results at ha
 
 
 def main(argv):
-    from jaxdepth import evaluate, sweep
+    from jaxdepth import evaluate
+    from jaxdepth.studies import sweep
 
     if len(argv) != 2:
         raise app.UsageError("expected one file, such as configs/sweeps/structure.py")

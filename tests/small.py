@@ -9,10 +9,13 @@ import time
 import jax
 import numpy as np
 
-from jaxdepth import config, losses, models, optim, sharding, state, step, workdir
-from jaxdepth.checkpoint import Checkpoints
+from jaxdepth import config, models
+from jaxdepth.runs import workdir
+from jaxdepth.training import losses, optim, sharding, state, step
+from jaxdepth.training.checkpoint import Checkpoints
 
-CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
+ROOT = pathlib.Path(__file__).parents[1]
+CONFIGS = ROOT / "configs"
 SIZE = (32, 48)
 EIGENS_SIZE = (64, 80)
 MODEL = dict(

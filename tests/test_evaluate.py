@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import small
 
-from jaxdepth import evaluate, lineage, metrics, predict, workdir
+from jaxdepth import evaluate, predict
+from jaxdepth.evaluation import metrics
+from jaxdepth.runs import lineage, workdir
 
 SIZES = dict(frame_size=(240, 320), crop_size=(228, 304))
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import jaxdepth
-from jaxdepth import viz
+from jaxdepth.output import figures
 
 ROOT = pathlib.Path(__file__).parents[1]
 NOTEBOOK = ROOT / "launch" / "colab.ipynb"
@@ -76,7 +76,7 @@ def test_a_photo_of_ones_own_is_found_and_its_focal_length_heeded(notebook, tmp_
     exif.get_ifd(0x8769)[0xA405] = 80  # mm, on 35 mm film
     trained, found = jaxdepth.load(), {}
     monkeypatch.setattr(jaxdepth, "load", lambda: trained)
-    monkeypatch.setattr(viz, "panel", lambda path, pictures, depth: found.update({name: depth["depth"]}))
+    monkeypatch.setattr(figures, "panel", lambda path, pictures, depth: found.update({name: depth["depth"]}))
     monkeypatch.chdir(clone)
     places = {"plain.jpg": tmp_path, "beside.jpg": tmp_path, "in.jpg": clone, "with.jpg": clone / "launch"}
     for name, folder in places.items():

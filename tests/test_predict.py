@@ -13,11 +13,14 @@ import small
 from PIL import Image
 
 import jaxdepth
-from jaxdepth import export, geometry, picture_paths, predict
-from jaxdepth.data import pictures
+from jaxdepth import predict
+from jaxdepth.data.files import pictures
+from jaxdepth.geometry.camera import NYU_INTRINSICS, Intrinsics, resize_intrinsics
+from jaxdepth.output import encode as export
+from jaxdepth.output import picture_paths
 
 SIZES = dict(frame_size=(40, 56), crop_size=small.SIZE)
-CAMERA = geometry.resize_intrinsics(geometry.NYU_INTRINSICS, from_size=(480, 640), to_size=(40, 56))
+CAMERA = resize_intrinsics(NYU_INTRINSICS, from_size=(480, 640), to_size=(40, 56))
 FRAME = dict(frame_size=(40, 56), frame_camera=CAMERA)
 
 
@@ -66,7 +69,7 @@ def test_a_longer_lens_sees_a_room_farther_away(trained):
 
 
 def test_the_training_camera_is_its_own_and_exif_compares_diagonals():
-    frame = dict(frame_size=(240, 320), frame_camera=geometry.Intrinsics(259, 260, 162.0, 126.0))
+    frame = dict(frame_size=(240, 320), frame_camera=Intrinsics(259, 260, 162.0, 126.0))
     camera, origin = predict.find_camera(pictures.Picture(noise(480, 640)), **frame)
     assert origin == "training"
     np.testing.assert_allclose(camera, (518, 520, 324.5, 252.5))  # the middle is at 159.5 and 319.5

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxdepth import device_data, geometry
-from jaxdepth.data import augment
+from jaxdepth.data.batches import device
+from jaxdepth.data.batches import tfdata_augment as augment
+from jaxdepth.geometry.camera import Intrinsics, back_project, crop_intrinsics, resize_intrinsics
 
 settings.register_profile("jaxdepth", deadline=None, max_examples=40, derandomize=True)
 settings.load_profile("jaxdepth")
@@ -20,7 +21,7 @@ floats = functools.partial(st.floats, allow_subnormal=False)  # tensorflow has t
 
 sizes = st.tuples(st.integers(1, 900), st.integers(1, 900))
 cameras = st.builds(
-    geometry.Intrinsics,
+    Intrinsics,
     fx=floats(20, 2000),
     fy=floats(20, 2000),
     cx=floats(-50, 900),
@@ -30,15 +31,15 @@ cameras = st.builds(
 
 @given(cameras, sizes, sizes, sizes)
 def test_resizing_twice_is_resizing_once(camera, first, second, third):
-    twice = geometry.resize_intrinsics(camera, from_size=first, to_size=second)
-    twice = geometry.resize_intrinsics(twice, from_size=second, to_size=third)
-    once = geometry.resize_intrinsics(camera, from_size=first, to_size=third)
+    twice = resize_intrinsics(camera, from_size=first, to_size=second)
+    twice = resize_intrinsics(twice, from_size=second, to_size=third)
+    once = resize_intrinsics(camera, from_size=first, to_size=third)
     np.testing.assert_allclose(twice, once, rtol=1e-9, atol=1e-6)
 
 
 @given(cameras, sizes, sizes, floats(-100, 900), floats(-100, 900))
 def test_a_ray_stays_on_its_thing_when_the_frame_is_resized(camera, before, after, x, y):
-    resized = geometry.resize_intrinsics(camera, from_size=before, to_size=after)
+    resized = resize_intrinsics(camera, from_size=before, to_size=after)
     new_x = (x + 0.5) * after[1] / before[1] - 0.5
     new_y = (y + 0.5) * after[0] / before[0] - 0.5
     ray = (x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy
@@ -49,11 +50,11 @@ def test_a_ray_stays_on_its_thing_when_the_frame_is_resized(camera, before, afte
 @given(cameras, sizes, sizes, floats(-50, 50), floats(-50, 50))
 def test_cropping_before_a_resize_is_cropping_after_it(camera, before, after, top, left):
     scale_y, scale_x = after[0] / before[0], after[1] / before[1]
-    cropped = geometry.crop_intrinsics(camera, top=top, left=left)
-    resized = geometry.resize_intrinsics(camera, from_size=before, to_size=after)
+    cropped = crop_intrinsics(camera, top=top, left=left)
+    resized = resize_intrinsics(camera, from_size=before, to_size=after)
     np.testing.assert_allclose(
-        geometry.resize_intrinsics(cropped, from_size=before, to_size=after),
-        geometry.crop_intrinsics(resized, top=top * scale_y, left=left * scale_x),
+        resize_intrinsics(cropped, from_size=before, to_size=after),
+        crop_intrinsics(resized, top=top * scale_y, left=left * scale_x),
         rtol=1e-9,
         atol=1e-6,
     )
@@ -62,7 +63,7 @@ def test_cropping_before_a_resize_is_cropping_after_it(camera, before, after, to
 @given(cameras, st.integers(0, 2**32 - 1))
 def test_points_project_to_the_pixels_that_they_came_from(camera, seed):
     depth = np.random.default_rng(seed).uniform(0.3, 20, (6, 8)).astype(np.float32)
-    points = np.asarray(geometry.back_project(depth, camera), np.float64)
+    points = np.asarray(back_project(depth, camera), np.float64)
     x = points[..., 0] / points[..., 2] * camera.fx + camera.cx
     y = points[..., 1] / points[..., 2] * camera.fy + camera.cy
     rows, columns = np.mgrid[:6, :8]
@@ -85,7 +86,7 @@ views = st.fixed_dictionaries(
 @functools.partial(jax.jit, static_argnames="crop_size")
 def on_device(image, depth, scale, angle, offset, mirrored, crop_size=CROP):
     view = dict(scale=scale, angle=angle, offset=offset, mirrored=mirrored)
-    return device_data.transform(image, depth, crop_size=crop_size, **view)
+    return device.transform(image, depth, crop_size=crop_size, **view)
 
 
 def by_jax(image, depth, view):
@@ -156,6 +157,6 @@ def test_mirroring_is_that_of_the_frame(transform, view, seed):
 
 @given(step=st.integers(0, 2**31 - 1), count=st.integers(2, 4000), batch_size=st.integers(1, 64))
 def test_an_examples_place_is_exact(step, count, batch_size):
-    epoch, place = device_data.locate(step, count=count, batch_size=batch_size)
+    epoch, place = device.locate(step, count=count, batch_size=batch_size)
     expected = [divmod(step * batch_size + i, count) for i in range(batch_size)]
     assert [(int(e), int(p)) for e, p in zip(epoch, place, strict=True)] == [(e % 2**32, p) for e, p in expected]

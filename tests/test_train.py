@@ -12,9 +12,10 @@ import small
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from jaxdepth import evaluate, rooms, train, workdir
-from jaxdepth.checkpoint import Checkpoints
+from jaxdepth import evaluate, rooms, train
 from jaxdepth.data import splits
+from jaxdepth.runs import workdir
+from jaxdepth.training.checkpoint import Checkpoints
 
 ROOT = pathlib.Path(__file__).parents[1]
 

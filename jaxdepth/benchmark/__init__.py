@@ -3,8 +3,9 @@
 import json
 import pathlib
 
-from jaxdepth import config, models, workdir
+from jaxdepth import config, models
 from jaxdepth.benchmark import data, growth, networks, profile, record, sources, start, steps
+from jaxdepth.runs import workdir
 
 # name -> (settings, batch sizes, compute dtype) -> rows
 MEASUREMENTS = {

@@ -5,15 +5,16 @@ import itertools
 import jax
 import numpy as np
 
-import jaxdepth.batches
-from jaxdepth import rooms, sharding
+import jaxdepth.data.batches.inputs
+from jaxdepth import rooms
 from jaxdepth.benchmark import timing
 from jaxdepth.benchmark.record import row
 from jaxdepth.data.frames import Frames
+from jaxdepth.training import sharding
 
 
 def measure(*, batches=30, seconds=20) -> list[dict]:
-    """Examples a second of each path of `jaxdepth.batches`, in turns: batches of 8, the paper's augmentation.
+    """Examples a second of each path of `inputs`, in turns: batches of 8, the paper's augmentation.
 
     Frames of 240x320 lie in memory and hold noise: what they show does not change the cost. And rooms a second.
     """
@@ -47,7 +48,7 @@ def measure(*, batches=30, seconds=20) -> list[dict]:
         colour=0.0,
         light=0.0,
     )
-    makers = {path: _maker(path, frames, settings, batches) for path in jaxdepth.batches.PATHS}
+    makers = {path: _maker(path, frames, settings, batches) for path in jaxdepth.data.batches.inputs.PATHS}
     times = timing.in_turns(makers, seconds=seconds)
     rates = {path: batches * batch_size / float(np.median(times[path])) for path in makers}
     return [
@@ -71,7 +72,7 @@ def _rooms_rate(seconds, count=64):
 
 def _maker(path, frames, settings, batches):
     """A function that makes so many batches and waits for them."""
-    inputs, draw = jaxdepth.batches.make(path, frames, np.arange(len(frames)), **settings)
+    inputs, draw = jaxdepth.data.batches.inputs.make(path, frames, np.arange(len(frames)), **settings)
     if draw is None:
         return lambda: jax.block_until_ready(list(itertools.islice(inputs, batches)))
     draw, data, steps = jax.jit(draw), next(inputs), itertools.count()

@@ -5,8 +5,9 @@ import math
 import jax
 import numpy as np
 
-from jaxdepth import models, state
+from jaxdepth import models
 from jaxdepth.benchmark.record import row
+from jaxdepth.training import state
 
 
 def measure(configs) -> list[dict]:

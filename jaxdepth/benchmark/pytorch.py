@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from flax import traverse_util
 from torch import nn
 
-from jaxdepth import optim
 from jaxdepth.models.eigen import MEAN_COLOUR, STD, STD_COLOUR, scaled
 from jaxdepth.models.layers import Grid
+from jaxdepth.training import optim
 
 # Channels, kernel size, stride, padding of Eigen's coarse convolutions; a pooling follows the first two and the last.
 _COARSE = ((96, 11, 4, 2), (256, 5, 1, 2), (384, 3, 1, 1), (384, 3, 1, 1), (256, 3, 1, 1))
@@ -109,7 +109,7 @@ def train_step(network, *, optimizer_settings, gate, stop_gradient, lam, autocas
       optimizer_settings: `config.optim` as a dict.
       gate: 0 for all outputs, k for that of `groups[k]`.
       stop_gradient: whether the first group's output teaches its own group only.
-      lam: see `jaxdepth.losses.scale_invariant`.
+      lam: see `jaxdepth.training.losses.scale_invariant`.
       autocast: a context in which outputs and loss are computed, such as a torch.autocast.
     """
     autocast = autocast or contextlib.nullcontext()
@@ -154,7 +154,7 @@ def _loss(outputs, depth, *, lam):
 
 
 def _optimizer(network, groups, *, name, learning_rate, rules, weight_decay, clip_norm, warmup_steps):
-    """PyTorch's AdamW or SGD on some groups' parameters, by the rules of `jaxdepth.optim.make`."""
+    """PyTorch's AdamW or SGD on some groups' parameters, by the rules of `jaxdepth.training.optim.make`."""
     del clip_norm, warmup_steps  # the step clips, and the learning rates stay at their peaks
     parameters = {name: x for name, (_, x) in named_tensors(network).items() if isinstance(x, nn.Parameter)}
     by_rule = {}

@@ -10,10 +10,12 @@ import jax
 import numpy as np
 from PIL import Image
 
-from jaxdepth import export, rooms
+from jaxdepth import rooms
 from jaxdepth.benchmark import steps, timing
 from jaxdepth.benchmark.record import row
-from jaxdepth.data import pipeline, sources
+from jaxdepth.data.batches import tfdata
+from jaxdepth.data.sources import selection
+from jaxdepth.output import encode as export
 
 _BATCH_SIZE, _BATCHES = 8, 10
 
@@ -44,7 +46,7 @@ def measure(settings, *, count=64, full_size=(480, 640), seconds=20) -> list[dic
             if name == "tfds":
                 places[name] = str(tfds_builder.prepare(places["nyu"], folder / "tfds"))
             of = dict(path=places.get(name), frame_size=frame_size, rooms_frames=(count, 1))
-            frames = sources.open_frames(name, **of, cache_dir=folder / "cache")
+            frames = selection.open_frames(name, **of, cache_dir=folder / "cache")
             rate = count / (time.perf_counter() - start)
             rows.append(row(f"{name} first read", unit="frames/s", ours=rate))
             makers[name] = _maker(frames, count, config)
@@ -80,7 +82,7 @@ def write(folder, count, size):
 
 def _maker(frames, count, config):
     """A function that makes so many batches and waits for them."""
-    stream = pipeline.train_batches(
+    stream = tfdata.train_batches(
         frames,
         np.arange(count),
         batch_size=_BATCH_SIZE,

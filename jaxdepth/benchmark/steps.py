@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdepth import gate, losses, models, optim, sharding, state, step
+from jaxdepth import models
 from jaxdepth.benchmark import networks, timing
 from jaxdepth.benchmark.record import row
+from jaxdepth.training import gate, losses, optim, sharding, state, step
 
 
 def measure(settings, *, batches, dtype, seconds=30) -> list[dict]:

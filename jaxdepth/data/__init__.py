@@ -1,6 +1,6 @@
 """Sources of frames, their splits, augmentation and batches; callers import the modules of this package.
 
-`augment` and `pipeline.train_batches` are the only code that imports tensorflow, which costs seconds.
+`augment` and `tfdata.train_batches` are the only code that imports tensorflow, which costs seconds.
 """
 
 import os

@@ -46,7 +46,7 @@ class Frames:
       labels: uint16 [N, H, W], classes of the source, 0 = unlabelled.
       ids: int64 [N], distinct, the source's own name for a frame (NYU: the official 1-based id; a folder: made of the
         names of its files).
-      intrinsics: (fx, fy, cx, cy) in pixels of H x W, in the convention of `jaxdepth.geometry`; () where a folder's
+      intrinsics: (fx, fy, cx, cy) in pixels of H x W, in the convention of `geometry.camera`; () where a folder's
         camera is not known.
       full_depth: position -> float32 [480, 640], the truth at NYU's full size: read from its file on demand and masked
         like `depths`; rooms are rendered once more, and a folder's depths brought to that size.

@@ -89,7 +89,7 @@ def folder_lists(folder, names: Sequence[str], ids: Sequence[int]) -> Lists:
 
     Args:
       folder: where the files lie.
-      names: of the frames in their order, as `jaxdepth.data.pairs.find` gives them; ids: their ids.
+      names: of the frames in their order, as `jaxdepth.data.sources.pairs.find` gives them; ids: their ids.
 
     Raises ValueError for a name in the files that is none of `names` or in both, or fewer than two frames.
     """

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdepth.geometry import NYU_INTRINSICS, Intrinsics, rays, resize_intrinsics
+from jaxdepth.geometry.camera import NYU_INTRINSICS, Intrinsics, rays, resize_intrinsics
 from jaxdepth.rooms.cast import cast
 from jaxdepth.rooms.furniture import LABELS as LABELS
 from jaxdepth.rooms.scene import Scene, draw_scene

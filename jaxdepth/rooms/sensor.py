@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jaxdepth.geometry import Intrinsics
+from jaxdepth.geometry.camera import Intrinsics
 
 BASELINE = 0.075  # metres from the projector to the infrared camera
 STEPS = 8  # of disparity in a pixel of the 640x480 infrared camera, whose focal length is FOCAL

@@ -1,0 +1,1 @@
+"""Training and evaluation batches: order, augmentation, and the two paths that make them."""

@@ -1,0 +1,248 @@
+"""NYU Depth V2's labelled frames (Silberman 2012): reader of `nyu_depth_v2_labeled.mat`, converted once.
+
+The file is MATLAB v7.3, that is HDF5 with column-major arrays: h5py sees every axis reversed, pictures as
+[n, channel, x, y] and depths as [n, x, y].
+"""
+
+import contextlib
+import functools
+import pathlib
+
+import h5py
+import numpy as np
+from absl import logging
+from tqdm import tqdm
+
+from jaxdepth.data import cache
+from jaxdepth.data.files.download import download
+from jaxdepth.data.frames import Frames, check_metres, mask_invalid
+from jaxdepth.data.splits import NYU_FRAMES, nyu_lists, scene_lists
+from jaxdepth.geometry import camera, resize
+
+FILE_NAME = "nyu_depth_v2_labeled.mat"
+PAGE = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"  # the labelled data set, 2.8 GB
+FULL_SIZE = (480, 640)
+OFFICIAL_BYTES = 2_972_037_809
+OFFICIAL_MD5 = "520609c519fba3ba5ac58c8fefcc3530"
+URL = "http://horatio.cs.nyu.edu/mit/silberman/nyu_depth_v2/nyu_depth_v2_labeled.mat"
+
+_ARRAYS = {  # name in the file: (axes after the first, dtype, what it holds)
+    "images": ((3, 640, 480), np.dtype(np.uint8), "RGB as [n, channel, x, y]"),
+    "depths": ((640, 480), np.dtype(np.float32), "metres as [n, x, y]"),
+    "labels": ((640, 480), np.dtype(np.uint16), "classes as [n, x, y]"),
+    "rawDepths": ((640, 480), np.dtype(np.float32), "metres as [n, x, y], 0 where the sensor saw nothing"),
+}
+_DEPTHS = {"filled": "depths", "raw": "rawDepths"}
+_BLOCK = 16  # frames read at once: 40 MB
+_LAYOUT = 3  # counted up when what the cache holds changes
+
+
+def open_nyu(path, *, frame_size=(240, 320), depth="filled", cache_dir=None) -> Frames:
+    """The frames of the .mat file at `path` at `frame_size` (h, w), memory-mapped from a cache that is made once.
+
+    Pictures are averaged over areas, depths and labels taken from the pixel in the middle of each area (row
+    floor((i + .5) 480 / h)), so that no depth is invented across an edge. NaN, infinite and negative depths become 0,
+    no measurement, and are counted. Ids are `frame_ids` where the file has them (a part of the data set), otherwise the
+    file must hold all 1449 frames and ids are 1..1449. Where it says of which scene each is, there is a split `scene`.
+
+    Args:
+      path: the .mat file.
+      frame_size: (h, w), at most 480 x 640.
+      depth: "filled", the data set's own inpainting, or "raw", `rawDepths`, with the sensor's holes.
+      cache_dir: where the converted arrays are kept, see `jaxdepth.data.cache.arrays`. An entry belongs to the file's
+        path, size and time of change and to frame_size.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: not an HDF5 file, cut off, or an array is missing or not as in the official file, or depths are
+        not metres.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; expected {FILE_NAME} from {PAGE}")
+    h, w = frame_size
+    if not (1 <= h <= FULL_SIZE[0] and 1 <= w <= FULL_SIZE[1]):
+        raise ValueError(f"frame_size={tuple(frame_size)}: expected (height, width) from (1, 1) to {FULL_SIZE}")
+    if depth not in _DEPTHS:
+        raise ValueError(f"config.data.depth={depth!r}: expected {' or '.join(_DEPTHS)}")
+    path = path.resolve()
+    stat = path.stat()
+    key = [_LAYOUT, str(path), stat.st_size, stat.st_mtime_ns, h, w, depth]
+    arrays, counts = cache.arrays("nyu", key, lambda folder: _convert(path, folder, (h, w), depth), cache_dir=cache_dir)
+    logging.info(
+        "%s: masked depths: %d NaN, %d infinite, %d negative pixels; %d frames without any depth",
+        *(path, counts["nan"], counts["inf"], counts["negative"], counts["empty_frames"]),
+    )
+    ids = np.array(arrays["ids"])
+    scenes = scene_lists(ids, arrays["scenes"].tolist()) if "scenes" in arrays else {}
+    return Frames(
+        name="nyu",
+        images=arrays["images"],
+        depths=arrays["depths"],
+        labels=arrays["labels"],
+        ids=ids,
+        intrinsics=camera.resize_intrinsics(camera.NYU_INTRINSICS, from_size=FULL_SIZE, to_size=(h, w)),
+        full_depth=functools.partial(full_depth, path, depth=depth),
+        splits=nyu_lists() | scenes,
+        counts=counts,
+        truth=f"{depth} depth",
+        description=f"NYU Depth V2 from {path}: {len(ids)} frames at {h}x{w}",
+    )
+
+
+def fetch(folder, urls=()) -> pathlib.Path:
+    """The labelled file in `folder`, downloaded where it is not there; `urls` are tried before the authors' address.
+
+    Raises as `jaxdepth.data.files.download.download`.
+    """
+    target = pathlib.Path(folder, FILE_NAME)
+    if not target.is_file():
+        download(target, [*urls, URL], check=frame_ids, md5=OFFICIAL_MD5)
+    return target
+
+
+def frame_ids(path) -> np.ndarray:
+    """The official ids int64 [N] of the frames of the .mat at `path`; raises as `open_nyu`."""
+    with _open(path) as file:
+        return check(file, path)
+
+
+def read_frames(path, wanted):
+    """The frames of the .mat at `path` whose ids are among `wanted`, one after the other, at full size.
+
+    Yields dicts: image uint8 [480, 640, 3], depth float32 [480, 640] metres (0 = no measurement), label uint16
+    [480, 640], id.
+    """
+    with _open(path) as file:
+        for position, frame_id in enumerate(check(file, path).tolist()):
+            if frame_id in wanted:
+                one = slice(position, position + 1)
+                depth, _ = mask_invalid(_read(file, path, "depths", one)[0])
+                check_metres(depth, f"{path}: array 'depths'")
+                yield {
+                    "image": _read(file, path, "images", one)[0],
+                    "depth": depth,
+                    "label": _read(file, path, "labels", one)[0],
+                    "id": frame_id,
+                }
+
+
+def full_depth(path, position: int, *, depth="filled") -> np.ndarray:
+    """Depth float32 [480, 640] in metres of the frame at `position`, from the file; 0 = no measurement."""
+    with _open(path) as file:
+        return mask_invalid(_read(file, path, _DEPTHS[depth], slice(position, position + 1))[0])[0]
+
+
+def check(file: h5py.File, path, *, depth="filled") -> np.ndarray:
+    """Ids int64 [N] of the open .mat `file`, after a look at the shapes and types of all arrays that are needed.
+
+    Raises ValueError, one line naming the file, the array, what was found and what was expected.
+    """
+    names = ("images", _DEPTHS[depth], "labels")
+    for name in names:
+        axes, dtype, what = _ARRAYS[name]
+        expected = f"({', '.join(map(str, ('N', *axes)))}) {dtype}, {what}"
+        array = file.get(name)
+        if not isinstance(array, h5py.Dataset):
+            raise ValueError(
+                f"{path}: no array '{name}' among {', '.join(sorted(file)) or 'none'}; expected {expected}"
+            )
+        if array.shape[1:] != axes or array.dtype != dtype or array.shape[0] == 0:
+            raise ValueError(f"{path}: array '{name}' is {array.shape} {array.dtype}; expected {expected}")
+    lengths = {name: len(file[name]) for name in names}
+    n = lengths["images"]
+    if set(lengths.values()) != {n}:
+        raise ValueError(f"{path}: arrays of unequal length {lengths}; expected one N for all")
+    if "frame_ids" not in file:
+        if n != NYU_FRAMES:
+            raise ValueError(
+                f"{path}: array 'images' has {n} frames and there is no array 'frame_ids'; expected all {NYU_FRAMES} "
+                f"frames of the official file, or frame_ids ({n}, 1) to say which official ids these are"
+            )
+        size = pathlib.Path(path).stat().st_size
+        if size != OFFICIAL_BYTES:
+            logging.warning("%s: %d bytes; the official file has %d", path, size, OFFICIAL_BYTES)
+        return np.arange(1, n + 1, dtype=np.int64)
+    array = file["frame_ids"]
+    numeric = isinstance(array, h5py.Dataset) and array.dtype.kind in "fiu"
+    ids = _read(file, path, "frame_ids", slice(None)).ravel() if numeric else np.empty(0)
+    whole = ids.size == n and np.isfinite(ids).all() and (ids == np.round(ids)).all()
+    if not whole or (np.diff(ids) <= 0).any() or ids[0] < 1 or ids[-1] > NYU_FRAMES:
+        found = f"{getattr(array, 'shape', 'a group')} {getattr(array, 'dtype', '')}".strip()
+        raise ValueError(
+            f"{path}: array 'frame_ids' is {found} or out of range; "
+            f"expected ({n}, 1) whole numbers, ascending, from 1 to {NYU_FRAMES}"
+        )
+    return ids.astype(np.int64)
+
+
+def _scenes(file, path, n):
+    """The scene of each frame, or None where the file does not say: MATLAB keeps a cell of text as references."""
+    if "scenes" not in file:
+        return None
+    try:
+        names = ["".join(map(chr, file[reference][()].ravel())) for reference in file["scenes"][()].ravel()]
+    except (TypeError, ValueError, KeyError, OSError) as error:
+        raise ValueError(f"{path}: array 'scenes' is not a cell of text: {error}") from error
+    if len(names) != n:
+        raise ValueError(f"{path}: array 'scenes' names {len(names)} scenes; expected one for each of {n} frames")
+    return names
+
+
+def _convert(path, folder: pathlib.Path, frame_size, depth) -> dict:
+    """Write the arrays of the .mat at `path` into `folder`, at `frame_size`; returns the counts of what was masked."""
+    h, w = frame_size
+    rows, columns = resize.nearest_index(FULL_SIZE[0], h), resize.nearest_index(FULL_SIZE[1], w)
+    counts = dict.fromkeys(("nan", "inf", "negative", "empty_frames"), 0)
+    with _open(path) as file:
+        ids = check(file, path, depth=depth)
+        n = len(ids)
+        scenes = _scenes(file, path, n)
+        images = cache.create(folder, "images", (n, h, w, 3), np.uint8)
+        depths = cache.create(folder, "depths", (n, h, w), np.float32)
+        labels = cache.create(folder, "labels", (n, h, w), np.uint16)
+        np.save(folder / "ids.npy", ids)
+        if scenes is not None:
+            np.save(folder / "scenes.npy", np.array(scenes))
+        with tqdm(total=n, desc=f"{path.name} -> {h}x{w}", unit="frame", disable=None) as bar:
+            for start in range(0, n, _BLOCK):
+                block = slice(start, min(start + _BLOCK, n))
+                for i, picture in enumerate(_read(file, path, "images", block), start):
+                    images[i] = resize.shrink(picture, frame_size)
+                valid, masked = mask_invalid(_read(file, path, _DEPTHS[depth], block))
+                check_metres(valid, f"{path}: array '{_DEPTHS[depth]}'")
+                for name, count in masked.items():
+                    counts[name] += count
+                depths[block] = valid[:, rows[:, None], columns]
+                labels[block] = _read(file, path, "labels", block)[:, rows[:, None], columns]
+                bar.update(block.stop - block.start)
+        for written in (images, depths, labels):
+            written.flush()
+    return counts
+
+
+@contextlib.contextmanager
+def _open(path):
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: not a readable HDF5 (MATLAB v7.3) file, or cut off: {reason}") from error
+    with file:
+        try:
+            yield file
+        except (RuntimeError, KeyError) as error:  # what h5py says of damaged tables; a full disk is an OSError
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path}: damaged, to be downloaded or copied anew: {reason}") from error
+
+
+def _read(file, path, name: str, block: slice) -> np.ndarray:
+    """Frames of one array with their axes in the order of the package: [n, y, x] or [n, y, x, channel]."""
+    try:
+        return np.ascontiguousarray(file[name][block].swapaxes(1, -1))
+    except OSError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{path}: array '{name}' is damaged at frames {block.start}:{block.stop}; the file is to be downloaded or "
+            f"copied anew: {reason}"
+        ) from error

@@ -1,0 +1,1 @@
+"""The pinhole camera, and where a picture lies in a frame."""

@@ -1,0 +1,1 @@
+"""Depth as files and pictures."""

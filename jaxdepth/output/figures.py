@@ -1,0 +1,348 @@
+"""Pictures of results: depth maps side by side, and learning curves. Numpy and matplotlib only."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+# One map everywhere: near is bright and warm, far is dark, and no measurement is grey, which the map does not contain.
+DEPTH_COLORS = matplotlib.colormaps["magma_r"].with_extremes(bad="0.6")
+
+_BASELINE = "mean_depth"
+
+
+def panel(
+    path: str | os.PathLike,
+    images: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    *,
+    truth: np.ndarray | None = None,
+    row_titles: Sequence[str] | None = None,
+    title: str | None = None,
+) -> None:
+    """Writes a PNG with one row an example: the picture, each prediction, and the truth, with a legend in metres.
+
+    The maps of a row share one colour scale. It spans the valid truth (the predictions where there is none); what lies
+    beyond takes the colour of the nearer end, and the legend then ends in an arrow. Pixels without measurement are
+    grey. The file appears whole or not at all: a failure leaves an older one as it was.
+
+    Args:
+      path: the file to write, in an existing folder.
+      images: [N, H, W, 3], uint8, or float in [0, 1].
+      columns: title -> depth [N, h, w] in metres, 0 (or not finite) = no value, in the order to show. Stretched to
+        the picture's size, so h and w may differ from H and W.
+      truth: depth [N, h, w] in metres, 0 (or not finite) = no measurement. None: no such column.
+      row_titles: N names, written left of the rows.
+      title: written above all.
+
+    Raises:
+      ValueError: there is no example or no map, or the lengths or shapes do not fit.
+    """
+    _write(path, panel_figure(images, columns, truth=truth, row_titles=row_titles, title=title))
+
+
+def panel_figure(
+    images: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    *,
+    truth: np.ndarray | None = None,
+    row_titles: Sequence[str] | None = None,
+    title: str | None = None,
+) -> Figure:
+    """The figure that `panel` writes, with the same arguments, to show in a notebook."""
+    images = np.asarray(images)
+    maps = {name: _metres(depth) for name, depth in columns.items()}
+    if truth is not None:
+        maps["truth"] = _metres(truth)
+    count = len(images)
+    if images.ndim != 4 or images.shape[-1] != 3 or not count:
+        raise ValueError(f"images {images.shape}: expected [N, H, W, 3] with N at least 1")
+    if not maps:
+        raise ValueError("columns={} and no truth: expected at least one depth map to show")
+    for name, depth in maps.items():
+        if depth.ndim != 3 or len(depth) != count:
+            raise ValueError(f"column {name!r} {depth.shape}: expected [{count}, h, w]")
+    if row_titles is not None and len(row_titles) != count:
+        raise ValueError(f"row_titles: {len(row_titles)} names, expected {count}")
+    if images.dtype != np.uint8:
+        images = np.clip(images.astype(np.float32), 0.0, 1.0)
+
+    height, width = images.shape[1:3]
+    cell_width = 2.6  # inches
+    cell_height = cell_width * height / width
+    margin = 0.35 + (0.35 if title else 0.0)
+    figure = Figure(figsize=(cell_width * (len(maps) + 1) + 1.2, cell_height * 1.04 * count + margin), dpi=110)
+    figure.set_layout_engine("compressed")
+    axes = figure.subplots(count, len(maps) + 1, squeeze=False)
+    for row in range(count):
+        picture_axis, *map_axes = axes[row]
+        picture_axis.imshow(images[row], extent=(0, width, height, 0))
+        shown = [depth[row] for depth in maps.values()]
+        measured = truth is not None and shown[-1].any()
+        low, high = _value_range(shown[-1:] if measured else shown)
+        for axis, depth in zip(map_axes, shown, strict=True):
+            drawn = axis.imshow(
+                np.ma.masked_equal(depth, 0.0),
+                cmap=DEPTH_COLORS,
+                vmin=low,
+                vmax=high,
+                extent=(0, width, height, 0),
+                interpolation="nearest",
+            )
+        legend = figure.colorbar(drawn, ax=list(axes[row]), extend=_extension(shown, low, high), pad=0.015, aspect=14)
+        legend.set_label("depth (m)")
+        legend.ax.invert_yaxis()  # near, and bright, at the top
+        if row_titles is not None:
+            picture_axis.set_ylabel(row_titles[row])
+    for axis, name in zip(axes[0], ["picture", *maps], strict=True):
+        axis.set_title(name, fontsize=11)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def depth_figure(depth: np.ndarray) -> Figure:
+    """One depth map [H, W] in metres, 0 = no value, and its legend, to write or to show in a notebook."""
+    depth = _metres(depth)
+    height, width = depth.shape
+    longest = 8.0 / max(height, width)  # inches a pixel
+    box = max(longest * width, 0.5), max(longest * height, 1.6)  # room for the map, and enough for the legend
+    size = box[0] + 1.3, box[1] + 0.4
+    figure = Figure(figsize=size, dpi=110)
+    axis = figure.add_axes((0.1 / size[0], 0.2 / size[1], box[0] / size[0], box[1] / size[1]))
+    low, high = _value_range([depth])
+    drawn = axis.imshow(np.ma.masked_equal(depth, 0.0), cmap=DEPTH_COLORS, vmin=low, vmax=high, interpolation="nearest")
+    axis.set_axis_off()
+    legend_axis = figure.add_axes(((box[0] + 0.25) / size[0], 0.2 / size[1], 0.2 / size[0], box[1] / size[1]))
+    figure.colorbar(drawn, cax=legend_axis).set_label("depth (m)")
+    legend_axis.invert_yaxis()  # near, and bright, at the top
+    return figure
+
+
+def features(path: str | os.PathLike, array: np.ndarray, *, channels: int = 64, title: str | None = None) -> None:
+    """Writes a PNG of the first `channels` channels of an intermediate, each a small picture from its least value
+    (dark) to its greatest (bright).
+
+    Args:
+      path: the file to write, in an existing folder; it appears whole or not at all.
+      array: [h, w, C], or [C], which is shown as one picture of C pixels in rows.
+      channels: the most to show.
+      title: written above all.
+
+    Raises:
+      ValueError: the array has another number of axes, or is empty.
+    """
+    _write(path, features_figure(array, channels=channels, title=title))
+
+
+def features_figure(array: np.ndarray, *, channels: int = 64, title: str | None = None) -> Figure:
+    """The figure that `features` writes, with the same arguments, to show in a notebook."""
+    array = np.asarray(array, np.float32)
+    if array.ndim not in (1, 3) or not array.size:
+        raise ValueError(f"features {array.shape}: expected [h, w, C] or [C]")
+    if array.ndim == 1:
+        side = math.ceil(math.sqrt(len(array)))
+        array = np.pad(array, (0, side * math.ceil(len(array) / side) - len(array)), constant_values=np.nan)
+        array = array.reshape(-1, side, 1)
+    height, width, count = array.shape
+    shown = min(count, channels)
+    columns = math.ceil(math.sqrt(shown))
+    rows = math.ceil(shown / columns)
+    cell = max(1.1, 4.0 / columns)  # inches
+    figure = Figure(figsize=(cell * columns + 0.2, cell * rows * height / width + 0.8), dpi=110, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+    for channel, axis in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        if channel < shown:
+            axis.imshow(array[..., channel], cmap="gray", interpolation="nearest")
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    if title:
+        figure.suptitle(title if shown == count else f"{title}\nthe first {shown} of {count} channels", fontsize=9)
+    return figure
+
+
+def curves(path: str | os.PathLike, records: Sequence[Mapping[str, float]], *, title: str | None = None) -> None:
+    """Writes a PNG of learning curves: training and validation loss, and delta1 of every output and the baseline.
+
+    The training loss is drawn twice, as recorded (faint) and averaged over its neighbours. The mean-depth baseline
+    is a dashed line at its latest value. The file appears whole or not at all: a failure leaves an older one as it was.
+
+    Args:
+      path: the file to write, in an existing folder.
+      records: the lines of metrics.jsonl in their order, each with "step" and any of "SOURCE/train/loss",
+        "SOURCE/val/loss", "SOURCE/val/delta1" (the network's final output), "SOURCE/val/OUTPUT/delta1" (another one,
+        such as scale1) and "SOURCE/val/mean_depth/delta1"; other names are passed over, values that are not finite
+        leave a gap.
+      title: written above all.
+
+    Raises:
+      ValueError: the records name more than one source, whose curves must not be mixed.
+    """
+    _write(path, curves_figure(records, title=title))
+
+
+def curves_figure(records: Sequence[Mapping[str, float]], *, title: str | None = None) -> Figure:
+    """The figure that `curves` writes, with the same arguments, to show in a notebook."""
+    series = _series(records)
+    figure = Figure(figsize=(11.0, 4.2), dpi=110, layout="constrained")
+    loss_axis, accuracy_axis = figure.subplots(1, 2, sharex=True)
+
+    if "train/loss" in series:
+        steps, values = series["train/loss"]
+        loss_axis.plot(steps, values, color="C0", alpha=0.25, linewidth=0.8)
+        loss_axis.plot(steps, _smooth(values), color="C0", label="training (smoothed)")
+    if "val/loss" in series:
+        loss_axis.plot(*series["val/loss"], color="C3", marker="o", markersize=3.5, label="validation")
+    losses = [values for line in loss_axis.lines for values in line.get_ydata() if math.isfinite(values)]
+    if losses and 0 < 10 * min(losses) < max(losses):
+        loss_axis.set_yscale("log")
+        loss_axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        loss_axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        loss_axis.yaxis.set_minor_formatter(NullFormatter())
+    loss_axis.set(title="loss", xlabel="step", ylabel="scale-invariant loss")
+
+    outputs = sorted(name.split("/")[1] for name in series if name.startswith("val/") and name.count("/") == 2)
+    outputs = [name for name in outputs if name != _BASELINE]
+    shades = matplotlib.colormaps["viridis"](np.linspace(0.35, 0.9, max(len(outputs), 1)))
+    for name, shade in zip(outputs, shades, strict=False):
+        label = name.replace("scale", "scale ") if name.startswith("scale") else name
+        accuracy_axis.plot(*series[f"val/{name}/delta1"], color=shade, marker="o", markersize=2.5, label=label)
+    if "val/delta1" in series:
+        label = "final" if outputs else "network"
+        accuracy_axis.plot(*series["val/delta1"], color="C3", marker="o", markersize=3.5, linewidth=2, label=label)
+    if f"val/{_BASELINE}/delta1" in series:
+        value = series[f"val/{_BASELINE}/delta1"][1][-1]
+        accuracy_axis.axhline(value, color="0.3", linestyle="--", label=f"mean depth image ({value:.3f})")
+    accuracy_axis.set(title="accuracy", xlabel="step", ylabel="delta1 (share of pixels within a factor 1.25)")
+
+    for axis in (loss_axis, accuracy_axis):
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(frameon=False)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def validation_curves(path: str | os.PathLike, runs: Mapping, *, baseline: float) -> None:
+    """Writes a PNG that compares trainings, {title: (epochs, losses, delta1)}: loss and accuracy on validation frames.
+
+    `baseline` is the mean depth image's delta1, a dashed line. The file appears whole or not at all.
+    """
+    _write(path, validation_curves_figure(runs, baseline=baseline))
+
+
+def validation_curves_figure(runs: Mapping, *, baseline: float) -> Figure:
+    """The figure that `validation_curves` writes, to show in a notebook."""
+    figure = Figure(figsize=(11.0, 4.6), dpi=110, layout="constrained")
+    loss_axis, accuracy_axis = figure.subplots(1, 2, sharex=True)
+    for title, (epochs, losses, delta1) in runs.items():
+        for axis, values in ((loss_axis, losses), (accuracy_axis, delta1)):
+            axis.plot(epochs, values, label=title, marker="o", markersize=2.5, linewidth=1.4)
+    accuracy_axis.axhline(baseline, color="0.3", linestyle="--", label=f"mean depth image ({baseline:.3f})")
+    loss_axis.set(title="loss", xlabel="epoch", ylabel="scale-invariant loss", yscale="log")
+    accuracy_axis.set(title="accuracy", xlabel="epoch", ylabel="delta1 (share of pixels within a factor 1.25)")
+    for axis in (loss_axis, accuracy_axis):
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.legend(*accuracy_axis.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
+    return figure
+
+
+def depth_statistics(path: str | os.PathLike, sources: Mapping) -> None:
+    """Writes a PNG that compares sources, {name: jaxdepth.prepare.statistics.DepthStatistics}: how often each depth is
+    met, the medians of the frames, the spread within a frame, and the mean depth from a frame's top to its bottom.
+    """
+    _write(path, depth_statistics_figure(sources))
+
+
+def depth_statistics_figure(sources: Mapping) -> Figure:
+    """The figure that `depth_statistics` writes, to show in a notebook."""
+    figure = Figure(figsize=(13.0, 3.4), dpi=110, layout="constrained")
+    depth_axis, median_axis, spread_axis, rows_axis = figure.subplots(1, 4)
+    for i, (name, found) in enumerate(sources.items()):
+        style = dict(color=f"C{i}", label=name, linewidth=1.6)
+        for axis, values, bins in (
+            (depth_axis, found.depths, np.linspace(0, 10, 51)),
+            (median_axis, found.medians, np.linspace(0, 10, 26)),
+            (spread_axis, found.spread, np.linspace(0, 1, 26)),
+        ):
+            axis.hist(values, bins, density=True, histtype="step", **style)
+        rows_axis.plot(found.rows, (np.arange(len(found.rows)) + 0.5) / len(found.rows), **style)
+    depth_axis.set(title="all pixels", xlabel="depth (m)", ylabel="density", yticks=[])
+    median_axis.set(title="median of a frame", xlabel="depth (m)", yticks=[])
+    spread_axis.set(title="spread within a frame", xlabel="standard deviation of log depth", yticks=[])
+    rows_axis.set(title="mean of a row", xlabel="geometric mean depth (m)", ylabel="row, as a share of the height")
+    rows_axis.set(ylim=(1, 0))
+    for axis in figure.axes:
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+    rows_axis.legend(frameon=False)
+    return figure
+
+
+def _metres(depth: np.ndarray) -> np.ndarray:
+    """float32 metres with every kind of "no measurement" as 0."""
+    depth = np.asarray(depth).astype(np.float32)
+    return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
+
+
+def _value_range(maps: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Least and greatest depth of some maps, widened where they are equal; [0, 1] where there is none."""
+    values = np.concatenate([depth[depth > 0] for depth in maps])
+    if not values.size:
+        return 0.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if low < high else (0.9 * low, 1.1 * high)
+
+
+def _extension(maps: Sequence[np.ndarray], low: float, high: float) -> str:
+    """Which ends of the legend need an arrow, in matplotlib's words."""
+    below = any(((depth > 0) & (depth < low)).any() for depth in maps)
+    above = any((depth > high).any() for depth in maps)
+    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[below, above]
+
+
+def _series(records: Sequence[Mapping[str, float]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The curves to draw: name without its source -> steps and values; values None (JSON's null) become NaN."""
+    points, sources = {}, set()
+    for record in records:
+        for full_name, value in record.items():
+            source, _, name = full_name.partition("/")
+            if name in ("train/loss", "val/loss") or (name.startswith("val/") and name.endswith("/delta1")):
+                sources.add(source)
+                points.setdefault(name, []).append((record["step"], math.nan if value is None else value))
+    if len(sources) > 1:
+        raise ValueError(f"records of sources {', '.join(sorted(sources))}: expected a single one")
+    return {name: tuple(np.asarray(pairs, np.float64).T) for name, pairs in points.items()}
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """Mean over neighbours, a twentieth of the curve, that passes over what is not finite and shrinks at the ends."""
+    radius = len(values) // 40
+    finite = np.isfinite(values)
+    window = np.ones(2 * radius + 1)
+    total = np.convolve(np.where(finite, values, 0.0), window)
+    count = np.convolve(finite.astype(np.float64), window)
+    inner = slice(radius, radius + len(values))
+    return np.where(finite, total[inner] / np.maximum(count[inner], 1.0), np.nan)
+
+
+def _write(path: str | os.PathLike, figure: Figure) -> None:
+    """Writes a PNG beside its place and moves it there, so that no reader meets half a file."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        figure.savefig(partial, format="png")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Getting data, and looking at it before training."""

@@ -1,0 +1,222 @@
+"""TensorFlow Datasets: the builder of the labelled frames, and datasets of random access as a source."""
+
+import pathlib
+import shutil
+import tempfile
+
+import fake_nyu
+import numpy as np
+import pytest
+import small
+import tensorflow_datasets as tfds
+
+from jaxdepth import evaluate, train
+from jaxdepth.data import splits
+from jaxdepth.data.batches import tfdata
+from jaxdepth.data.sources import nyu, selection, tfds_builder
+from jaxdepth.data.sources.tfds import open_tfds
+
+SIZE = (72, 88)
+
+
+@pytest.fixture(scope="module")
+def mat(tmp_path_factory):
+    train_ids, val_ids = splits.nyu_lists()["dev"]
+    path = tmp_path_factory.mktemp("mat") / "renamed.mat"
+    return fake_nyu.write_mat(path, 12, ids=sorted([*train_ids[:8], *val_ids[:3], 1]))
+
+
+@pytest.fixture(scope="module")
+def labelled(mat, tmp_path_factory):
+    return tfds_builder.prepare(mat, tmp_path_factory.mktemp("tfds"))
+
+
+def of_nyu_depth_v2(folder, *, file_format="array_record", depth_shape=(480, 640), metres=1):
+    """A small prepared copy with the name and the features of TFDS's own nyu_depth_v2."""
+    features = tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=(480, 640, 3)),
+            "depth": tfds.features.Tensor(shape=depth_shape, dtype=np.float16),
+        }
+    )
+
+    def examples(indices):
+        for i in indices:
+            image, depth, _ = fake_nyu.frame(i)
+            yield str(i), {"image": image, "depth": np.float16(metres * depth[: depth_shape[0], : depth_shape[1]])}
+
+    builder = tfds.dataset_builders.AdhocBuilder(
+        name="nyu_depth_v2",
+        version="0.0.1",
+        features=features,
+        split_datasets={"train": list(examples(range(8))), "validation": list(examples(range(8, 11)))},
+        data_dir=folder,
+        file_format=file_format,
+    )
+    builder.download_and_prepare()
+    return pathlib.Path(builder.data_dir)
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    return of_nyu_depth_v2(tmp_path_factory.mktemp("raw"))
+
+
+class BuilderTest(tfds.testing.DatasetBuilderTestCase):
+    """TFDS's own test of a builder, on three frames."""
+
+    DATASET_CLASS = tfds_builder.NyuDepthV2Labeled
+    SPLITS = {"train": 2, "test": 1}
+    SKIP_CHECKSUMS = True  # nothing is downloaded
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        fake_nyu.write_mat(pathlib.Path(folder.name, nyu.FILE_NAME), 3, ids=[1, 3, 4])
+        cls.EXAMPLE_DIR = folder.name
+        super().setUpClass()
+
+
+def test_the_builders_frames_are_those_of_the_file(mat, labelled, tmp_path):
+    made, expected = (
+        selection.open_frames("tfds", path=labelled.parent, frame_size=SIZE),
+        nyu.open_nyu(mat, frame_size=SIZE, cache_dir=tmp_path),
+    )
+    assert labelled.name == "1.0.0" and made.name == "tfds" and made.truth == "filled depth"
+    order = [made.ids.tolist().index(i) for i in expected.ids]  # TFDS shuffles what it writes
+    np.testing.assert_array_equal(made.ids[order], expected.ids)
+    for name in ("images", "depths", "labels"):
+        np.testing.assert_array_equal(getattr(made, name)[np.array(order)], getattr(expected, name))
+        assert getattr(made, name).shape == getattr(expected, name).shape
+        assert getattr(made, name).dtype == getattr(expected, name).dtype
+    np.testing.assert_array_equal(made.full_depth(order[5]), expected.full_depth(5))
+    for name in ("dev", "paper"):
+        assert (
+            splits.split(name, made.ids, lists=made.splits).hash
+            == splits.split(name, expected.ids, lists=expected.splits).hash
+        )
+
+
+def test_the_splits_of_the_dataset_are_the_official_ones(labelled):
+    builder = tfds.builder_from_directory(labelled)
+    sizes = {name: split.num_examples for name, split in builder.info.splits.items()}
+    assert sizes == {"train": 11, "test": 1}
+    (test,) = builder.as_data_source("test")
+    assert test["id"] == 1 and test["depth"].dtype == np.float32 and test["label"].dtype == np.uint16
+
+
+def test_what_is_prepared_stays(mat, labelled):
+    times = {file: file.stat().st_mtime_ns for file in labelled.iterdir()}
+    assert tfds_builder.prepare(mat, labelled.parents[1]) == labelled
+    assert {file: file.stat().st_mtime_ns for file in labelled.iterdir()} == times
+
+
+def test_a_wrong_file_makes_nothing(tmp_path):
+    (tmp_path / "a.mat").write_bytes(b"<html>")
+    with pytest.raises(ValueError, match="not a readable HDF5"):
+        tfds_builder.prepare(tmp_path / "a.mat", tmp_path / "tfds")
+    assert not (tmp_path / "tfds").exists()
+
+
+def test_depths_in_millimetres_make_nothing(tmp_path):
+    depths = np.full((2, 640, 480), 2500, np.float32)
+    path = fake_nyu.write_mat(tmp_path / "a.mat", 2, ids=[3, 5], depths=depths)
+    with pytest.raises(ValueError, match="'depths': median depth 2500; expected metres"):
+        tfds_builder.prepare(path, tmp_path / "tfds")
+    assert not list((tmp_path / "tfds").rglob("*.array_record*"))
+    millimetres = of_nyu_depth_v2(tmp_path / "own", metres=1000)
+    with pytest.raises(ValueError, match="'depth' of the first frame: median depth .*; expected metres"):
+        open_tfds(millimetres)
+
+
+def test_a_full_disk_makes_nothing(mat, tmp_path):
+    resource = pytest.importorskip("resource")  # not on Windows
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="it could not be written: .*File too large"):
+            tfds_builder.prepare(mat, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.rglob("*.array_record*"))
+    assert len(open_tfds(tfds_builder.prepare(mat, tmp_path)).ids) == 12
+
+
+@pytest.mark.parametrize("damage", ["cut", "page", "missing", "info"])
+def test_a_damaged_dataset_is_named(raw, tmp_path, damage):
+    folder = shutil.copytree(raw, tmp_path / "copy")
+    (shard,) = folder.glob("*train*.array_record*")
+    if damage == "cut":
+        shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
+    elif damage == "page":
+        shard.write_text("<html>moved</html>")
+    elif damage == "missing":
+        shard.unlink()
+    else:
+        (folder / "dataset_info.json").write_text('{"name": "nyu')
+    with pytest.raises(ValueError, match=f"{folder}: .*a file is missing or damaged"):
+        frames = open_tfds(folder)
+        for i in range(len(frames)):
+            frames.depths[i]
+
+
+def test_another_file_than_the_dataset_was_made_of_is_said(mat, tmp_path, caplog):
+    tfds_builder.prepare(mat, tmp_path)
+    assert "kept as it is" not in caplog.text
+    other = fake_nyu.write_mat(tmp_path / "b.mat", 2, ids=[3, 5])
+    tfds_builder.prepare(other, tmp_path)
+    assert "kept as it is, with 12 frames, where" in caplog.text and "has 2: remove it" in caplog.text
+
+
+def test_nyu_depth_v2_brings_its_own_split(raw):
+    frames = selection.open_frames("tfds", path=raw, frame_size=(48, 64))
+    split = splits.split("paper", frames.ids, lists=frames.splits)
+    assert (split.name, len(split.train), len(split.val)) == ("tfds", 8, 3)
+    assert frames.truth == "depth of TFDS's nyu_depth_v2" and frames.depths.dtype == np.float32
+    assert frames.images.nbytes == 11 * 48 * 64 * 3 and len(frames.depths) == 11
+    medians = sorted(float(np.median(frames.full_depth(i))) for i in range(8))
+    expected = sorted(float(np.median(np.float16(fake_nyu.frame(i)[1]))) for i in range(8))
+    assert medians == expected
+    np.testing.assert_array_equal(frames.images[np.array([9, 2])][1], frames.images[2])
+    np.testing.assert_array_equal(frames.depths[3:5][1], frames.depths[4])
+
+
+def test_order_and_augmentation_are_functions_of_the_step(raw):
+    frames = selection.open_frames("tfds", path=raw, frame_size=(48, 64))
+    settings = dict(
+        batch_size=2, seed=0, crop_size=(40, 56), scale=(1.0, 1.2), rotation=5.0, flip=True, colour=0.0, light=0.0
+    )
+
+    def batch(start, count):
+        stream = tfdata.train_batches(frames, np.arange(8), start_step=start, **settings)
+        return [next(stream) for _ in range(count)][-1]
+
+    once, again = batch(0, 4), batch(3, 1)
+    for name in ("image", "depth", "position"):
+        np.testing.assert_array_equal(once[name], again[name])
+
+
+@pytest.mark.slow
+def test_training_and_evaluation(raw, tmp_path):
+    settings = small.settings(raw, steps=2, **{"data.source": "tfds", "data.batches": "tfdata"})
+    train.train_and_evaluate(settings, tmp_path)
+    result = evaluate.evaluate_checkpoint(tmp_path, protocol="eigen_crop")
+    assert result["frames"] == 3 and result["metrics"]["delta1"] > 0
+    assert (result["protocol"]["source"], result["protocol"]["split"]) == ("tfds", "tfds")
+
+
+def test_what_cannot_be_read_is_named(raw, labelled, tmp_path):
+    with pytest.raises(ValueError, match="expected the folder of a prepared dataset of data.source='tfds'"):
+        selection.open_frames("tfds")
+    with pytest.raises(FileNotFoundError, match="no prepared dataset there"):
+        selection.open_frames("tfds", path=tmp_path)
+    (tmp_path / "both").mkdir()
+    for folder in (raw, labelled):
+        (tmp_path / "both" / folder.parent.name).symlink_to(folder)
+    with pytest.raises(ValueError, match="expected one dataset, found"):
+        open_tfds(tmp_path / "both")
+    with pytest.raises(ValueError, match="format tfrecord, which are read in order only: .*tfds convert_format"):
+        open_tfds(of_nyu_depth_v2(tmp_path / "records", file_format="tfrecord"))
+    with pytest.raises(ValueError, match="feature 'depth' is .*expected"):
+        open_tfds(of_nyu_depth_v2(tmp_path / "shape", depth_shape=(240, 640)))

@@ -1,0 +1,88 @@
+"""Depth as files, read back by independent code."""
+
+import io
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdepth import rooms
+from jaxdepth.output import encode as export
+from jaxdepth.output import figures
+from jaxdepth.rooms.scene import CORNERS
+
+VERTEX = np.dtype([(name, "<f4") for name in "xyz"] + [(name, "u1") for name in ("red", "green", "blue")])
+
+
+def read_ply(data):
+    header, _, body = data.partition(b"end_header\n")
+    lines = header.decode().splitlines()
+    assert lines[:2] == ["ply", "format binary_little_endian 1.0"]
+    assert "comment metres in the camera's frame: x right, y down, z forward" in lines
+    properties = [f"property {'float' if kind == 'f' else 'uchar'} {name}" for name, kind in zip(
+        VERTEX.names, "fffuuu", strict=True)]  # fmt: skip
+    assert lines[-6:] == properties
+    vertices = np.frombuffer(body, VERTEX)
+    assert f"element vertex {len(vertices)}" in lines
+    return vertices
+
+
+def plane(points):
+    """(normal, distance of the farthest point, share beyond a millimetre) of the plane of least squares."""
+    centred = points - points.mean(0)
+    normal = np.linalg.svd(centred, full_matrices=False)[2][-1]
+    return normal, np.abs(centred @ normal).max()
+
+
+@pytest.mark.slow
+def test_a_rendered_rooms_walls_are_flat_and_at_right_angles():
+    """Depth, intrinsics and pixel centres fit together: the walls of one label are told apart by the world's axes."""
+    size = (120, 160)
+    checked = 0
+    draw_scene = jax.jit(rooms.draw_scene)
+    scenes = [(index, draw_scene(3, index)) for index in range(12)]
+    rectangular = [(index, scene) for index, scene in scenes if not np.any(scene.flat_half[:CORNERS])]
+    for index, scene in rectangular[:4]:
+        frame = {name: np.asarray(value) for name, value in rooms.render(3, index, size=size).items()}
+        vertices = read_ply(export.ply(frame["depth"], frame["image"], rooms.camera_intrinsics(size)))
+        np.testing.assert_array_equal(vertices["green"].reshape(size), frame["image"][..., 1])
+        points = np.stack([vertices[name] for name in "xyz"], -1).astype(np.float64)
+        world = points @ np.asarray(scene.rotation, np.float64).T + np.asarray(scene.position, np.float64)
+        room, label = np.asarray(scene.room, np.float64), frame["label"].ravel()
+        walls = label == rooms.LABELS.index("wall")
+        sides = [label == rooms.LABELS.index("floor"), label == rooms.LABELS.index("ceiling")]
+        nearest = np.abs(np.stack([world[:, 0], world[:, 0] - room[0], world[:, 1], world[:, 1] - room[1]], -1)).argmin(
+            -1
+        )
+        sides += [walls & (nearest == i) for i in range(4)]
+        axes = [2, 2, 0, 0, 1, 1]
+        planes = [(axis, *plane(points[side])) for axis, side in zip(axes, sides, strict=True) if side.sum() > 300]
+        assert max(flaw for *_, flaw in planes) < 1e-3  # metres
+        for i, (axis, normal, _) in enumerate(planes):
+            for other_axis, other, _ in planes[:i]:
+                if axis != other_axis:
+                    angle = np.degrees(np.arccos(abs(normal @ other)))
+                    assert abs(angle - 90) < 0.05
+                    checked += 1
+    assert checked >= 4
+
+
+def test_numbers_come_back():
+    depth = np.float32([[0.0004, 1.2344], [70.0, 9.9996]])
+    np.testing.assert_array_equal(np.load(io.BytesIO(export.npy(depth))), depth)
+    picture = Image.open(io.BytesIO(export.png(depth)))
+    assert picture.mode.startswith("I;16")
+    np.testing.assert_array_equal(np.asarray(picture), [[0, 1234], [65535, 10000]])
+
+
+def test_colours_have_a_legend_in_metres():
+    for size in ((2, 2), (50, 400), (400, 50), (48, 64)):
+        depth = np.linspace(1, 5, size[0] * size[1], dtype=np.float32).reshape(size)
+        figure = figures.depth_figure(depth)
+        axis, legend = figure.axes
+        assert legend.get_ylabel() == "depth (m)" and axis.images[0].get_clim() == (1, 5)
+        picture = np.asarray(Image.open(io.BytesIO(export.color(depth))).convert("RGB"))
+        colours = np.uint8(np.round(255 * np.array(figures.DEPTH_COLORS([0.0, 1.0]))[:, :3]))
+        for colour in colours:
+            assert (np.abs(np.int64(picture) - colour).max(-1) <= 2).any()

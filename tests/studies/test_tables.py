@@ -1,0 +1,66 @@
+"""Tables of Markdown files and what they are filled from."""
+
+import json
+
+import pytest
+import small
+
+from jaxdepth.benchmark import record
+from jaxdepth.studies import tables
+
+
+def test_a_file_takes_its_tables_from_the_json(tmp_path):
+    rows = [
+        record.row(
+            "train_step",
+            network="kscale",
+            batch=8,
+            dtype="bfloat16",
+            unit="ms",
+            ours=1234.5,
+            peer=1000.0,
+            peer_name="torch",
+        ),
+        record.row("profile: loss", unit="%", ours=12.34, quartiles=[11.0, 13.0]),
+        record.row("forward", network="kscale", batch=8, unit="ms", ours=300.0),
+    ]
+    (tmp_path / "n.json").write_text(json.dumps({"rows": rows}))
+    text = "Text\n<!-- table n.json train_step, profile* -->\nold\n<!-- end -->\nrest\n"
+    (tmp_path / "B.md").write_text(text)
+    tables.fill(tmp_path / "B.md")
+    assert (tmp_path / "B.md").read_text() == (
+        "Text\n<!-- table n.json train_step, profile* -->\n"
+        "| what | network | batch | type | ours | quartiles | other | ratio | which other |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        "| train_step | kscale | 8 | bfloat16 | 1234 ms |  | 1000 ms | **1.23** | torch |\n"
+        "| profile: loss |  |  |  | 12.3 % | 11 to 13 |  |  |  |\n"
+        "<!-- end -->\nrest\n"
+    )
+    record_with_machine = {"machine": {"cpu": "fast", "cpu_cores": 2, "GLIBC_TUNABLES": ""}, "rows": rows}
+    (tmp_path / "n.json").write_text(json.dumps(record_with_machine))
+    text = (
+        "<!-- machine n.json -->\n<!-- end -->\nKept.\n<!-- wide n.json train_step, forward, profile* -->\n<!-- end -->"
+    )
+    assert tables.filled(text, tmp_path) == (
+        "<!-- machine n.json -->\ncpu fast; cpu_cores 2\n<!-- end -->\nKept.\n"
+        "<!-- wide n.json train_step, forward, profile* -->\n"
+        "| network | batch | train_step | loss | forward |\n| --- | --- | --- | --- | --- |\n"
+        "| kscale | 8 | 1234 ms |  | 300 ms |\n|  |  |  | 12.3 % |  |\n<!-- end -->"
+    )
+    with pytest.raises(ValueError, match="n.json: no rows of speed"):
+        tables.filled("<!-- table n.json speed -->\n<!-- end -->", tmp_path)
+
+
+def test_scores_of_an_evaluation(tmp_path):
+    metrics = dict.fromkeys(("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog"), 0.25)
+    result = {"metrics": metrics, "outputs": {"scale1": metrics | {"silog": 21.5}}, "mean_depth_baseline": metrics}
+    (tmp_path / "r.json").write_text(json.dumps(result))
+    lines = tables.filled("<!-- scores r.json -->\n<!-- end -->", tmp_path).splitlines()
+    assert [line.split(" | ")[0] for line in lines[3:-1]] == ["| **prediction**", "| scale1", "| mean depth image"]
+    assert lines[4] == "| scale1 | 0.250 | 0.250 | 0.250 | 0.250 | 0.250 | 0.250 | 21.500 |"
+
+
+@pytest.mark.parametrize("name", ["README.md", "BENCHMARKS.md", "jaxdepth/trained/README.md"])
+def test_no_figure_of_the_repository_is_typed(name):
+    path = small.CONFIGS.parent / name
+    assert tables.filled(path.read_text(), path.parent) == path.read_text()
