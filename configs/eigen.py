@@ -1,24 +1,25 @@
 """Eigen, Puhrsch & Fergus 2014, the network that the paper starts from, in its two phases: coarse, then fine.
 
-    python launch/train.py --config=configs/eigen.py --config.data.path=nyu_depth_v2_labeled.mat
+    python launch/train.py --config=configs/eigen.py --config.data.split=dev --config.steps=1000
 
-NYU Depth V2. 1000 steps of 8 on `dev` (`--config.data.split=dev --config.steps=1000`, 17 minutes on 2 CPU cores) gave
-delta1 .461 under eigen_crop, the coarse map by itself .456, the mean depth image .439.
+trains on NYU Depth V2 for 17 minutes on 2 CPU cores: delta1 .461 under eigen_crop, the coarse map alone .456 (mean
+depth image .439).
 
-Momentum, weight decay and the learning rates of the coarse layers, with the factor 5, are the published ones. Not as
-published, for a training from scratch on 686 frames instead of 120,000: batches of 8 instead of 32, the paper's
-augmentation, no pretrained convolutions, gradients clipped at a norm of 10, in each phase a warm-up and a cosine decay
-(with constant rates, and the fine part starting at random, delta1 jumped between .38 and .44 from epoch to epoch), and
-a fiftieth of the fine layers' rates.
-The fine part starts as the coarse map instead of at random, see `jaxdepth.models.eigen.Fine`, and so with weights so
-large that it leaves that start for good at the published rates: the loss rises from .12 to .9 within 100 steps.
+Momentum, weight decay and the learning rates of the coarse layers, with the factor 5, are the published ones. These
+settings differ, as 686 frames train the network from scratch instead of 120,000:
+
+  - batches of 8 instead of 32, the paper's augmentation, no pretrained convolutions, gradients clipped at norm 10;
+  - a warm-up and a cosine decay in each phase: with constant rates, and a fine part that starts at random, delta1
+    jumped between .38 and .44 from epoch to epoch;
+  - a fiftieth of the published rates for the fine layers. They start as the coarse map (`jaxdepth.models.eigen.Fine`),
+    with weights so large that at the published rates the loss rises from .12 to .9 within 100 steps.
 """
 
 from jaxdepth.config import base
 
 
 def get_config(arg=""):
-    """The settings; nothing is expected behind the colon of --config."""
+    """The settings. Nothing may follow the colon of --config."""
     config = base(arg)
     config.model = dict(name="eigen", width=1.0, dropout=0.5, local_response_normalisation=False, dtype="float32")
     config.gate = dict(

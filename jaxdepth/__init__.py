@@ -1,14 +1,22 @@
 """Monocular depth estimation in JAX/Flax."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
-def load(path=None, *, step=None):
-    """The trained network of the run in `path`, see `jaxdepth.predict`: `jaxdepth.load(path).predict(image)` is depth.
+def load(path=None, *, step="last"):
+    """Loads a trained network: `jaxdepth.load().predict("photo.jpg")` is its depth in metres.
 
-    From its last checkpoint, or that of `step`. Without a path it is the network that comes with the package. Raises
-    FileNotFoundError or ValueError where there is none.
+    Args:
+      path: workdir of a training run, or a packed network; by default the network that comes with the package.
+      step: which checkpoint: a step, "last" or "best".
+
+    Returns:
+      A `jaxdepth.predict.Predictor`.
+
+    Raises:
+      FileNotFoundError: if there is no run or no such checkpoint.
+      jaxdepth.errors.InputError: if a file is damaged.
     """
-    from jaxdepth import predict  # which takes seconds to import
+    from jaxdepth import predict  # here, as it takes seconds to import
 
     return predict.load(predict.PACKAGED if path is None else path, step=step)

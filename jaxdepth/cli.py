@@ -1,38 +1,39 @@
-"""What the commands share: where a run lives by default, kept compilations, and errors that fit on one line."""
+"""What the commands share: flags, the default workdir, kept compilations, and errors in one line."""
 
 import contextlib
 import os
 import pathlib
+import re
 import sys
 import traceback
 
 from absl import app, logging
 
-_HERE = pathlib.Path(__file__).resolve().parent
+from jaxdepth.errors import InputError
+from jaxdepth.runs.upgrade import RENAMED
 
 
 def run(main):
-    """`absl.app.run`, with an error that this package raises, or the system, in one line and exit code 1.
+    """Runs a command: `absl.app.run`, where an error that answers the user's input is one line and exit code 1.
 
-    Any other exception keeps its traceback: it is a defect and not an answer to the input.
+    These are InputError, and OSError: what the system answers. Any other exception is a defect and keeps its traceback.
+
+    Args:
+      main: a function of the arguments that remain after the flags.
     """
 
     def reporting(argv):
         try:
             return main(argv)
-        except (ValueError, OSError, FloatingPointError) as error:
-            raised_in = pathlib.Path(traceback.extract_tb(error.__traceback__)[-1].filename).resolve()
-            answers = isinstance(error, OSError) and error.errno is not None  # no such folder, no space, not allowed
-            if not answers and _HERE not in raised_in.parents:
-                raise
+        except (InputError, OSError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
 
-    # jax reads these when it is imported. A second start then compiles nothing anew.
+    # jax reads these on import. With them, a second start compiles nothing again.
     cache = pathlib.Path(os.environ.get("JAXDEPTH_CACHE") or "~/.cache/jaxdepth").expanduser()
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "compiled"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
-    # Orbax tells of every file that it writes and every checkpoint without a score, jax of devices that are not there.
+    # Orbax logs every file that it writes, jax every kind of device that is missing.
     logging.get_absl_handler().python_handler.addFilter(
         lambda record: (
             record.levelno >= logging.converter.STANDARD_ERROR
@@ -43,16 +44,23 @@ def run(main):
 
 
 def _parse_flags(argv):
+    sys.argv[:] = [_renamed(argument) for argument in argv]  # ml_collections looks for settings in sys.argv
     with setting_errors():
-        return app.parse_flags_with_usage(argv)
+        return app.parse_flags_with_usage(sys.argv)
+
+
+def _renamed(argument):
+    """A flag such as --config.initial=DIR of an earlier version by today's name."""
+    match = re.fullmatch(r"(--?config\.)(\w+)(=.*)?", argument, re.DOTALL)
+    return f"{match[1]}{RENAMED[match[2]]}{match[3] or ''}" if match and match[2] in RENAMED else argument
 
 
 @contextlib.contextmanager
 def setting_errors():
-    """Around what reads `--config.NAME` from the command line: a setting that is not there is told in one line."""
+    """Ends the command with one line if a flag --config.NAME names a setting that does not exist."""
     try:
         yield
-    except (AttributeError, KeyError) as error:  # what ml_collections raises for it
+    except (AttributeError, KeyError) as error:  # raised by ml_collections
         if "ml_collections" not in traceback.extract_tb(error.__traceback__)[-1].filename:
             raise
         told = error.args[0].args[0] if isinstance(error.args[0], KeyError) else error.args[0]
@@ -60,11 +68,26 @@ def setting_errors():
 
 
 def default_workdir(config_filename):
-    """`runs/kscale` for `configs/kscale.py`, `runs/kscale-quick` for `configs/kscale.py:quick`.
+    """The default workdir of a config: `runs/kscale-quick` for `configs/kscale.py:quick`.
 
-    Raises FileNotFoundError where the file is not there: the flag's own answer to that is a traceback.
+    Raises:
+      FileNotFoundError: if there is no such config file; the flag's own answer would be a traceback.
     """
     file, _, argument = config_filename.partition(":")
     if not pathlib.Path(file).is_file():
         raise FileNotFoundError(f"--config={config_filename}: no such file: expected a path such as configs/kscale.py")
     return str(pathlib.Path("runs", "-".join(filter(None, [pathlib.Path(file).stem, argument]))))
+
+
+def step(value):
+    """The value of a flag --step: an int, or "last" or "best".
+
+    Raises:
+      InputError: for anything else.
+    """
+    if value in ("last", "best"):
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        raise InputError(f"--step={value}: expected a number, last or best") from None

@@ -1,237 +1,257 @@
-"""A trained network out of its workdir, and the way from a picture to its depth.
+"""From a picture to its depth: `load()` a network, then `predict()`; and `predict_files()` for the command line."""
 
-A picture of any size is scaled as a whole to fit into the frame that the network was trained on, its borders are
-continued to the frame's, and the network sees the frame's centre crop as in training. The depth of the crop is
-continued to the frame as in the evaluation, the picture's part of it is cut out and resized bilinearly to the picture.
-
-The network's metres hold for the camera of its training: that of the folder it was trained on where its intrinsics were
-given, else NYU Depth V2's. A camera whose focal length is f times as long in the frame's pixels shows the same picture
-of a room that is f times as far away, so the depth is multiplied by f.
-"""
-
+import collections
 import dataclasses
 import functools
-import math
 import os
 import pathlib
-from typing import Any, NamedTuple
+import time
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from jaxdepth import models
-from jaxdepth.data.files import pictures
-from jaxdepth.data.frames import centre_corner
-from jaxdepth.geometry.camera import NYU_INTRINSICS, Intrinsics, resize_intrinsics
-from jaxdepth.runs import lineage, packed, workdir
-from jaxdepth.training import sharding, state
-from jaxdepth.training.checkpoint import Checkpoints
+from jaxdepth.data.files import pictures, writing
+from jaxdepth.errors import InputError
+from jaxdepth.geometry import framing
+from jaxdepth.geometry.camera import Intrinsics, nyu_intrinsics
+from jaxdepth.geometry.depth import MAX_DEPTH, MIN_DEPTH
+from jaxdepth.output import encode, picture_paths, sidecar
+from jaxdepth.runs import lineage, trained
+from jaxdepth.training import sharding
 
 PACKAGED = pathlib.Path(__file__).parent / "trained"  # the network that comes with the package
-MIN_DEPTH, MAX_DEPTH = 1e-3, 10.0  # metres; as the protocols clip
+
+
+def load(folder=PACKAGED, *, step="last"):
+    """Loads a trained network.
+
+    Args:
+      folder: workdir of a training run, or a packed network; by default the network that comes with the package.
+      step: a step, "last" or "best".
+
+    Returns:
+      A Predictor.
+
+    Raises:
+      FileNotFoundError: if there is no run or no such checkpoint.
+      InputError: if a file is damaged.
+    """
+    return Predictor(trained.read(folder, step=step))
 
 
 @dataclasses.dataclass(frozen=True)
-class Trained:
-    """A network with the variables of one checkpoint, on all devices, and the settings that it was trained with."""
+class Predictor:
+    """A trained network that predicts the depth of pictures.
 
-    network: Any
-    variables: Any  # {"params", "batch_stats"}
-    config: dict
-    step: int
-    frame_camera: Intrinsics  # of the training, in pixels of frame_size
-    trained_on: str  # the frames of this training and of those that it began with
+    Attributes:
+      trained: a `runs.trained.Trained`.
+    """
 
-    @property
-    def crop_size(self):
-        """(h, w), the size of picture that the network was trained on."""
-        return tuple(self.config["data"]["crop_size"])
+    trained: trained.Trained
 
     @property
-    def frame_size(self):
-        """(H, W) of the frames whose crops those were."""
-        return tuple(self.config["data"]["frame_size"])
+    def groups(self):
+        """Names of the network's outputs, the final one first."""
+        return self.trained.network.groups
 
     @property
-    def mirrored(self):
-        """Whether a prediction is the mean of the picture's and of its mirror image's."""
-        return self.config.get("mirrored", False)  # which older runs do not have
+    def framing(self):
+        """The frames of the training, see `geometry.framing.Framing`."""
+        return self.trained.framing
 
     @functools.cached_property
     def log_depths(self):
-        """The compiled network: float32 [B, h, w, 3] in [0, 1] -> {output: log depth [B, h, w]}, the final first."""
-        outputs = jax.jit(functools.partial(models.outputs, self.network, mirrored=self.mirrored))
+        """The compiled network: float32 [B, h, w, 3] in [0, 1] -> {output: log depth [B, h, w]}, final first."""
+        network, variables = self.trained.network, self.trained.variables
+        outputs = jax.jit(functools.partial(models.outputs, network, flip_tta=self.trained.run.flip_tta))
 
         def log_depths(image):
-            found = outputs(self.variables, image)
-            return {group: found[group] for group in self.network.groups}
+            predicted = outputs(variables, image)
+            return {group: predicted[group] for group in network.groups}
 
         return log_depths
 
-    def log_depth(self, image):
-        """The final output of `log_depths`."""
-        return self.log_depths(image)[self.network.groups[0]]
-
     def predict(self, image, *, intrinsics=None):
-        """The depth of one picture.
+        """Predicts the depth of a picture.
 
         Args:
           image: a picture file, a PIL image, or an array [H, W, 3], uint8 or floating point in [0, 1].
-          intrinsics: (fx, fy, cx, cy) in pixels of the picture; by default from its EXIF, else the camera of the
-            training is assumed.
+          intrinsics: (fx, fy, cx, cy) in pixels of the picture; by default from its EXIF, else the training's camera.
 
         Returns:
           float32 [H, W], metres along z in [1e-3, 10], upright and of the picture's size.
 
         Raises:
-          ValueError, OSError: what is no picture, see `data.files.pictures`, or intrinsics that are out of range.
+          InputError: for something other than a picture, see `data.files.pictures`, or intrinsics out of range.
+          OSError: if a file cannot be opened.
         """
-        return self.predict_outputs(image, intrinsics=intrinsics)[self.network.groups[0]]
+        return self.predict_outputs(image, intrinsics=intrinsics)[self.groups[0]]
 
     def predict_outputs(self, image, *, intrinsics=None):
-        """The depth of one picture by each output alone, {output: float32 [H, W]}, the final first: as `predict`."""
+        """Like `predict`, but by each output: {output: float32 [H, W]}, the final one first."""
         if isinstance(image, str | os.PathLike):
             picture = pictures.read(image)
         else:
             picture = pictures.from_pil(image) if isinstance(image, Image.Image) else pictures.from_array(image)
-        frame = dict(frame_size=self.frame_size, frame_camera=self.frame_camera)
-        camera, _ = find_camera(picture, given=intrinsics, **frame)
-        size = dict(crop_size=self.crop_size, **frame)
-        log_depths = self.log_depths(
-            network_input(picture.pixels, frame_size=self.frame_size, crop_size=self.crop_size)
-        )
+        size = picture.pixels.shape[:2]
+        camera, _ = framing.find_camera(size, self.framing, given=intrinsics, focal_35mm=picture.focal_35mm)
+        log_depths = self.log_depths(framing.network_input(picture.pixels, self.framing))
         return {
-            output: picture_depth(log_depth, [picture.pixels.shape[:2]], [camera], **size)[0]
+            output: framing.picture_depths(log_depth, [size], [camera], self.framing)[0]
             for output, log_depth in log_depths.items()
         }
 
 
-def load(folder=PACKAGED, *, step=None):
-    """The network of the training run in `folder` as a Trained, from its last checkpoint or that of `step`.
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What `predict_files` did.
 
-    A folder of `pack` serves as well; that of the network inside the package is the default. Raises FileNotFoundError
-    or ValueError for a folder without a run or without such a checkpoint.
+    Attributes:
+      lines: to print.
+      skipped: [(path, why)] of the pictures without a result.
     """
-    record = workdir.read_config(folder)
-    config, frame_size = record["config"], tuple(record["config"]["data"]["frame_size"])
-    network = models.build(**config["model"])
-    shapes = state.shapes(network, tuple(config["data"]["crop_size"]))
-    replicated = sharding.replicated(sharding.make_mesh())
-    checkpoints_folder = pathlib.Path(folder, "checkpoints")
-    if pathlib.Path(folder, packed.FILE).is_file():
-        variables, at = packed.read(folder, shapes)
-        if step not in (None, at):
-            raise FileNotFoundError(f"{folder}: no checkpoint of step {step}: packed is that of step {at}")
-        variables, step = jax.device_put(variables, replicated), at
-    elif not checkpoints_folder.is_dir():
-        raise FileNotFoundError(f"workdir {str(folder)!r} has no checkpoints yet")
-    else:
-        with Checkpoints(checkpoints_folder, read_only=True) as checkpoints:
-            step = checkpoints.last() if step is None else step
-            variables = checkpoints.restore_model(shapes, step=step, sharding=replicated)
-    if camera := record["data"].get("intrinsics"):
-        camera = Intrinsics(*camera)
-    else:
-        camera = resize_intrinsics(NYU_INTRINSICS, from_size=(480, 640), to_size=frame_size)
-    return Trained(network, variables, config, step, camera, lineage.in_words(record))
+
+    lines: list[str]
+    skipped: list[tuple[str, str]]
 
 
-def pack(folder, output, *, step=None):
-    """Write the network of the run in `folder` into the folder `output`, see `packed`; returns its weights' bytes.
+def predict_files(
+    folder, arguments, *, output=None, formats=("npy", "png", "color"), step="last", batch=8, intrinsics=None
+):
+    """Writes the depth of picture files, folders of them, and globs; see `picture_paths.find` for the names.
 
-    Raises as `load` and `packed.write`.
-    """
-    trained, record = load(folder, step=step), workdir.read_config(folder)
-    mean_depth = workdir.mean_depth(folder)
-    return packed.write(output, trained.variables, step=trained.step, record=record, mean_depth=mean_depth)
-
-
-class Place(NamedTuple):
-    """Where a picture lies in the frame: its scale, and its first row and column, height and width there."""
-
-    scale: float
-    top: int
-    left: int
-    height: int
-    width: int
-
-
-def place(size, *, frame_size):
-    """The Place of a picture of `size` (H, W) that just fits into the middle of a frame."""
-    scale = min(inner / outer for inner, outer in zip(frame_size, size, strict=True))
-    height, width = (max(1, round(scale * n)) for n in size)
-    top, left = centre_corner(frame_size, crop_size=(height, width))
-    return Place(scale, top, left, height, width)
-
-
-def network_input(picture, *, frame_size, crop_size):
-    """uint8 [H, W, 3] of any size -> float32 [1, h, w, 3] in [0, 1].
-
-    The picture is resized into the frame, by areas where it shrinks and bilinearly where it grows, its borders are
-    continued to `frame_size`, and the central `crop_size` is taken.
-    """
-    at = place(picture.shape[:2], frame_size=frame_size)
-    method = Image.Resampling.BOX if at.scale < 1 else Image.Resampling.BILINEAR  # the mean of 2x2, as NYU's are halved
-    inner = np.asarray(Image.fromarray(picture).resize((at.width, at.height), method))
-    below, right = frame_size[0] - at.top - at.height, frame_size[1] - at.left - at.width
-    frame = np.pad(inner, ((at.top, below), (at.left, right), (0, 0)), mode="edge")
-    top, left = centre_corner(frame_size, crop_size=crop_size)
-    return np.float32(frame[None, top : top + crop_size[0], left : left + crop_size[1]]) / 255
-
-
-def continue_to_frame(depth, *, frame_size, crop_size):
-    """Depth [B, h, w] of the centre crop -> [B, H, W] of the frame: the border is continued outwards."""
-    top, left = centre_corner(frame_size, crop_size=crop_size)
-    below, right = frame_size[0] - crop_size[0] - top, frame_size[1] - crop_size[1] - left
-    return jnp.pad(depth, ((0, 0), (top, below), (left, right)), mode="edge")
-
-
-def picture_depth(log_depth, picture_sizes, cameras, *, frame_size, frame_camera, crop_size):
-    """Log depth [B, h, w] of network inputs -> float32 [H, W] metres of each picture, in [MIN_DEPTH, MAX_DEPTH].
+    NAME.json is written beside the files of each picture. They appear together or not at all.
 
     Args:
-      log_depth: of at least as many inputs as there are pictures; what is beyond is left out.
-      picture_sizes: (H, W) of each picture; cameras: its Intrinsics.
-      frame_size, frame_camera, crop_size: of the network's training.
+      folder: workdir of the network; None for the network that comes with the package.
+      arguments: paths, folders and globs.
+      output: folder for all files; None for `depth` beside each picture.
+      formats: some of `encode.FORMATS`.
+      step: a step, "last" or "best".
+      batch: pictures that go through the network together.
+      intrinsics: {"fx", "fy", "cx", "cy"} in pixels of the pictures, as far as they are known. One focal length stands
+        for both; the principal point is by default in the middle.
+
+    Returns:
+      A Report.
+
+    Raises:
+      InputError: for an unknown format, or settings out of range.
+      OSError: if the workdir cannot be read or a file cannot be written.
     """
-    frames = np.asarray(continue_to_frame(jnp.exp(log_depth), frame_size=frame_size, crop_size=crop_size))
-    depths = []
-    for size, camera, frame in zip(picture_sizes, cameras, frames, strict=False):
-        at = place(size, frame_size=frame_size)
-        inner = np.ascontiguousarray(frame[at.top : at.top + at.height, at.left : at.left + at.width], np.float32)
-        inner = inner * np.float32(depth_factor(size, camera, frame_size=frame_size, frame_camera=frame_camera))
-        resized = Image.fromarray(inner).resize(size[::-1], Image.Resampling.BILINEAR)
-        depths.append(np.clip(np.asarray(resized), np.float32(MIN_DEPTH), np.float32(MAX_DEPTH)))
-    return depths
+    if unknown := [name for name in formats if name not in encode.FORMATS]:
+        raise InputError(f"formats={unknown[0]!r}: expected some of {', '.join(encode.FORMATS)}")
+    if batch < 1:
+        raise InputError(f"batch={batch}: expected 1 or more")
+    intrinsics = {name: value for name, value in (intrinsics or {}).items() if value is not None}
+    if intrinsics and not {"fx", "fy"} & set(intrinsics):
+        raise InputError("cx or cy without a focal length: expected fx or fy too")
+    found, skipped = picture_paths.find(arguments, output=output)
+    for target in dict.fromkeys(name.parent for path, name in found if path.is_file()):
+        target.mkdir(parents=True, exist_ok=True)
+    predictor = load(PACKAGED if folder is None else folder, step=step)
+    mesh = sharding.make_mesh()
+    batch = -(-max(1, min(batch, len(found))) // mesh.size) * mesh.size
+    write = functools.partial(_write_batch, predictor, formats=formats, batch=batch, mesh=mesh, workdir=folder)
+    start, waiting, origins = time.monotonic(), [], collections.Counter()
+    for path, name in tqdm(found, unit="picture", disable=None):
+        try:
+            picture = pictures.read(path)
+        except (InputError, OSError) as error:
+            skipped.append((str(path), _reason(error, path)))
+            continue
+        size = picture.pixels.shape[:2]
+        given = _complete(intrinsics, size)
+        camera, origin = framing.find_camera(size, predictor.framing, given=given, focal_35mm=picture.focal_35mm)
+        waiting.append(_Job(path, name, picture.pixels, camera, origin))
+        origins[origin] += 1
+        if len(waiting) == batch:
+            write(waiting)
+            waiting.clear()
+    if waiting:
+        write(waiting)
+    return _report(predictor, origins, skipped, seconds=time.monotonic() - start)
 
 
-def depth_factor(size, camera, *, frame_size, frame_camera):
-    """How much longer the focal length of a picture's camera is, in the frame's pixels, than that of the training."""
-    scale = place(size, frame_size=frame_size).scale
-    return scale * math.sqrt(camera.fx * camera.fy / (frame_camera.fx * frame_camera.fy))
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """A picture to predict: its path, the stem of its files, its pixels, its camera and where that comes from."""
+
+    path: pathlib.Path
+    name: pathlib.Path
+    pixels: np.ndarray
+    camera: Intrinsics
+    origin: str
 
 
-def find_camera(picture, *, frame_size, frame_camera, given=None):
-    """The Intrinsics of a Picture in its own pixels, and where they come from: `given`, `exif` or `training`.
+def _write_batch(predictor, jobs, *, formats, batch, mesh, workdir):
+    """Predicts up to `batch` pictures together and writes their files."""
+    x = np.concatenate([framing.network_input(job.pixels, predictor.framing) for job in jobs])
+    x = np.pad(x, ((0, batch - len(x)), (0, 0), (0, 0), (0, 0)))
+    log_depth = predictor.log_depths(sharding.put({"x": x}, sharding.batched(mesh))["x"])[predictor.groups[0]]
+    sizes, cameras = [job.pixels.shape[:2] for job in jobs], [job.camera for job in jobs]
+    depths = framing.picture_depths(log_depth, sizes, cameras, predictor.framing)
+    for job, depth in zip(jobs, depths, strict=True):
+        files = {
+            job.name.with_name(job.name.name + encode.FORMATS[kind]): encode.encode(kind, depth, job.pixels, job.camera)
+            for kind in formats
+        }
+        described = _describe(predictor, job, depth, workdir=workdir, files=files)
+        files[job.name.with_name(job.name.name + ".json")] = writing.json_bytes(described)
+        writing.write_together(files)
 
-    Those given; else the EXIF's focal length on 35 mm film, which compares diagonals, and the picture's middle; else
-    `frame_camera`, that of the training's frames, as if the picture were the part of one into which it just fits.
-    Raises ValueError for focal lengths that are not above 0 and for other numbers than four finite ones.
-    """
-    height, width = picture.pixels.shape[:2]
-    if given is not None:
-        if len(given) != 4 or not all(map(math.isfinite, given)) or min(given[:2]) <= 0:
-            raise ValueError(f"intrinsics {tuple(given)}: expected fx and fy above 0, cx and cy, in pixels")
-        return Intrinsics(*map(float, given)), "given"
-    if picture.focal_35mm:
-        focal = picture.focal_35mm * math.hypot(width, height) / math.hypot(36, 24)
-        return Intrinsics(focal, focal, (width - 1) / 2, (height - 1) / 2), "exif"
-    scale = place((height, width), frame_size=frame_size).scale
-    return Intrinsics(
-        fx=frame_camera.fx / scale,
-        fy=frame_camera.fy / scale,
-        cx=(width - 1) / 2 + (frame_camera.cx - (frame_size[1] - 1) / 2) / scale,
-        cy=(height - 1) / 2 + (frame_camera.cy - (frame_size[0] - 1) / 2) / scale,
-    ), "training"
+
+def _describe(predictor, job, depth, *, workdir, files):
+    size, network = depth.shape, predictor.trained
+    return sidecar.describe(
+        picture=job.path,
+        depth=depth,
+        clipped_to=(MIN_DEPTH, MAX_DEPTH),
+        network=network.run.model["name"],
+        step=network.step,
+        trained_on=lineage.in_words(network.run.trained_on),
+        intrinsics=job.camera,
+        intrinsics_from=job.origin,
+        training_camera=_training_camera(predictor),
+        placement=framing.place(size, frame_size=predictor.framing.frame_size),
+        framing=predictor.framing,
+        focal_ratio=framing.focal_ratio(size, job.camera, predictor.framing),
+        workdir=workdir,
+        files=[file.name for file in files],
+    )
+
+
+def _report(predictor, origins, skipped, *, seconds):
+    done, assumed, lines = sum(origins.values()), origins["training"], []
+    if assumed:
+        lines.append(
+            f"{_training_camera(predictor)} is assumed for {assumed} of {done} pictures: for another camera, "
+            "give --fx to get metres"
+        )
+    told = f", {len(skipped)} skipped: " + "; ".join(f"{path} ({why})" for path, why in skipped) if skipped else ""
+    lines.append(f"{done} picture{'s' * (done != 1)}, {done / seconds:.1f} images/s{told}")
+    return Report(lines, skipped)
+
+
+def _reason(error, path):
+    """What is wrong with a picture, without its path."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error).removeprefix(f"{str(path)!r}: ")
+
+
+def _complete(intrinsics, size):
+    """Partly known intrinsics of a picture of `size` (H, W) as all four; None if none is known."""
+    if not intrinsics:
+        return None
+    fx, fy = intrinsics.get("fx", intrinsics.get("fy")), intrinsics.get("fy", intrinsics.get("fx"))
+    return Intrinsics(fx, fy, intrinsics.get("cx", (size[1] - 1) / 2), intrinsics.get("cy", (size[0] - 1) / 2))
+
+
+def _training_camera(predictor):
+    """The name of the training's camera."""
+    nyu = nyu_intrinsics(predictor.framing.frame_size)
+    return "NYU's camera" if np.allclose(predictor.framing.camera, nyu) else "the camera of the training's frames"

@@ -1,7 +1,7 @@
-"""The main job: train a network on a source of frames, keep its checkpoints, and say how good it is."""
+"""The main job: trains a network on a source of frames, keeps its checkpoints, and says how good it is."""
 
 import contextlib
-import functools
+import dataclasses
 import math
 import pathlib
 import signal
@@ -15,227 +15,290 @@ from absl import logging
 from tqdm import tqdm
 
 from jaxdepth import config as settings
-from jaxdepth import evaluate, models, predict
 from jaxdepth.data import splits
-from jaxdepth.data.batches import inputs as batches
-from jaxdepth.data.batches import mix, tfdata
-from jaxdepth.data.frames import centre_crop
+from jaxdepth.data.batches import inputs, mix
 from jaxdepth.data.sources import selection
+from jaxdepth.errors import DivergedError, InputError
+from jaxdepth.evaluation import mean_depth, report, scorer
+from jaxdepth.evaluation.protocols import PROTOCOLS
+from jaxdepth.geometry.framing import centre_crop
 from jaxdepth.output import figures
-from jaxdepth.runs import events, lineage, packed, workdir
-from jaxdepth.training import gate, losses, optim, sharding, state, step
+from jaxdepth.runs import events, lineage, metrics_log, packed, trained, workdir
+from jaxdepth.runs.record import RunRecord
+from jaxdepth.training import setup, sharding, state
 from jaxdepth.training.checkpoint import Checkpoints
 
-PROTOCOL = evaluate.PROTOCOLS["paper"]
+PROTOCOL = PROTOCOLS["paper"]
 
 
 def train_and_evaluate(config, folder, *, title=None):
-    """Train as `config` says in the workdir `folder`, going on where an earlier run in it stopped.
+    """Trains a network in a workdir, continuing an earlier run in it.
 
     Args:
-      config: an ml_collections ConfigDict as `configs/kscale.py` makes it.
+      config: an ml_collections ConfigDict, such as `configs/kscale.py` makes.
       folder: the workdir, for config.json, metrics.jsonl, mean_depth.npy, checkpoints/, panel.png and curves.png.
-      title: what stands before the progress bar.
+      title: text in front of the progress bar.
 
     Returns:
-      The validation scores at the last step, {output: {metric: value}} with the baseline as output `mean_depth`; None
-      where SIGTERM stopped the run before its end.
+      The validation scores at the last step, {output: {metric: value}}, with the baseline as output `mean_depth`; None
+      if SIGTERM stopped the run before its end.
 
     Raises:
-      ValueError, FileNotFoundError: a setting out of range, data that is missing or not as it should be, or a workdir
-        that holds another run.
-      FloatingPointError: a loss that is not finite.
+      InputError: for a setting out of range, data that is not as it should be, or a workdir with another run.
+      FileNotFoundError: for missing data.
+      DivergedError: if the loss is not finite.
     """
-    # --------------------------------------------------------------------------------------- devices, network and data
+    # ------------------------------------------------------------------------------ settings, checked before data is
+    # read
+    folder = pathlib.Path(folder)
+    settings.rename_old(config)
     settings.check(config)
-    mesh = sharding.make_mesh()
-    replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
-    sharding.check_batch_size(config.batch_size, mesh, parts=config.accumulate)
-    chief = jax.process_index() == 0
-    crop_size = tuple(config.data.crop_size)
-    network = models.build(**config.model.to_dict())
-    shapes = state.shapes(network, crop_size)
-    gate.check(groups=network.groups, **config.gate.to_dict())
     splits.check_name(config.data.split)
     packed.refuse(folder)
-    began_with = lineage.began_with(folder, config.initial)
-    frames = selection.of_settings(config.data.to_dict(), seed=config.seed)
-    of_source, of_rooms = mix.parts(config.data.mix, source=frames.name, batch_size=config.batch_size)
-    if of_source:
-        sharding.check_batch_size(of_source, mesh, parts=1)
+    began_with = lineage.of_init(folder, config.init_from)
+    mesh = sharding.make_mesh()
+    network = setup.build_network(config, mesh)
+
+    # ---------------------------------------------------------------------------------------------------- frames and
+    # split
+    frames = selection.open_frames(**settings.source_arguments(config))
     split = splits.split(config.data.split, frames.ids, lists=frames.splits)
-    tfdata.check(
-        frames,
-        batch_size=config.batch_size,
-        process_count=jax.process_count(),
-        crop_size=crop_size,
-        scale=config.data.augmentation.scale,
-        colour=config.data.augmentation.colour,
-        light=config.data.augmentation.light,
-    )
-    batches_by = workdir.recorded(folder, "data.batches") if config.data.batches == "auto" else None
-    batches_by = batches.choose(batches_by or config.data.batches, frames, split.train, mesh=mesh)
+    batch_settings = dict(crop_size=tuple(config.data.crop_size), **config.data.augmentation.to_dict())
+    inputs.check(frames, batch_size=config.batch_size, process_count=jax.process_count(), **batch_settings)
+    frames_per_batch, rooms_per_batch = mix.counts(config.data.mix, source=frames.name, batch_size=config.batch_size)
+    if frames_per_batch:
+        sharding.check_batch_size(frames_per_batch, mesh)
+    pipeline = workdir.recorded_pipeline(folder) if config.data.batches == "auto" else None
+    pipeline = inputs.choose_pipeline(pipeline or config.data.batches, frames, split.train, mesh=mesh)
+    _check_depths(frames, split)
+
+    # ------------------------------------------------------------------------------- how the network learns, and how
+    # long
     steps_per_epoch = max(1, len(split.train) // config.batch_size)
     steps = config.steps or config.epochs * steps_per_epoch
+    training = setup.make(config, network, mesh, steps=steps)
+    is_logged = _log_rule(config, network)
 
-    # ---------------------------------------------------------------------------------------- optimizer and train gate
-    gate_at = gate.schedule(groups=network.groups, steps=steps, seed=config.seed, **config.gate.to_dict())
-    spans = gate.spans(config.gate.name, gate_at, network.groups, steps=steps)
-    optimizer = optim.make(shapes["params"], spans=spans, **config.optim.to_dict())
-    fused = network.groups[0]
-    logged_in_a_row = 1 if config.gate.name == "joint" else len(network.groups)  # or one gate could be all that is seen
-
-    # ------------------------------------------------------------------------------- workdir: a new run or an older one
-    folder = pathlib.Path(folder)
-    record = workdir.run_record(config.to_dict(), frames, split, batches=batches_by, began_with=began_with)
-    for part in (split.train, split.val):
-        if not any((frames.depths[position] > 0).any() for position in part):
-            raise ValueError(f"source {frames.name!r}, split {split.name!r}: not one of {len(part)} frames has a depth")
     with contextlib.ExitStack() as stack:
+        # ------------------------------------------------------------------------- workdir and state: a new run or an
+        # old one
         checkpoints = stack.enter_context(Checkpoints(folder / "checkpoints", keep_every=config.keep_every))
-        workdir.open_run(folder, record, at_step=checkpoints.last(), chief=chief)
-        mean_depth = workdir.mean_depth(folder, lambda: evaluate.mean_depth_baseline(frames, split.train))
-        network = network.clone(
-            mean_log_depth=evaluate.central_log_depth(mean_depth, crop_size=crop_size),
-            blocked_gradient=jax.default_backend() == "cpu",
-        )
-        train_state = state.create(
-            network,
-            optimizer,
-            seed=config.seed,
-            crop_size=crop_size,
-            sharding=replicated,
-            averaged=config.ema_decay > 0,
+        mean_depth_image = workdir.open_run(
+            folder,
+            _record(config, frames, split, pipeline=pipeline, began_with=began_with),
+            at_step=checkpoints.last(),
+            compute_mean_depth=lambda: mean_depth.mean_depth_image(frames, split.train),
         )
         if checkpoints.last() is not None:
-            train_state = checkpoints.restore(train_state)
-        elif config.initial:
-            train_state = state.starting_from(train_state, predict.load(config.initial).variables)
+            train_state = checkpoints.restore(training.abstract_state())
+        else:
+            log_depth = mean_depth.central_log_depth(mean_depth_image, crop_size=training.crop_size)
+            train_state = training.create_state(log_depth)
+            if config.init_from:
+                train_state = state.init_from(train_state, trained.read(config.init_from).variables)
         start = int(train_state.step)
-        logging.info("workdir %s: from step %d to %d, %d steps an epoch", folder, start, steps, steps_per_epoch)
+        logging.info("workdir %s: from step %d to %d, %d steps per epoch", folder, start, steps, steps_per_epoch)
 
-        # ------------------------------------------------------------------------------------ what the loop is made of
-        predict_step = step.make_predict_step(network, sharding=replicated, mirrored=config.mirrored)
-        score = evaluate.make_scorer(
-            network,
-            frames,
-            positions=split.val,
-            protocol=PROTOCOL,
-            mean_depth=mean_depth,
-            batch_size=config.batch_size,
-            crop_size=crop_size,
-            mirrored=config.mirrored,
-            mesh=mesh,
-        )
-        inputs, draw = batches.make(
-            batches_by,
+        # ------------------------------------------------------------------------------------- batches, step and
+        # validation
+        batches, draw = inputs.make_inputs(
+            pipeline,
             frames,
             split.train,
             mesh=mesh,
             batch_size=config.batch_size,
-            rooms=of_rooms,
+            rooms=rooms_per_batch,
             sensor=config.data.sensor,
             seed=config.seed,
             start_step=start,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
-            crop_size=crop_size,
-            **config.data.augmentation.to_dict(),
+            **batch_settings,
         )
-        train_step = step.make_train_step(
+        train_step = training.train_step(draw)
+        score = scorer.make_scorer(
             network,
-            optimizer,
-            loss=functools.partial(losses.training_loss, **config.loss.to_dict()),
-            seed=config.seed,
-            replicated=replicated,
-            batch_sharding=batched,
-            draw=draw,
-            accumulate=config.accumulate,
-            rematerialise=config.rematerialise,
-            ema_decay=config.ema_decay,
-            first_steps={group: first for group, (first, _) in spans.items()},
+            frames,
+            indices=split.val,
+            protocol=PROTOCOL,
+            mean_depth_image=mean_depth_image,
+            batch_size=config.batch_size,
+            crop_size=training.crop_size,
+            flip_tta=config.flip_tta,
+            mesh=mesh,
         )
-        panel_positions = split.val[np.linspace(0, len(split.val) - 1, config.panel_frames).astype(int)]
-        panel_images, panel_truth = centre_crop(
-            frames.images[panel_positions], frames.depths[panel_positions], crop_size=crop_size
+        board = stack.enter_context(
+            events.events(folder, enabled=config.tensorboard and sharding.is_main_process(), from_step=start)
         )
+        run_log = _RunLog(folder, frames.name, network.groups[0], board)
+        draw_pictures = _make_pictures(folder, training, frames, split, count=config.panel_frames)
 
-        def by_output(*output_and_name):
-            return "/".join(part for part in output_and_name if part != fused)
-
-        def log(at, part, values):
-            if chief:
-                values = {f"{frames.name}/{part}/{name}": value for name, value in values.items()}
-                workdir.append_metrics(folder, {"step": at, "wall_time": round(time.time(), 3), **values})
-                board.scalars(at, values)
-
-        def validate(at):
-            scores, _ = score(train_state.variables)
-            log(at, "val", {by_output(o, name): value for o in scores for name, value in scores[o].items()})
-            outputs = predict_step(train_state.variables, np.float32(panel_images) / 255)
-            if chief:
-                shown = {name: np.exp(outputs[name]) for name in (*network.groups[:0:-1], fused)}
-                figures.panel(
-                    folder / "panel.png", panel_images, shown, truth=panel_truth, title=f"{folder}, step {at}"
-                )
-                figures.curves(
-                    folder / "curves.png", workdir.read_metrics(folder), title=f"{folder}, split {split.name}"
-                )
-                board.picture(at, folder / "panel.png")
-            return scores
-
-        # -------------------------------------------------------------------------------------------------- the loop
+        # ------------------------------------------------------------------------------------------------------- the
+        # loop
         stop = stack.enter_context(sigterm_flag())
-        board = stack.enter_context(events.events(folder, wanted=config.tensorboard and chief, from_step=start))
-        bar = stack.enter_context(progress_bar(start, steps, config.batch_size, chief=chief, title=title))
+        bar = stack.enter_context(_progress_bar(start, steps, config.batch_size, title=title))
         scores = None
-        for at in range(start + 1, steps + 1):
-            train_state, values = train_step(train_state, next(inputs), gate_at(at - 1))
+        for step in range(start + 1, steps + 1):
+            train_state, values = train_step(train_state, next(batches), training.gate_at(step - 1))
             bar.update(config.batch_size)
-            logs = at % config.log_every < logged_in_a_row or at == steps
-            validates = at % (config.validate_every * steps_per_epoch) == 0 or at == steps
-            stopping = (logs or jax.process_count() == 1) and sharding.any_process(stop.is_set())
-            saves = validates or stopping or at % config.checkpoint_every == 0
-            saves |= bool(config.keep_every) and at % config.keep_every == 0
+
+            is_last = step == steps
+            logs = is_last or is_logged(step)
+            validates = is_last or step % (config.validate_every * steps_per_epoch) == 0
+            stops = (logs or jax.process_count() == 1) and sharding.any_process(stop.is_set())
+            saves = validates or stops or step % config.checkpoint_every == 0
+            saves = saves or bool(config.keep_every and step % config.keep_every == 0)
             if logs or saves:
-                values = {name: float(value) for name, value in jax.device_get(values).items()}
-                if bad := [f"{name}={value}" for name, value in values.items() if not math.isfinite(value)]:
-                    raise FloatingPointError(f"step {at}: {', '.join(bad)}; the last checkpoint is from before it")
+                values = _finite(values, step)
             if logs:
-                log(at, "train", {by_output(*name.split("/")[::-1]): value for name, value in values.items()})
-                bar.set_postfix(step=at, loss=f"{values['total_loss']:.4f}")
+                run_log.training(step, values)
+                bar.set_postfix(step=step, loss=f"{values['total_loss']:.4f}")
             if validates:
-                scores = validate(at)
-                bar.write(f"step {at}: " + ", ".join(f"{o} {v['delta1']:.3f}" for o, v in scores.items()) + " (delta1)")
+                scores, _ = score(train_state.variables)
+                run_log.validation(step, scores)
+                run_log.pictures(step, draw_pictures(train_state.variables, step))
+                bar.write(
+                    f"step {step}: " + ", ".join(f"{o} {v['delta1']:.3f}" for o, v in scores.items()) + " (delta1)"
+                )
             if saves:
-                checkpoints.save(train_state, delta1=scores[fused]["delta1"] if validates else None)
-            if stopping and at < steps:
-                logging.info("stopped by SIGTERM at step %d; the same command goes on from there", at)
+                checkpoints.save(train_state, delta1=scores[network.groups[0]]["delta1"] if validates else None)
+            if stops and not is_last:
+                logging.info("stopped by SIGTERM at step %d; the same command continues", step)
                 return None
-        scores = scores or score(train_state.variables)[0]  # where nothing was left to do
-    if chief:
-        described = PROTOCOL.describe(frames, split, crop_size=crop_size)
-        print(evaluate.report(evaluate.as_result(scores, network.groups, described, folder, int(train_state.step))))
+        if scores is None:  # the run was complete
+            scores, _ = score(train_state.variables)
+
+    # -------------------------------------------------------------------------------------------------------------
+    # report
+    if sharding.is_main_process():
+        protocol = PROTOCOL.describe(frames, split, crop_size=training.crop_size)
+        result = report.result(scores, network.groups, protocol, workdir=folder, step=int(train_state.step))
+        print(report.text(result))
         print(f"pictures: {folder / 'panel.png'}, {folder / 'curves.png'}")
-        protocol = "full" if frames.name == "folder" else "eigen_crop"  # which is a window in NYU's frames
+        protocol = "full" if frames.name == "folder" else "eigen_crop"  # a window in NYU's frames
         print(f"next: python launch/evaluate.py --workdir={folder} --protocol={protocol}")
         print(f"      python launch/predict.py --workdir={folder} PICTURE_OR_FOLDER")
     return scores
 
 
+def _check_depths(frames, split):
+    """Raises InputError if a part of the split has no depth at all."""
+    for part in (split.train, split.val):
+        if not any((frames.depths[index] > 0).any() for index in part):
+            raise InputError(f"source {frames.name!r}, split {split.name!r}: none of {len(part)} frames has a depth")
+
+
+def _log_rule(config, network):
+    """A function step -> whether it is logged.
+
+    Every `log_every`-th step is. If each step trains the output of one gate, so are the steps after it, as many as
+    there are gates: otherwise the log might show one gate only.
+    """
+    in_a_row = 1 if config.gate.name == "joint" else len(network.groups)
+    return lambda step: step % config.log_every < in_a_row
+
+
+def _record(config, frames, split, *, pipeline, began_with):
+    """The RunRecord of a new run, in which `auto` is replaced by what was chosen."""
+    chosen = config.copy_and_resolve_references()
+    chosen.data.update(source=frames.name, split=split.name, batches=pipeline)
+    return RunRecord(
+        config=chosen.to_dict(),
+        split_hash=split.hash,
+        train_frames=len(split.train),
+        val_frames=len(split.val),
+        mean_depth_frames=len(mean_depth.sample(split.train)),
+        masked=dict(frames.counts),
+        intrinsics=frames.intrinsics,
+        began_with=began_with,
+    )
+
+
+def _finite(values, step):
+    """A step's metrics as floats. Raises DivergedError if one is not finite."""
+    values = {name: float(value) for name, value in jax.device_get(values).items()}
+    if bad := [f"{name}={value}" for name, value in values.items() if not math.isfinite(value)]:
+        raise DivergedError(f"step {step}: {', '.join(bad)}; the last checkpoint is from before")
+    return values
+
+
+@dataclasses.dataclass(frozen=True)
+class _RunLog:
+    """Writes a run's metrics.jsonl and TensorBoard events, in the main process only.
+
+    Metrics are called SOURCE/train/METRIC and SOURCE/val/METRIC, with OUTPUT/ before METRIC for outputs but the final
+    one.
+    """
+
+    folder: pathlib.Path
+    source: str
+    final_output: str
+    board: events.Events
+
+    def training(self, step, values):
+        """Logs a step's metrics, which are called METRIC or METRIC/OUTPUT."""
+        metrics = {}
+        for name, value in values.items():
+            metric, _, output = name.partition("/")
+            metrics[self._name(output, metric)] = value
+        self._write(step, "train", metrics)
+
+    def validation(self, step, scores):
+        """Logs scores, {output: {metric: value}}."""
+        self._write(
+            step, "val", {self._name(o, metric): v for o, values in scores.items() for metric, v in values.items()}
+        )
+
+    def pictures(self, step, paths):
+        """Logs picture files."""
+        for path in paths:
+            self.board.picture(step, path)
+
+    def _name(self, output, metric):
+        return metric if output in ("", self.final_output) else f"{output}/{metric}"
+
+    def _write(self, step, part, values):
+        if not sharding.is_main_process():
+            return
+        values = {f"{self.source}/{part}/{name}": value for name, value in values.items()}
+        metrics_log.append(self.folder, {"step": step, "wall_time": round(time.time(), 3), **values})
+        self.board.scalars(step, values)
+
+
+def _make_pictures(folder, training, frames, split, *, count):
+    """A function (variables, step) -> picture files: draws panel.png, of `count` validation frames, and curves.png."""
+    indices = split.val[np.linspace(0, len(split.val) - 1, count).astype(int)]
+    images, truth = centre_crop(frames.images[indices], frames.depths[indices], crop_size=training.crop_size)
+    predict_step = training.predict_step()
+    final, *others = training.network.groups
+
+    def draw(variables, step):
+        outputs = predict_step(variables, np.float32(images) / 255)
+        if not sharding.is_main_process():
+            return []
+        columns = {name: np.exp(outputs[name]) for name in (*others[::-1], final)}
+        panel, curves = folder / "panel.png", folder / "curves.png"
+        figures.panel(panel, images, columns, truth=truth, title=f"{folder}, step {step}")
+        figures.curves(curves, metrics_log.read(folder), title=f"{folder}, split {split.name}")
+        return [panel]
+
+    return draw
+
+
 @contextlib.contextmanager
 def sigterm_flag():
-    """A threading.Event that SIGTERM sets, instead of ending the process, for the time of the context."""
-    asked = threading.Event()
-    previous = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    """A threading.Event that SIGTERM sets, instead of ending the process, while the context lasts."""
+    requested = threading.Event()
+    previous = signal.signal(signal.SIGTERM, lambda *_: requested.set())
     try:
-        yield asked
+        yield requested
     finally:
         signal.signal(signal.SIGTERM, previous)
 
 
-def progress_bar(start, steps, batch_size, *, chief, title):
-    """A bar over the images of the run, with images/s and the time left; a line every 30 s where no one looks on."""
+def _progress_bar(start, steps, batch_size, *, title):
+    """A bar with images/s and the time left; if the output is not a terminal, a line every 30 s."""
     interval = 0.1 if sys.stderr.isatty() else 30
     total, initial = steps * batch_size, start * batch_size
-    return tqdm(desc=title, total=total, initial=initial, unit="image", mininterval=interval, disable=not chief)
+    hidden = not sharding.is_main_process()
+    return tqdm(desc=title, total=total, initial=initial, unit="image", mininterval=interval, disable=hidden)

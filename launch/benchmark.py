@@ -1,4 +1,4 @@
-"""Measure networks and machine: `python launch/benchmark.py [WHAT ...] [--output=FILE.json]`; by default all."""
+"""Measures networks and machine: `python launch/benchmark.py [WHAT ...] [--output=FILE.json]`; all by default."""
 
 import os
 import pathlib
@@ -9,17 +9,19 @@ from jaxdepth import cli
 
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the numbers and the machine that they were measured on.")
 _BATCHES = flags.DEFINE_multi_integer("batch", [8], "Batch sizes; may be given several times.")
-_DTYPE = flags.DEFINE_string("dtype", "float32", "float32 or bfloat16.")
+_DTYPE = flags.DEFINE_string("dtype", "float32", "Compute dtype: float32 or bfloat16.")
 _CONFIGS = flags.DEFINE_string(
-    "configs", str(pathlib.Path(__file__).parents[1] / "configs"), "Folder with the networks' settings."
+    "configs", str(pathlib.Path(__file__).parents[1] / "configs"), "Folder with the networks' config files."
 )
 
 
 def main(argv):
-    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # read when jax is imported: else a compile time is a file's
+    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = (
+        "false"  # jax reads it on import; kept programs take no time to compile
+    )
     from jaxdepth import benchmark
 
-    benchmark.run(argv[1:], _CONFIGS.value, batches=_BATCHES.value, dtype=_DTYPE.value, output=_OUTPUT.value)
+    benchmark.run(argv[1:], _CONFIGS.value, batch_sizes=_BATCHES.value, dtype=_DTYPE.value, output=_OUTPUT.value)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Networks side by side on the same frames: `python launch/compare.py K-scale=runs/kscale Best=runs/best`.
+"""Shows networks side by side on the same frames: `python launch/compare.py K-scale=runs/kscale Best=runs/best`.
 
-Of the last one's validation frames, from its best to its worst: picture, each network's depth, truth.
+Each row has a picture, the depth of each network, and the truth. The frames are validation frames of the last run, from
+its best to its worst.
 """
 
 from absl import app, flags
@@ -8,10 +9,10 @@ from absl import app, flags
 from jaxdepth import cli
 
 _OUTPUT = flags.DEFINE_string("output", "compare.png", "The picture to write.")
-_SOURCE = flags.DEFINE_string("source", None, "Other frames than those of the last run, as --config.data.source.")
-_PATH = flags.DEFINE_string("path", None, "Where the data lies.")
-_SPLIT = flags.DEFINE_string("split", None, "The split whose validation frames are shown, or all.")
-_FRAMES = flags.DEFINE_integer("frames", 8, "How many frames.")
+_SOURCE = flags.DEFINE_string("source", None, "Source of the frames; default: the last run's.")
+_PATH = flags.DEFINE_string("path", None, "Where that source is; default: the last run's config.data.path.")
+_SPLIT = flags.DEFINE_string("split", None, "Whose validation frames, or `all`; default: the last run's.")
+_FRAMES = flags.DEFINE_integer("frames", 8, "Number of frames.")
 
 
 def main(argv):

@@ -1,34 +1,36 @@
-"""Evaluate a training run: `python launch/evaluate.py --workdir=runs/kscale --protocol=eigen_crop`."""
+"""Evaluates a checkpoint of a run: `python launch/evaluate.py --workdir=runs/kscale --protocol=eigen_crop`."""
 
 from absl import flags
 
 from jaxdepth import cli
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
-_STEP = flags.DEFINE_integer("step", None, "Which checkpoint; by default the last.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Workdir of the run, or a packed network.")
+_STEP = flags.DEFINE_string("step", "last", "Which checkpoint: a step, last, or best (by validation delta1).")
 _PROTOCOL = flags.DEFINE_string("protocol", "eigen_crop", "paper, eigen_crop or full.")
-_SOURCE = flags.DEFINE_string("source", None, "Source of the frames; by default the run's.")
-_PATH = flags.DEFINE_string("path", None, "Where that source lies; by default as in training.")
-_SPLIT = flags.DEFINE_string("split", None, "Whose validation frames, or `all`; by default the run's.")
-_OUTPUT = flags.DEFINE_string("output", None, "JSON file; by default evaluation-PROTOCOL[-...].json in the workdir.")
+_SOURCE = flags.DEFINE_string("source", None, "Source of the frames; default: the run's.")
+_PATH = flags.DEFINE_string("path", None, "Where that source is; default: the run's config.data.path.")
+_SPLIT = flags.DEFINE_string("split", None, "Whose validation frames, or `all` for every frame; default: the run's.")
+_OUTPUT = flags.DEFINE_string(
+    "output",
+    None,
+    "JSON file to write; default: evaluation-PROTOCOL[-SOURCE][-PATH][-SPLIT][-STEP].json in the workdir.",
+)
 flags.mark_flag_as_required("workdir")
 
 
 def main(_):
     from jaxdepth import evaluate
+    from jaxdepth.evaluation import report
 
-    chosen = [_PROTOCOL.value, _SOURCE.value, _SPLIT.value, _STEP.value]
-    name = "-".join(["evaluation", *(str(value) for value in chosen if value is not None)])
-    result = evaluate.evaluate_checkpoint(
-        _WORKDIR.value,
-        step=_STEP.value,
+    chosen = dict(
         protocol=_PROTOCOL.value,
         source=_SOURCE.value,
         path=_PATH.value,
         split=_SPLIT.value,
-        output=_OUTPUT.value or f"{_WORKDIR.value}/{name}.json",
+        step=cli.step(_STEP.value),
     )
-    print(evaluate.report(result))
+    output = _OUTPUT.value or evaluate.default_output(_WORKDIR.value, **chosen)
+    print(report.text(evaluate.evaluate_checkpoint(_WORKDIR.value, **chosen, output=output)))
 
 
 if __name__ == "__main__":

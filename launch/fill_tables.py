@@ -1,4 +1,7 @@
-"""Fill the tables of Markdown files from measurements: `python launch/fill_tables.py README.md BENCHMARKS.md`."""
+"""Fills the tables of Markdown files from measurements: `python launch/fill_tables.py README.md docs/results.md`.
+
+See jaxdepth/studies/tables.py for the markers of a table.
+"""
 
 from absl import app
 

@@ -1,48 +1,49 @@
-"""Depth of your own pictures: `python launch/predict.py PICTURE_OR_FOLDER ... [--workdir=runs/kscale] [--output=DIR]`.
+"""Predicts the depth of pictures: `python launch/predict.py PICTURE_OR_FOLDER ... [--workdir=DIR] [--output=DIR]`.
 
-Of each picture NAME.npy (float32 metres), NAME.png (16 bit, millimetres), NAME.color.png, NAME.ply if asked, NAME.json.
-Pictures of one name keep their suffix in NAME (a.jpg.npy), then their folder's name, then a number.
+For each picture it writes NAME.npy (float32 metres), NAME.png (16 bit, millimetres), NAME.color.png, NAME.json, and
+NAME.ply if asked for. NAME is the picture's name without its extension. Names that would collide keep the extension
+(a.jpg.npy), then get the folder's name in front, then a number.
 """
 
 from absl import app, flags
 
 from jaxdepth import cli
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "The run that trained the network; by default the package's own.")
-_STEP = flags.DEFINE_integer("step", None, "Which checkpoint; by default the last.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Workdir of the network's run; default: the network of the package.")
+_STEP = flags.DEFINE_string("step", "last", "Which checkpoint: a step, last, or best (by validation delta1).")
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "Folder for all files; by default `depth` beside each picture. Not one that pictures are read from."
+    "output",
+    None,
+    "Folder for all files; default: `depth` beside each picture. Not a folder that pictures are read from.",
 )
 _FORMATS = flags.DEFINE_list(
-    "formats", ["npy", "png", "color"], "Some of npy, png, color, ply; NAME.json is written too."
+    "formats", ["npy", "png", "color"], "Some of npy, png, color, ply. NAME.json is always written."
 )
 _BATCH = flags.DEFINE_integer("batch", 8, "Pictures that go through the network together.")
-_CAMERA = {
-    name: flags.DEFINE_float(
-        name, None, f"{what} in pixels of the pictures; by default from EXIF, else those of the training."
-    )
+_INTRINSICS = {
+    name: flags.DEFINE_float(name, None, f"{what} in pixels of the pictures; default: from EXIF, else the training's.")
     for name, what in dict(
-        fx="Focal length", fy="Vertical focal length", cx="Principal column", cy="Principal row"
+        fx="Focal length", fy="Vertical focal length", cx="Principal point's column", cy="Principal point's row"
     ).items()
 }
 
 
 def main(argv):
-    from jaxdepth.output import encode as export
+    from jaxdepth import predict
 
     if len(argv) < 2:
         raise app.UsageError("expected pictures, folders or globs")
-    lines, skipped = export.predict_files(
+    report = predict.predict_files(
         _WORKDIR.value,
         argv[1:],
         output=_OUTPUT.value,
         formats=tuple(_FORMATS.value),
-        step=_STEP.value,
+        step=cli.step(_STEP.value),
         batch=_BATCH.value,
-        given={name: flag.value for name, flag in _CAMERA.items()},
+        intrinsics={name: flag.value for name, flag in _INTRINSICS.items()},
     )
-    print("\n".join(lines))
-    return 1 if skipped else 0
+    print("\n".join(report.lines))
+    return 1 if report.skipped else 0
 
 
 if __name__ == "__main__":

@@ -1,22 +1,30 @@
-"""Get data and look at it before training: `python launch/prepare_data.py nyu`, `.. tfds`, `.. check FOLDER`,
-`.. rooms`, `.. compare nyu rooms`."""
+"""Gets data, looks at it before training, and manages the cache: `python launch/prepare_data.py COMMAND`.
+
+COMMAND is nyu, tfds, check FOLDER, rooms, compare SOURCE[:PATH] ..., cache, or cache remove NAME ...|all.
+"""
 
 import inspect
+from collections.abc import Callable
+from typing import NamedTuple
 
 from absl import app, flags
 
 from jaxdepth import cli
 
-_IMAGE = flags.DEFINE_string("image", None, "check: pictures, such as images/*.jpg; by default the usual places.")
-_DEPTH = flags.DEFINE_string("depth", None, "check: depths, such as depths/*.png; by default the usual places.")
-_DEPTH_SCALE = flags.DEFINE_float(
-    "depth_scale", None, "check: metres of one unit; by default .001 for whole numbers, 1 for floating point."
+_IMAGE = flags.DEFINE_string(
+    "image", None, "check: pattern of the pictures, such as images/*.jpg; default: the usual layouts."
 )
-_FROM = flags.DEFINE_string("from", None, "nyu, tfds: the file or its folder, instead of a download.")
-_TO = flags.DEFINE_string("to", "data", "nyu, tfds: the folder that the file is downloaded into; and the dataset's.")
-_URL = flags.DEFINE_multi_string("url", [], "nyu, tfds: a mirror to be tried before the authors' address.")
+_DEPTH = flags.DEFINE_string(
+    "depth", None, "check: pattern of the depths, such as depths/*.png; default: the usual layouts."
+)
+_DEPTH_SCALE = flags.DEFINE_float(
+    "depth_scale", None, "check: metres per unit; default: .001 for integers, 1 for floating point."
+)
+_FROM = flags.DEFINE_string("from", None, "nyu, tfds: the .mat file or its folder; default: download it.")
+_TO = flags.DEFINE_string("to", "data", "nyu, tfds: folder for the download and the dataset.")
+_URL = flags.DEFINE_multi_string("url", [], "nyu, tfds: a mirror to try before the authors' address.")
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "The picture, a PNG; by default contact_sheet.png of some frames, depths.png of a comparison."
+    "output", None, "The picture to write; default: contact_sheet.png for check and rooms, depths.png for compare."
 )
 _SHEET = "contact_sheet.png"
 
@@ -25,9 +33,9 @@ def _nyu():
     from jaxdepth.data.sources import nyu, selection
     from jaxdepth.prepare import summary
 
-    place = _FROM.value or nyu.fetch(_TO.value, _URL.value)
-    print(summary.summary(selection.open_frames("nyu", path=place)))
-    print(f"train with: --config.data.path={place}")
+    path = _FROM.value or nyu.fetch(_TO.value, _URL.value)
+    print(summary.summary(selection.open_frames("nyu", path=path)))
+    print(f"train with: --config.data.path={path}")
 
 
 def _tfds():
@@ -55,43 +63,63 @@ def _check(folder):
 
 
 def _rooms():
-    from jaxdepth.data.sources import rooms
+    from jaxdepth.prepare.contact_sheet import contact_sheet
 
-    rooms.contact_sheet(path := _OUTPUT.value or _SHEET)
+    contact_sheet(path := _OUTPUT.value or _SHEET)
     print(f"twelve rooms: {path}")
 
 
 def _compare(first, *others):
-    from jaxdepth.data.sources import selection
-    from jaxdepth.output import figures
-    from jaxdepth.prepare.statistics import depth_statistics
+    from jaxdepth.prepare import compare_sources
 
-    found = {}
-    for name in (first, *others):
-        source, _, path = name.partition(":")
-        frames = selection.open_frames(source, path=path, rooms_frames=(300, 1))
-        found[name] = depth_statistics(frames.depths[:: max(1, len(frames) // 300)])
-        print(f"{name}: {found[name].summary()}")
-    figures.depth_statistics(path := _OUTPUT.value or "depths.png", found)
+    found = compare_sources.compare([first, *others], plot=(path := _OUTPUT.value or "depths.png"))
+    for name, statistics in found.items():
+        print(f"{name}: {statistics.summary()}")
     print(f"plot: {path}")
 
 
+def _cache(*arguments):
+    from jaxdepth.data import cache
+
+    match arguments:
+        case ():
+            entries, verb = cache.entries(), "kept in"
+        case ("remove", _, *_):
+            entries, verb = cache.remove(arguments[1:]), "removed from"
+        case _:
+            raise _usage()
+    for entry in entries:
+        print(entry)
+    print(f"{len(entries)} entries, {sum(entry.size for entry in entries) / 1e6:.1f} MB, {verb} {cache.root()}")
+
+
+class _Command(NamedTuple):
+    run: Callable
+    arguments: str = ""
+
+
 _COMMANDS = {
-    "nyu": (_nyu,),
-    "tfds": (_tfds,),
-    "check": (_check, "FOLDER"),
-    "rooms": (_rooms,),
-    "compare": (_compare, "SOURCE[:PATH]", "..."),
+    "nyu": _Command(_nyu),
+    "tfds": _Command(_tfds),
+    "check": _Command(_check, "FOLDER"),
+    "rooms": _Command(_rooms),
+    "compare": _Command(_compare, "SOURCE[:PATH] ..."),
+    "cache": _Command(_cache, "[remove NAME ...|all]"),
 }
+
+
+def _usage():
+    commands = ", ".join(f"{name} {command.arguments}".strip() for name, command in _COMMANDS.items())
+    return app.UsageError(f"expected {commands}")
 
 
 def main(argv):
     try:
-        function, *_ = _COMMANDS[argv[1]]
-        inspect.signature(function).bind(*argv[2:])
+        command = _COMMANDS[argv[1]]
+        inspect.signature(command.run).bind(*argv[2:])
     except (IndexError, KeyError, TypeError):
-        raise app.UsageError(f"expected {', '.join(' '.join([n, *u]) for n, (_, *u) in _COMMANDS.items())}") from None
-    return function(*argv[2:])
+        raise _usage() from None
+    return command.run(*argv[2:])
 
 
 if __name__ == "__main__":

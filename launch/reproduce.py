@@ -1,7 +1,7 @@
-"""Redo the paper's tables and figures: `python launch/reproduce.py --workdir=DIR --config.data.path=NYU_FILE`.
+"""Reproduces the paper: `python launch/reproduce.py --workdir=DIR --config.data.path=NYU_FILE`.
 
-Trains every network of the paper and the best one with the same number of steps and writes DIR/report.html and
-DIR/report.md. The same command goes on where it was killed.
+Trains every network of the paper and the best one with the same number of steps, and writes DIR/report.html and
+DIR/report.md with the paper's tables and figures. The same command continues a job that was stopped.
 """
 
 import pathlib
@@ -13,11 +13,11 @@ from jaxdepth import cli
 from jaxdepth.config import base
 
 with cli.setting_errors():
-    config_flags.DEFINE_config_dict("config", base(), "Settings of jaxdepth/config.py, which all networks share.")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Where the job is kept.")
+    config_flags.DEFINE_config_dict("config", base(), "Settings of jaxdepth/config.py that all networks share.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the job.")
 _STEPS = flags.DEFINE_integer("steps", 2500, "Steps of each training.")
 _CONFIGS = flags.DEFINE_string(
-    "configs", str(pathlib.Path(__file__).parents[1] / "configs"), "Folder with the networks' settings."
+    "configs", str(pathlib.Path(__file__).parents[1] / "configs"), "Folder of the networks' config files."
 )
 flags.mark_flag_as_required("workdir")
 

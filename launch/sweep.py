@@ -1,24 +1,24 @@
-"""Train and compare a list of settings: `python launch/sweep.py configs/sweeps/structure.py --path=NYU_FILE`.
+"""Trains the rows of a sweep and compares them: `python launch/sweep.py configs/sweeps/structure.py --path=NYU_FILE`.
 
-The same command goes on where it was killed; rows that have a result (in ../results/sweep-NAME, from the file's folder)
-are not trained again.
+Results are kept in ../results/sweep-NAME, seen from the sweep's file. Rows that have a result are not trained again.
+The same command continues a sweep that was stopped.
 """
 
 from absl import app, flags
 
 from jaxdepth import cli
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Where the runs are kept; by default runs/sweep-NAME.")
-_PATH = flags.DEFINE_string("path", None, "Where the data lies, as --config.data.path in training.")
-_SEEDS = flags.DEFINE_list("seeds", ["0"], "A training of each row with each of these.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the runs; default: runs/sweep-NAME.")
+_PATH = flags.DEFINE_string("path", None, "Where the data is, as --config.data.path of train.")
+_SEEDS = flags.DEFINE_list("seeds", ["0"], "Seeds; each row is trained with each.")
 flags.register_validator("seeds", lambda seeds: all(seed.isdecimal() for seed in seeds), "expected whole numbers")
-_ROWS = flags.DEFINE_list("rows", [], "Which rows to train; by default all.")
-_TABLE = flags.DEFINE_bool("table", False, "Print the table of the results at hand, and train nothing.")
+_ROWS = flags.DEFINE_list("rows", [], "Rows to train; default: all.")
+_TABLE = flags.DEFINE_bool("table", False, "Print the table of the results so far, and train nothing.")
 
 
 def main(argv):
-    from jaxdepth import evaluate
-    from jaxdepth.studies import sweep
+    from jaxdepth.evaluation import report
+    from jaxdepth.studies import sweep, sweep_table
 
     if len(argv) != 2:
         raise app.UsageError("expected one file, such as configs/sweeps/structure.py")
@@ -30,7 +30,7 @@ def main(argv):
             return
     if found := sweep.read(plan):
         first, *_ = next(iter(found.values()))
-        print(f"{evaluate.heading(first)}\n\n{sweep.table(plan)}", end="")
+        print(f"{report.heading(first)}\n\n{sweep_table.table(plan)}", end="")
 
 
 if __name__ == "__main__":

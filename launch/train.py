@@ -1,13 +1,15 @@
-"""Train a network: `python launch/train.py --config=configs/kscale.py`. The same command goes on where it stopped."""
+"""Trains a network: `python launch/train.py --config=configs/kscale.py`. The same command continues the run."""
 
 from absl import flags
 from ml_collections import config_flags
 
 from jaxdepth import cli
 
-_CONFIG = config_flags.DEFINE_config_file("config", help_string="The run's settings: FILE.py[:ARGUMENT].")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Where the run is kept; by default runs/NAME of the config.")
-_DISTRIBUTED = flags.DEFINE_bool("distributed", False, "One of several processes, found by jax.distributed.initialize.")
+_CONFIG = config_flags.DEFINE_config_file("config", help_string="Settings of the run: FILE.py[:ARGUMENT].")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default: runs/NAME of the config.")
+_DISTRIBUTED = flags.DEFINE_bool(
+    "distributed", False, "Whether this is one of several processes: calls jax.distributed.initialize."
+)
 flags.mark_flag_as_required("config")
 
 

@@ -1,5 +1,6 @@
-"""A network and batches that are small enough for a test, and the same code as the large ones."""
+"""Small networks, batches, configs and runs for the tests, made by the same code as large ones."""
 
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -10,8 +11,9 @@ import jax
 import numpy as np
 
 from jaxdepth import config, models
-from jaxdepth.runs import workdir
-from jaxdepth.training import losses, optim, sharding, state, step
+from jaxdepth.runs import metrics_log, upgrade, workdir
+from jaxdepth.runs.record import RunRecord
+from jaxdepth.training import setup, sharding
 from jaxdepth.training.checkpoint import Checkpoints
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -34,19 +36,25 @@ RULES = (("fusion/.*", 1.0, 1.0, "cosine"), (r"scale\d+/.*", 0.5, 1.0, "constant
 
 
 def network(**changes):
-    return models.build(**{**MODEL, **changes}).clone(mean_log_depth=0.9)
+    """A `kscale` network."""
+    return models.build(**{**MODEL, **changes})
+
+
+def log_depth(size=SIZE, value=0.9):
+    """A log depth image to start from, the same everywhere."""
+    return np.full(size, value, np.float32)
 
 
 def blank_rooms(seed, start, count, *, size, sensor):
-    """Stands for `rooms.frames` where what is in them does not matter: its renderer takes long to compile."""
+    """Stands in for `rooms.frames` where the content does not matter: the renderer takes long to compile."""
     depth = np.full((count, *size), 2, np.float32)
     return {"image": np.zeros((count, *size, 3), np.uint8), "depth": depth, "label": depth.astype(np.int32)}
 
 
 def eigens(name, **changes):
-    """A network of Eigen's family with channels by the handful; of `residual_coarse` and `autoencoder` too."""
+    """A narrow network of Eigen's family: `eigen`, `residual_coarse` or `autoencoder`."""
     settings = config.load(CONFIGS / f"{name}.py").model.to_dict() | {"width": 1 / 32} | changes
-    return models.build(**settings).clone(mean_log_depth=0.9)
+    return models.build(**settings)
 
 
 def batch(count=8, *, seed=0, size=SIZE):
@@ -65,30 +73,48 @@ def trainer(
     warmup_steps=2,
     size=SIZE,
     optimizer="adamw",
-    averaged=False,
-    **options,
+    ema_decay=0.0,
+    spans=None,
+    **changes,
 ):
-    """A fresh state, the compiled step `(state, batch, gate)` on so many devices, and the optimizer.
+    """A fresh state, the compiled step `(state, batch, gate)` and the optimizer, for the paper's loss.
 
-    `averaged`: see `state.create`; `options` are those of `step.make_train_step`.
+    Args:
+      net: the network.
+      devices: number of devices.
+      rules, weight_decay, warmup_steps, optimizer: settings of the optimizer.
+      size: (h, w) of the images.
+      ema_decay: of moving averages; 0 keeps none.
+      spans: {group: (first, past the last) step}, or None for all 20 steps.
+      changes: of other settings, such as accumulate=2.
     """
     mesh = sharding.make_mesh(jax.devices()[:devices])
-    replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
-    optimizer = optim.make(
-        state.shapes(net, size)["params"],
-        name=optimizer,
-        learning_rate=1e-2,
-        rules=rules,
-        spans={group: (0, 20) for group in net.groups},
-        warmup_steps=warmup_steps,
-        weight_decay=weight_decay,
-        clip_norm=1.0,
+    made = setup_of(
+        net,
+        mesh=mesh,
+        size=size,
+        **changes,
+        **{
+            "ema_decay": ema_decay,
+            "optim.name": optimizer,
+            "optim.learning_rate": 1e-2,
+            "optim.rules": rules,
+            "optim.weight_decay": weight_decay,
+            "optim.warmup_steps": warmup_steps,
+            "optim.clip_norm": 1.0,
+        },
     )
-    train_state = state.create(net, optimizer, seed=0, crop_size=size, sharding=replicated, averaged=averaged)
-    train_step = step.make_train_step(
-        net, optimizer, loss=losses.scale_invariant, seed=0, replicated=replicated, batch_sharding=batched, **options
-    )
-    return train_state, lambda s, b, gate: train_step(s, sharding.put(b, batched), gate), optimizer
+    made = dataclasses.replace(made, spans=spans or made.spans)
+    train_step, batched = made.train_step(), sharding.batched(mesh)
+    state = made.create_state(log_depth(size))
+    return state, lambda s, b, gate: train_step(s, sharding.put(b, batched), gate), made.optimizer
+
+
+def setup_of(net, *, mesh=None, size=SIZE, steps=20, **changes):
+    """The `setup.Setup` of a network, with changes of settings such as {"accumulate": 2}."""
+    kscale = config.load(CONFIGS / "kscale.py")
+    kscale.update_from_flattened_dict({"data.crop_size": size, **changes})
+    return setup.make(kscale, net, mesh or sharding.make_mesh(), steps=steps)
 
 
 def settings(data, *, name="kscale", steps=10, **changes):
@@ -117,25 +143,24 @@ def settings(data, *, name="kscale", steps=10, **changes):
 
 
 def random_run(folder, *, seed=0, **changes):
-    """Make `folder` the workdir of a kscale network of random weights, and return it; `changes` are of its settings."""
-    config, net = settings(None, **changes), network()
-    optimizer = optim.make(
-        state.shapes(net, SIZE)["params"], spans=dict.fromkeys(net.groups, (0, 1)), **config.optim.to_dict()
-    )
-    replicated = sharding.replicated(sharding.make_mesh())
-    train_state = state.create(net, optimizer, seed=seed, crop_size=SIZE, sharding=replicated)
-    workdir.open_run(folder, {"config": config.to_dict(), "data": {}}, at_step=None, chief=True)
-    workdir.mean_depth(folder, lambda: np.full(config.data.frame_size, 2.5))
+    """Makes `folder` the workdir of a kscale network with random weights and changed settings, and returns it."""
+    made_of = settings(None, seed=seed, **changes)
+    mesh = sharding.make_mesh()
+    network = setup.build_network(made_of, mesh)
+    state = setup.make(made_of, network, mesh, steps=10).create_state(log_depth())
+    record = RunRecord(made_of.to_dict())
+    mean_depth = np.full(made_of.data.frame_size, 2.5, np.float32)
+    workdir.open_run(folder, record, at_step=None, compute_mean_depth=lambda: mean_depth)
     with Checkpoints(folder / "checkpoints") as checkpoints:
-        checkpoints.save(train_state)
+        checkpoints.save(state)
     return folder
 
 
 def command(settings, folder):
-    """The run of some settings as a command line."""
+    """The command line of a run."""
     flags = [
         f"--config.{name}={value}"
-        for name, value in workdir._flatten(settings.to_dict()).items()
+        for name, value in upgrade.flatten(settings.to_dict()).items()
         if value is not None and value != ()
     ]
     name = settings.model.name
@@ -144,16 +169,16 @@ def command(settings, folder):
 
 
 def start(settings, folder):
-    """The run as a process of its own on four CPU devices."""
+    """Starts a run in its own process with four CPU devices."""
     environment = os.environ | {"JAX_NUM_CPU_DEVICES": "4", "JAX_NUMPY_RANK_PROMOTION": "raise"}
     return subprocess.Popen(command(settings, folder), env=environment, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for_step(process, folder, step):
-    """Until the process has written this step's line; AssertionError with its log where it ends before."""
+    """Waits until the process has logged a step; raises AssertionError with its log if it ends before."""
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline and process.poll() is None:
-        if (folder / "metrics.jsonl").exists() and any(r["step"] >= step for r in workdir.read_metrics(folder)):
+        if (folder / "metrics.jsonl").exists() and any(r["step"] >= step for r in metrics_log.read(folder)):
             return
         time.sleep(0.02)
     process.kill()
@@ -162,21 +187,14 @@ def wait_for_step(process, folder, step):
 
 def final(settings, folder):
     """All bits of the last checkpoint, and metrics.jsonl without its times."""
+    mesh = sharding.make_mesh()
+    network = setup.build_network(settings, mesh)
     with Checkpoints(folder / "checkpoints", read_only=True) as checkpoints:
-        network = models.build(**settings.model.to_dict())
-        size = tuple(settings.data.crop_size)
-        optimizer = optim.make(
-            state.shapes(network, size)["params"],
-            spans=dict.fromkeys(network.groups, (0, 10)),
-            **settings.optim.to_dict(),
-        )
-        replicated = sharding.replicated(sharding.make_mesh())
-        fresh = state.create(network, optimizer, seed=1, crop_size=size, sharding=replicated)
-        restored = bits(checkpoints.restore(fresh))
-    return restored, [{k: v for k, v in line.items() if k != "wall_time"} for line in workdir.read_metrics(folder)]
+        restored = bits(checkpoints.restore(setup.make(settings, network, mesh, steps=10).abstract_state()))
+    return restored, [{k: v for k, v in line.items() if k != "wall_time"} for line in metrics_log.read(folder)]
 
 
 def bits(tree):
-    """The leaves by name, as bytes."""
+    """The leaves of a tree by name, as bytes."""
     flat = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path): np.asarray(leaf).tobytes() for path, leaf in flat}

@@ -1,4 +1,4 @@
-"""The notebook, from top to bottom but for its installation, in this environment with few steps."""
+"""The notebook: its installation with recorded commands, and the rest from top to bottom with few steps."""
 
 import pathlib
 import shutil
@@ -36,8 +36,8 @@ def test_outputs_are_stripped(notebook):
 
 
 @pytest.mark.parametrize("start", ["elsewhere", "clone/launch", "clone"])
-def test_its_installation_leaves_the_runtime_alone_and_may_be_run_again(notebook, tmp_path, monkeypatch, start):
-    """The commands are recorded and not run, but for the clone."""
+def test_the_installation_leaves_the_runtime_alone_and_can_run_again(notebook, tmp_path, monkeypatch, start):
+    """The commands are recorded instead of run, except for the clone."""
     source = tmp_path / "clone"
     for folder in (source / "launch", tmp_path / "elsewhere"):
         folder.mkdir(parents=True)
@@ -66,7 +66,7 @@ def test_its_installation_leaves_the_runtime_alone_and_may_be_run_again(notebook
     assert {c[-1] for c in of_runtime} == {"uv"} and len(installs) == 2 * len(of_runtime)
 
 
-def test_a_photo_of_ones_own_is_found_and_its_focal_length_heeded(notebook, tmp_path, monkeypatch):
+def test_a_photo_is_found_and_its_focal_length_used(notebook, tmp_path, monkeypatch):
     (cell,) = (cell.source for cell in notebook.cells if "sys.argv" in cell.source)
     clone = tmp_path / "clone"
     for folder in ("launch", "runs"):
@@ -74,23 +74,23 @@ def test_a_photo_of_ones_own_is_found_and_its_focal_length_heeded(notebook, tmp_
     pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0xA405] = 80  # mm, on 35 mm film
-    trained, found = jaxdepth.load(), {}
-    monkeypatch.setattr(jaxdepth, "load", lambda: trained)
+    predictor, found = jaxdepth.load(), {}
+    monkeypatch.setattr(jaxdepth, "load", lambda: predictor)
     monkeypatch.setattr(figures, "panel", lambda path, pictures, depth: found.update({name: depth["depth"]}))
     monkeypatch.chdir(clone)
-    places = {"plain.jpg": tmp_path, "beside.jpg": tmp_path, "in.jpg": clone, "with.jpg": clone / "launch"}
-    for name, folder in places.items():
+    photos = {"plain.jpg": tmp_path, "beside.jpg": tmp_path, "in.jpg": clone, "with.jpg": clone / "launch"}
+    for name, folder in photos.items():
         Image.fromarray(pixels).save(folder / name, **({} if name == "plain.jpg" else {"exif": exif}))
-    for name in (*places, str(tmp_path / "beside.jpg")):
+    for name in (*photos, str(tmp_path / "beside.jpg")):
         monkeypatch.setattr(sys, "argv", ["-", name])
         exec(compile(cell.partition("\n")[2], "photo", "exec"), {})
     plain = found.pop("plain.jpg")
     assert len(found) == 4 and plain.shape == (1, 30, 40)
     for depth in found.values():
-        assert np.median(depth) > 1.5 * np.median(plain)  # a longer lens sees it farther away
+        assert np.median(depth) > 1.5 * np.median(plain)  # a longer lens: the same picture from farther away
 
 
-def test_it_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
+def test_the_notebook_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
     for folder in ("launch", "configs"):
         (tmp_path / folder).symlink_to(ROOT / folder)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -98,12 +98,12 @@ def test_it_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
     tagged(notebook, "parameters").source += '\nROOMS, STEPS = "(12,4)", 3'
     tagged(notebook, "install").source = 'import os, sys\n\nPYTHON = os.environ["PYTHON"] = sys.executable'
     nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    said = "\n".join(
+    output_text = "\n".join(
         output.text if output.output_type == "stream" else str(output.get("data", {}).keys())
         for cell in notebook.cells
         if cell.cell_type == "code"
         for output in cell.outputs
     )
-    assert "mean depth" in said and "kscale: " in said and "640 x 480 pixels" in said
-    assert said.count("image/png") == 3
+    assert "mean depth" in output_text and "kscale: " in output_text and "640 x 480 pixels" in output_text
+    assert output_text.count("image/png") == 3
     assert {"runs"} == {path.name for path in tmp_path.iterdir()} - {"launch", "configs"}

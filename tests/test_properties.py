@@ -1,4 +1,4 @@
-"""What holds for every camera and every augmentation, tried on cases that hypothesis makes up."""
+"""Properties of every camera, augmentation and step, on cases drawn by hypothesis."""
 
 import functools
 import math
@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxdepth.data.batches import device
-from jaxdepth.data.batches import tfdata_augment as augment
+from jaxdepth.data.batches import augment, order, tfdata_augment
 from jaxdepth.geometry.camera import Intrinsics, back_project, crop_intrinsics, resize_intrinsics
 
 settings.register_profile("jaxdepth", deadline=None, max_examples=40, derandomize=True)
 settings.load_profile("jaxdepth")
 
-floats = functools.partial(st.floats, allow_subnormal=False)  # tensorflow has the processor flush them to zero
+floats = functools.partial(st.floats, allow_subnormal=False)  # tensorflow makes the processor flush them to zero
 
 sizes = st.tuples(st.integers(1, 900), st.integers(1, 900))
 cameras = st.builds(
@@ -38,7 +37,7 @@ def test_resizing_twice_is_resizing_once(camera, first, second, third):
 
 
 @given(cameras, sizes, sizes, floats(-100, 900), floats(-100, 900))
-def test_a_ray_stays_on_its_thing_when_the_frame_is_resized(camera, before, after, x, y):
+def test_a_point_keeps_its_ray_when_the_image_is_resized(camera, before, after, x, y):
     resized = resize_intrinsics(camera, from_size=before, to_size=after)
     new_x = (x + 0.5) * after[1] / before[1] - 0.5
     new_y = (y + 0.5) * after[0] / before[0] - 0.5
@@ -48,7 +47,7 @@ def test_a_ray_stays_on_its_thing_when_the_frame_is_resized(camera, before, afte
 
 
 @given(cameras, sizes, sizes, floats(-50, 50), floats(-50, 50))
-def test_cropping_before_a_resize_is_cropping_after_it(camera, before, after, top, left):
+def test_cropping_and_resizing_commute(camera, before, after, top, left):
     scale_y, scale_x = after[0] / before[0], after[1] / before[1]
     cropped = crop_intrinsics(camera, top=top, left=left)
     resized = resize_intrinsics(camera, from_size=before, to_size=after)
@@ -61,7 +60,7 @@ def test_cropping_before_a_resize_is_cropping_after_it(camera, before, after, to
 
 
 @given(cameras, st.integers(0, 2**32 - 1))
-def test_points_project_to_the_pixels_that_they_came_from(camera, seed):
+def test_points_project_to_their_pixels(camera, seed):
     depth = np.random.default_rng(seed).uniform(0.3, 20, (6, 8)).astype(np.float32)
     points = np.asarray(back_project(depth, camera), np.float64)
     x = points[..., 0] / points[..., 2] * camera.fx + camera.cx
@@ -78,25 +77,25 @@ views = st.fixed_dictionaries(
         "scale": floats(0.3, 3.0),
         "angle": floats(-math.pi, math.pi),
         "offset": st.tuples(floats(-30, 30), floats(-30, 30)),
-        "mirrored": st.booleans(),
+        "mirror": st.booleans(),
     }
 )
 
 
 @functools.partial(jax.jit, static_argnames="crop_size")
-def on_device(image, depth, scale, angle, offset, mirrored, crop_size=CROP):
-    view = dict(scale=scale, angle=angle, offset=offset, mirrored=mirrored)
-    return device.transform(image, depth, crop_size=crop_size, **view)
+def compiled_transform(image, depth, scale, angle, offset, mirror, crop_size=CROP):
+    view = dict(scale=scale, angle=angle, offset=offset, mirror=mirror)
+    return augment.transform(image, depth, crop_size=crop_size, **view)
 
 
 def by_jax(image, depth, view):
     view = view | {"offset": jnp.array(view["offset"])}
-    return tuple(map(np.asarray, on_device(image, depth, **view)))
+    return tuple(map(np.asarray, compiled_transform(image, depth, **view)))
 
 
 def by_tensorflow(image, depth, view):
     view = view | {name: np.float32(view[name]) for name in ("scale", "angle", "offset")}
-    return tuple(part.numpy() for part in augment.transform(image, depth, crop_size=CROP, **view))
+    return tuple(part.numpy() for part in tfdata_augment.transform(image, depth, crop_size=CROP, **view))
 
 
 def frame(seed):
@@ -120,43 +119,43 @@ def test_no_depth_and_no_colour_is_invented(transform, view, seed):
 
 @pytest.mark.parametrize("transform", [by_jax, by_tensorflow])
 @given(view=views)
-def test_a_pixel_and_its_depth_come_from_one_place(transform, view):
-    """In a frame whose colours say what the depth is, the crop's do so too, and where the frame is there is depth."""
+def test_a_pixel_and_its_depth_come_from_the_same_point(transform, view):
+    """Colours that encode the depth do so in the crop too, and every pixel inside the frame has depth."""
     rows, columns = np.mgrid[: FRAME[0], : FRAME[1]].astype(np.float32)
     depth = 1 + 0.1 * rows + 0.2 * columns
     image = np.stack([8 * rows, 8 * columns, 0 * rows], -1).astype(np.uint8)
     picture, seen = transform(image, depth, view)
     told = 1 + 0.1 * picture[..., 0] * 255 / 8 + 0.2 * picture[..., 1] * 255 / 8
     inside = seen > 0
-    np.testing.assert_allclose(told[inside], seen[inside] * view["scale"], atol=0.16)  # half a pixel each way
-    reach = math.hypot(*CROP) / view["scale"] + 2 * math.hypot(*view["offset"])  # from side to side, at the most
+    np.testing.assert_allclose(told[inside], seen[inside] * view["scale"], atol=0.16)  # half a pixel in each direction
+    reach = math.hypot(*CROP) / view["scale"] + 2 * math.hypot(*view["offset"])  # across the crop, at most
     if reach < min(FRAME) - 2:
         assert inside.all() and np.ptp(seen) > 0
 
 
 @pytest.mark.parametrize("transform", [by_jax, by_tensorflow])
 @given(seed=st.integers(0, 1000))
-def test_a_view_that_changes_nothing_is_the_middle_of_the_frame(transform, seed):
+def test_the_identity_is_the_centre_crop(transform, seed):
     image, depth = frame(seed)
-    picture, seen = transform(image, depth, {"scale": 1.0, "angle": 0.0, "offset": (0.0, 0.0), "mirrored": False})
+    picture, seen = transform(image, depth, {"scale": 1.0, "angle": 0.0, "offset": (0.0, 0.0), "mirror": False})
     np.testing.assert_allclose(picture, image[2:11, 2:16] / 255, atol=1e-5)
     np.testing.assert_array_equal(seen, depth[2:11, 2:16])
 
 
 @pytest.mark.parametrize("transform", [by_jax, by_tensorflow])
 @given(view=views, seed=st.integers(0, 1000))
-def test_mirroring_is_that_of_the_frame(transform, view, seed):
+def test_mirroring_is_mirroring_the_frame(transform, view, seed):
     image, depth = frame(seed)
-    # A point in the middle between two pixels belongs to one of them, and to the other in the mirror: not such a scale.
+    # The nearest pixel of a point midway between two pixels is ambiguous: avoid such points.
     view = view | {"scale": 1.0137 * view["scale"], "offset": tuple(x + 0.0731 for x in view["offset"])}
-    there = transform(image, depth, view | {"mirrored": True})
-    mirrored = transform(image[:, ::-1], depth[:, ::-1], view | {"mirrored": False})
-    np.testing.assert_allclose(there[0], mirrored[0], atol=2e-3)
-    assert (np.abs(there[1] - mirrored[1]) > 1e-4).mean() <= 0.02
+    there = transform(image, depth, view | {"mirror": True})
+    of_mirrored = transform(image[:, ::-1], depth[:, ::-1], view | {"mirror": False})
+    np.testing.assert_allclose(there[0], of_mirrored[0], atol=2e-3)
+    assert (np.abs(there[1] - of_mirrored[1]) > 1e-4).mean() <= 0.02
 
 
 @given(step=st.integers(0, 2**31 - 1), count=st.integers(2, 4000), batch_size=st.integers(1, 64))
-def test_an_examples_place_is_exact(step, count, batch_size):
-    epoch, place = device.locate(step, count=count, batch_size=batch_size)
+def test_epoch_and_rank_are_exact(step, count, batch_size):
+    epoch, rank = order.locate(step, count=count, batch_size=batch_size)
     expected = [divmod(step * batch_size + i, count) for i in range(batch_size)]
-    assert [(int(e), int(p)) for e, p in zip(epoch, place, strict=True)] == [(e % 2**32, p) for e, p in expected]
+    assert [(int(e), int(r)) for e, r in zip(epoch, rank, strict=True)] == [(e % 2**32, r) for e, r in expected]

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import signal
 import subprocess
 
@@ -14,7 +15,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from jaxdepth import evaluate, rooms, train
 from jaxdepth.data import splits
-from jaxdepth.runs import workdir
+from jaxdepth.evaluation import report
+from jaxdepth.runs import metrics_log, trained
+from jaxdepth.training import state
 from jaxdepth.training.checkpoint import Checkpoints
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -22,7 +25,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A small file in NYU's layout and a cache folder."""
+    """A folder with a small file in NYU's layout, and a cache folder."""
     folder = tmp_path_factory.mktemp("data")
     train_ids, val_ids = splits.nyu_lists()["dev"]
     fake_nyu.write_mat(folder / "nyu_depth_v2_labeled.mat", 12, ids=sorted([*train_ids[:9], *val_ids[:3]]))
@@ -37,19 +40,19 @@ def final(folder):
 
 @pytest.fixture(scope="module")
 def unbroken(data, tmp_path_factory):
-    """A run of ten steps with nothing between."""
+    """A run of ten steps without interruption."""
     folder = tmp_path_factory.mktemp("unbroken")
     scores = train.train_and_evaluate(small.settings(data), folder)
     return folder, scores
 
 
-def test_a_run_leaves_what_the_contract_says(unbroken):
+def test_a_run_leaves_the_files_of_the_contract(unbroken):
     folder, scores = unbroken
     names = {path.name for path in folder.iterdir()}
     assert names == {"config.json", "metrics.jsonl", "mean_depth.npy", "checkpoints", "panel.png", "curves.png"}
     record = json.loads((folder / "config.json").read_text())
     assert record["config"]["data"]["source"] == "nyu" and len(record["data"]["split_hash"]) == 12
-    assert record["config"]["data"]["batches"] == "device"  # found, as the source is
+    assert record["config"]["data"]["batches"] == "device"  # resolved, as the source is
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     train_lines = [line for line in lines if "nyu/train/loss" in line]
     assert [line["step"] for line in train_lines] == list(range(1, 11))
@@ -68,14 +71,14 @@ def test_a_run_leaves_what_the_contract_says(unbroken):
             assert image.size[0] > 300
 
 
-def test_the_mean_depth_goes_the_way_of_every_network(data, tmp_path):
+def test_the_baseline_runs_through_train_and_evaluate(data, tmp_path):
     settings = small.settings(data, name="mean_depth", steps=1)
     scores = train.train_and_evaluate(settings, tmp_path)
     assert scores["stored"] == scores["mean_depth"]
     for protocol in ("paper", "eigen_crop"):
         result = evaluate.evaluate_checkpoint(tmp_path, protocol=protocol)
         assert result["metrics"] == result["mean_depth_baseline"] and result["frames"] == 3
-    assert train.train_and_evaluate(settings, tmp_path) == scores  # continued where nothing is left
+    assert train.train_and_evaluate(settings, tmp_path) == scores  # a finished run
 
 
 def test_tensorboard_has_the_lines_of_metrics_jsonl_once_each(data, tmp_path):
@@ -85,7 +88,7 @@ def test_tensorboard_has_the_lines_of_metrics_jsonl_once_each(data, tmp_path):
     train.train_and_evaluate(settings(3), tmp_path)
     train.train_and_evaluate(settings(5), tmp_path)
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    lines = workdir.read_metrics(tmp_path)
+    lines = metrics_log.read(tmp_path)
     names = {name for line in lines for name in line} - {"step", "wall_time"}
     assert set(events.Tags()["scalars"]) == names and events.Tags()["images"] == ["panel"]
     for name in names:
@@ -95,19 +98,48 @@ def test_tensorboard_has_the_lines_of_metrics_jsonl_once_each(data, tmp_path):
 
 def test_tensorboard_without_its_package_is_one_line(data, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="needs its extra: pip install"):
+    with pytest.raises(ValueError, match="needs an extra: pip install"):
         train.train_and_evaluate(small.settings(data, tensorboard=True), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_last_and_best_are_kept(unbroken):
     folder, _ = unbroken
-    delta1 = {line["step"]: line["nyu/val/delta1"] for line in workdir.read_metrics(folder) if "nyu/val/delta1" in line}
+    delta1 = {line["step"]: line["nyu/val/delta1"] for line in metrics_log.read(folder) if "nyu/val/delta1" in line}
     with Checkpoints(folder / "checkpoints") as checkpoints:
         assert checkpoints.last() == 10
         assert delta1[checkpoints.best()] == max(delta1.values())
     kept = {int(path.name) for path in (folder / "checkpoints").iterdir()}
     assert kept == {10, checkpoints.best()}
+
+
+def test_the_best_checkpoint_is_evaluated_and_packed_by_name(unbroken, tmp_path):
+    folder, _ = unbroken
+    with Checkpoints(folder / "checkpoints", read_only=True) as checkpoints:
+        best = checkpoints.best()
+    assert evaluate.evaluate_checkpoint(folder, step="best")["checkpoint"]["step"] == best
+    trained.pack(folder, tmp_path / "packed", step="best")
+    assert trained.read(tmp_path / "packed").step == best
+    with pytest.raises(FileNotFoundError, match="no checkpoint first: expected last, best or one of"):
+        trained.read(folder, step="first")
+
+
+def test_a_continued_run_never_makes_a_fresh_state(unbroken, data, tmp_path, monkeypatch):
+    """A fresh state beside the restored one would need the memory twice."""
+    shutil.copytree(unbroken[0], tmp_path / "run")
+    monkeypatch.setattr(state, "create", lambda *_, **__: pytest.fail("a fresh state was made"))
+    longer = small.settings(data, steps=11)
+    scores = train.train_and_evaluate(longer, tmp_path / "run")
+    assert metrics_log.read(tmp_path / "run")[-1]["step"] == 11 and "fusion" in scores
+
+
+def test_settings_by_their_earlier_names_are_still_read(data, tmp_path):
+    settings = small.settings(data, name="mean_depth", steps=1)
+    with settings.unlocked():
+        settings.mirrored, settings.initial = True, None
+        del settings["flip_tta"], settings["init_from"]
+    train.train_and_evaluate(settings, tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["config"]["flip_tta"] is True
 
 
 def test_checkpoints_of_every_so_many_steps_are_kept(data, tmp_path):
@@ -170,7 +202,7 @@ def test_sigterm_saves_and_exits_cleanly(unbroken, data, tmp_path):
     process.send_signal(signal.SIGTERM)
     _, log = process.communicate(timeout=300)
     assert process.returncode == 0, log
-    stopped_at = workdir.read_metrics(tmp_path)[-1]["step"]
+    stopped_at = metrics_log.read(tmp_path)[-1]["step"]
     assert 1 <= stopped_at < 10 and f"stopped by SIGTERM at step {stopped_at}" in log
     with Checkpoints(tmp_path / "checkpoints") as checkpoints:
         assert checkpoints.last() == stopped_at
@@ -219,9 +251,9 @@ def test_continuing_another_run_is_refused_with_the_difference(unbroken, data, c
         ({"data.path": "/nowhere"}, "config.data.path='/nowhere'"),
         ({"data.path": "a.mat", "data.source": "rooms"}, "config.data.path='a.mat': data.source='rooms' reads no file"),
         ({"batch_size": 6}, "config.batch_size=6: expected a multiple of the 4 devices"),
-        ({"optim.rules": (("fusion/.*", 1.0, 1.0, "cosine"),)}, "no learning rate for scale1"),
+        ({"optim.rules": (("fusion/.*", 1.0, 1.0, "cosine"),)}, "config.optim.rules: no rule for scale1"),
         ({"optim.rules": (("fusion/.*", 1.0, "cosine"),)}, "config.optim.rules: .*expected \\(pattern"),
-        ({"optim.rules": (("fusion/(", 1.0, 1.0, "cosine"),)}, "config.optim.rules: .* is no regular expression"),
+        ({"optim.rules": (("fusion/(", 1.0, 1.0, "cosine"),)}, "config.optim.rules: .* is not a regular expression"),
         ({"optim.name": "lion"}, "config.optim.name='lion': expected one of adamw, sgd"),
         (
             {"data.crop_size": (64, 48)},
@@ -243,7 +275,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(data, tmp_path):
         )
 
 
-def test_the_command_says_an_error_in_one_line(data, tmp_path):
+def test_the_command_reports_an_error_in_one_line(data, tmp_path):
     line = [*small.command(small.settings(data), tmp_path / "run"), "--config.data.split=test"]
     done = subprocess.run(line, capture_output=True, text=True)
     assert done.returncode == 1
@@ -265,11 +297,11 @@ def test_evaluate_writes_the_contracts_json(unbroken, tmp_path):
     assert result["protocol"]["split_hash"] == json.loads((folder / "config.json").read_text())["data"]["split_hash"]
     everything = evaluate.evaluate_checkpoint(folder, protocol="full", split="all")
     assert everything["frames"] == 12 and everything["protocol"]["split"] == "all"
-    assert "delta1" in evaluate.report(everything) and "mean depth" in evaluate.report(everything)
+    assert "delta1" in report.text(everything) and "mean depth" in report.text(everything)
 
 
 def test_a_run_on_rooms_is_evaluated_on_nyus_frames(data, tmp_path, monkeypatch):
-    """Whose splits rooms do not have."""
+    """Rooms do not have NYU's splits."""
     monkeypatch.setattr(rooms, "frames", small.blank_rooms)
     changes = {"data.source": "rooms", "data.rooms_frames": (3, 2), "data.path": None}
     train.train_and_evaluate(small.settings(data, name="mean_depth", steps=1, **changes), tmp_path)
@@ -277,7 +309,7 @@ def test_a_run_on_rooms_is_evaluated_on_nyus_frames(data, tmp_path, monkeypatch)
     protocol = result["protocol"]
     assert result["frames"] == 3 and (protocol["source"], protocol["split"]) == ("nyu", "dev")
     assert protocol["trained_on"] == "rooms, split rooms" and protocol["frames_seen_in_training"] == 0
-    assert evaluate.evaluate_checkpoint(tmp_path, protocol="paper")["per_frame"]["place"] == [6, 8]  # no neighbours
+    assert evaluate.evaluate_checkpoint(tmp_path, protocol="paper")["per_frame"]["order"] == [6, 8]  # no neighbours
     with pytest.raises(ValueError, match="config.data.path='.*': data.source='rooms' reads no file"):
         evaluate.evaluate_checkpoint(tmp_path, path=data)
 
@@ -288,7 +320,7 @@ def test_a_run_on_rooms_is_evaluated_on_nyus_frames(data, tmp_path, monkeypatch)
         (dict(protocol="kitti"), "protocol='kitti': expected one of paper, eigen_crop, full"),
         (dict(split="test"), "config.data.split='test'"),
         (dict(source="kinect"), "config.data.source='kinect'"),
-        (dict(step=4), "no checkpoint of step 4: expected one of those kept"),
+        (dict(step=4), "no checkpoint 4: expected last, best or one of"),
         (dict(folder="/nowhere"), "workdir '/nowhere' has no config.json"),
     ],
 )

@@ -1,13 +1,14 @@
-"""The recipe of the best network at its full length: NYU's frames from what has seen rooms.
+"""The best network's recipe at its full length: trained on rooms first, then on NYU's frames.
 
-The rows begin with `python launch/train.py --config=configs/best.py:rooms`, the first three with `:rooms2` after it.
-What has no row here is in the results only: the mean of the log depths of the first row's two networks.
+The first three rows start from the two trainings on rooms of `configs/best.py:rooms` and `configs/best.py:rooms2`, the
+row with one round of rooms from the first of them. The results also have a row without settings here: the mean of the
+log depths of the first row's two networks.
 """
 
 CONFIG = "../best.py"
 COMMON = {"data.split": "dev"}
-_BEFORE = {
-    "initial": "runs/best-rooms",
+_ONE_ROUND = {
+    "init_from": "runs/best-rooms",
     "steps": 3440,
     "validate_every": 5,
     "data.augmentation.scale": (0.95, 1.4),
@@ -22,6 +23,6 @@ ROWS = {
         "optim.learning_rate": 2e-3,
         "loss.gradient_weight": 0.0,
     },
-    "one round of rooms for 40 epochs": _BEFORE,
-    "from scratch for 40 epochs": _BEFORE | {"initial": "", "optim.learning_rate": 1.5e-3},
+    "one round of rooms for 40 epochs": _ONE_ROUND,
+    "from scratch for 40 epochs": _ONE_ROUND | {"init_from": "", "optim.learning_rate": 1.5e-3},
 }

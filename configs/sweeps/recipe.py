@@ -1,12 +1,12 @@
-"""What the training of the best network is made of, a row a change: NYU's frames from runs/best-rooms, 10 epochs.
+"""Changes of the best network's training, one in each row: 10 epochs on NYU's frames, from runs/best-rooms.
 
-They begin with the settings of before, and configs/best.py has what the rows said. Changes that did not help and have
-no code left are in the results only.
+COMMON has the settings of configs/best.py before this sweep, which has adopted some of the changes since. The results
+also have rows of changes that did not help and whose code was removed.
 """
 
 CONFIG = "../best.py"
 COMMON = {
-    "initial": "runs/best-rooms",
+    "init_from": "runs/best-rooms",
     "steps": 860,
     "validate_every": 10,
     "ema_decay": 0.998,
@@ -16,7 +16,7 @@ COMMON = {
 }
 ROWS = {
     "as it is": {},
-    "from scratch": {"initial": "", "optim.learning_rate": 1.5e-3},
+    "from scratch": {"init_from": "", "optim.learning_rate": 1.5e-3},
     "one in four a room": {"data.mix": "nyu:3,rooms:1", "steps": 1147},  # NYU's frames as often as in the first row
     "half the frames rooms": {"data.mix": "nyu:1,rooms:1", "steps": 1720},
     "twice as long": {"steps": 1720},
@@ -30,7 +30,7 @@ ROWS = {
     "no dropout": {"model.dropout": 0.0},
     "dropout 0.3": {"model.dropout": 0.3},
     "the last weights": {"ema_decay": 0.0},
-    "no mirror image": {"mirrored": False},
+    "no mirror image": {"flip_tta": False},
     "lambda 0": {"loss.lam": 0.0},
     "lambda 0.85": {"loss.lam": 0.85},
     "the paper's loss alone": {"loss.absolute_weight": 0.0, "loss.gradient_weight": 0.0},

@@ -1,6 +1,6 @@
-r"""The paper's K scales and the pyramid, and how the train gate trains them: NYU's frames from scratch, 10 epochs.
+r"""The paper's K scales, the pyramid, and schedules of the train gate: 10 epochs on NYU's frames, from scratch.
 
-Some rows begin with 1200 steps on rooms:
+Some rows start from 1200 steps on rooms:
 
     python launch/train.py --config=configs/best.py:rooms --workdir=runs/rooms-pyramid --config.steps=1200 \
         '--config.data.rooms_frames=(4000,50)'
@@ -9,21 +9,21 @@ Some rows begin with 1200 steps on rooms:
         '--config.data.frame_size=(96,128)' '--config.data.crop_size=(96,128)' --config.data.augmentation.flip=True \
         '--config.data.augmentation.scale=(.95,1.4)' --config.data.augmentation.colour=.2 --config.batch_size=16 \
         --config.data.augmentation.light=.2 --config.loss.absolute_weight=.5 --config.loss.gradient_weight=.25 \
-        --config.ema_decay=.998 --config.mirrored=True --config.optim.learning_rate=2e-3 \
+        --config.ema_decay=.998 --config.flip_tta=True --config.optim.learning_rate=2e-3 \
         --config.optim.warmup_steps=300 --config.optim.weight_decay=.05
 
-The first, with --config.data.sensor=False, makes runs/rooms-plain. Group normalisation has no code here and is in the
-results only.
+The first command with --config.data.sensor=False makes runs/rooms-plain. The results also have a row with group
+normalisation, whose code was removed.
 """
 
 CONFIG = "../best.py"
 COMMON = {
-    "initial": "",
+    "init_from": "",
     "steps": 860,
     "validate_every": 10,
     "batch_size": 8,
     "ema_decay": 0.998,
-    "mirrored": True,
+    "flip_tta": True,
     "data.source": "nyu",
     "data.split": "dev",
     "data.frame_size": (96, 128),
@@ -40,7 +40,7 @@ COMMON = {
 }
 _KSCALE = {"config": "../kscale.py"}
 _FINAL = {"gate.weights": (1.0, 0.0, 0.0, 0.0, 0.0)}
-_ONE = {"gate.stop_gradient": True, "optim.warmup_steps": 30}  # output a step: a phase is shorter than the warm-up
+_ONE = {"gate.stop_gradient": True, "optim.warmup_steps": 30}  # one output a step; the warm-up fits into a phase
 _PHASES = {"gate.name": "coarse_to_fine", "gate.weights": (1.0, 1.0, 1.0, 1.0, 4.0)} | _ONE
 _CYCLE = {"gate.name": "cycle", "gate.weights": ()} | _ONE
 ROWS = {
@@ -65,9 +65,9 @@ ROWS = {
         "model.blocks": (2, 2, 2, 2, 2),
         "gate.weights": (1.0, 0.25, 0.25, 0.25, 0.25, 0.25),
     },
-    "pyramid after rooms": {"initial": "runs/rooms-pyramid"},
-    "k-scale after rooms": _KSCALE | {"initial": "runs/rooms-kscale"},
-    "pyramid after rooms without the sensor": {"initial": "runs/rooms-plain"},
+    "pyramid after rooms": {"init_from": "runs/rooms-pyramid"},
+    "k-scale after rooms": _KSCALE | {"init_from": "runs/rooms-kscale"},
+    "pyramid after rooms without the sensor": {"init_from": "runs/rooms-plain"},
     "120 x 160": {"data.frame_size": (120, 160), "data.crop_size": (120, 160)},
     "coarsest at half the learning rate": {
         "optim.rules": (

@@ -1,52 +1,56 @@
 """What the networks cost, and how fast this machine is: `python launch/benchmark.py`."""
 
-import json
 import pathlib
 
 from jaxdepth import config, models
-from jaxdepth.benchmark import data, growth, networks, profile, record, sources, start, steps
-from jaxdepth.runs import workdir
+from jaxdepth.benchmark import growth, networks, pipelines, profile, record, sources, start, steps
+from jaxdepth.data.files.writing import check_output, write_json
+from jaxdepth.errors import InputError
 
-# name -> (settings, batch sizes, compute dtype) -> rows
+# name -> ({name: ConfigDict}, batch sizes, compute dtype) -> rows
 MEASUREMENTS = {
-    "networks": lambda settings, batches, dtype: networks.measure(settings),
-    "data": lambda settings, batches, dtype: data.measure() + sources.measure(settings),
-    "start": lambda settings, batches, dtype: start.measure(),
-    "steps": lambda settings, batches, dtype: steps.measure(settings, batches=batches, dtype=dtype),
-    "profile": lambda settings, batches, dtype: profile.measure(settings, batch=batches[0], dtype=dtype),
-    "growth": lambda settings, batches, dtype: growth.measure(settings, batch=batches[0], dtype=dtype),
+    "networks": lambda configs, sizes, dtype: networks.measure(configs),
+    "data": lambda configs, sizes, dtype: pipelines.measure() + sources.measure(configs),
+    "start": lambda configs, sizes, dtype: start.measure(),
+    "steps": lambda configs, sizes, dtype: steps.measure(configs, batch_sizes=sizes, dtype=dtype),
+    "profile": lambda configs, sizes, dtype: profile.measure(configs, batch_size=sizes[0], dtype=dtype),
+    "growth": lambda configs, sizes, dtype: growth.measure(configs, batch_size=sizes[0], dtype=dtype),
 }
 
 
-def run(names, configs, *, batches=(8,), dtype="float32", output=None) -> list[dict]:
-    """Make the measurements `names` of MEASUREMENTS (none: all), print them as a table and return their rows.
+def run(names, folder, *, batch_sizes=(8,), dtype="float32", output=None) -> list[dict]:
+    """Makes measurements and prints each as a table.
 
     Args:
-      configs: a folder of settings; each network is taken as its file there describes it.
-      batches: batch sizes of `steps`; `profile` and `growth` take the first.
+      names: of MEASUREMENTS; empty for all.
+      folder: of the config files; each file's network is measured as the file describes it.
+      batch_sizes: of `steps`; `profile` and `growth` use the first.
       dtype: compute dtype of `steps`, `profile` and `growth`.
-      output: a JSON file for {"machine": {...}, "rows": [...]}.
+      output: JSON file for {"machine": {...}, "rows": [...]}; None for no file.
+
+    Returns:
+      The rows, see `record.row`.
 
     Raises:
-      ValueError: for an unknown name or dtype, or a batch size below 1.
+      InputError: for an unknown name or dtype, or a batch size below 1.
+      FileNotFoundError: if `folder` holds no config file, or the folder of `output` does not exist.
     """
     for name in names:
         if name not in MEASUREMENTS:
-            raise ValueError(f"benchmark {name!r}: expected one of {', '.join(MEASUREMENTS)}")
+            raise InputError(f"benchmark {name!r}: expected one of {', '.join(MEASUREMENTS)}")
     if dtype not in models.DTYPES:
-        raise ValueError(f"dtype={dtype!r}: expected one of {', '.join(models.DTYPES)}")
-    if not batches or min(batches) < 1:
-        raise ValueError(f"batches={tuple(batches)}: expected numbers of 1 or more")
-    settings = {path.stem: config.load(path) for path in sorted(pathlib.Path(configs).glob("*.py"))}
-    if not settings:
-        raise FileNotFoundError(f"configs {str(configs)!r}: no settings (*.py) in it")
-    workdir.check_output(output)
+        raise InputError(f"--dtype={dtype}: expected one of {', '.join(models.DTYPES)}")
+    if not batch_sizes or min(batch_sizes) < 1:
+        raise InputError(f"--batch={', '.join(map(str, batch_sizes))}: expected numbers of 1 or more")
+    configs = {path.stem: config.load(path) for path in sorted(pathlib.Path(folder).glob("*.py"))}
+    if not configs:
+        raise FileNotFoundError(f"--configs={folder}: expected a folder with config files (*.py)")
+    check_output(output)
     rows = []
     for name in names or MEASUREMENTS:
-        made = MEASUREMENTS[name](settings, batches, dtype)
+        made = MEASUREMENTS[name](configs, batch_sizes, dtype)
         print(record.table(made), flush=True)
         rows += made
     if output:
-        written = {"machine": record.machine(), "rows": rows}
-        workdir.write_atomically(output, (json.dumps(written, indent=2) + "\n").encode())
+        write_json(output, {"machine": record.machine(), "rows": rows})
     return rows

@@ -1,4 +1,4 @@
-"""Where the time of a training step goes: the profiler's times by kind of work."""
+"""Where the time of a training step goes, by kind of operation."""
 
 import collections
 import gzip
@@ -13,8 +13,8 @@ from jaxdepth.benchmark import steps
 from jaxdepth.benchmark.record import row
 
 _CONVOLUTION = r"/(conv|stem|projection|lateral|encoder|decoder)[\d_]*/.*"
-# The first pattern that is found in the name that XLA keeps of what an instruction computes says its kind. The copies
-# that a convolution's gradient needs, and its bias, count as that gradient.
+# An instruction's kind is that of the first pattern found in its `op_name`. A convolution's kernel gradient includes
+# the gradient of its bias, and the copies that its gradients need.
 KINDS = (
     ("fully connected layers", r"/full\d/"),
     ("batch normalisation", r"norm[\d_]*/"),
@@ -29,47 +29,61 @@ KINDS = (
 )
 
 
-def measure(settings, *, batch, dtype) -> list[dict]:
-    """Rows with the share of a training step's busy time that each kind of work takes, for each network.
+def measure(configs, *, batch_size, dtype) -> list[dict]:
+    """Profiles one training step of each network.
 
-    Where the loop over the blocks of a kernel gradient runs more than once, its time is that of the loop as a whole.
+    Args:
+      configs: {name: ConfigDict}; the mean depth image, which has no parameters, is left out.
+      batch_size: images of a step.
+      dtype: compute dtype, one of `models.DTYPES`.
+
+    Returns:
+      For each network, a row for each of KINDS that takes time, with its share of the instructions' time in percent.
     """
     rows = []
-    for name, config in settings.items():
+    for name, config in configs.items():
         if config.model.name == "mean_depth":
             continue
-        case = steps.case(config, batch=batch, dtype=dtype)
-        for _ in range(4):  # the first ones find their memory
+        case = steps.case(steps.with_changes(config, {"batch_size": batch_size, "model.dtype": dtype}))
+        for _ in range(4):  # the first ones allocate memory
             case.train()
         with tempfile.TemporaryDirectory() as folder:
             with jax.profiler.trace(folder):
                 case.train()
-            milliseconds = by_kind(case.text, _durations(folder))
+            milliseconds = by_kind(case.program, _durations(folder))
         total = sum(milliseconds.values())
-        labels = dict(network=name, batch=batch, dtype=dtype, unit="%")
+        labels = dict(network=name, batch=batch_size, dtype=dtype, unit="%")
         rows += [row(f"profile: {kind}", ours=100 * ms / total, **labels) for kind, ms in milliseconds.most_common()]
     return rows
 
 
-def by_kind(text, durations):
-    """Milliseconds by kind of work: of a compiled program's text, and {instruction: milliseconds}.
+def by_kind(program, durations):
+    """Sums durations by kind of operation.
 
-    Counts the instructions of the main computation, which hold those of all others.
+    Only instructions of the main computation count, as their time includes that of the computations they call: a loop
+    counts as a whole.
+
+    Args:
+      program: text of a compiled program.
+      durations: {instruction: milliseconds}.
+
+    Returns:
+      A Counter {kind: milliseconds}.
     """
     total = collections.Counter()
-    main = text[text.index("\nENTRY ") :]
+    main = program[program.index("\nENTRY ") :]
     for line in main.splitlines():
         named = re.match(r"\s*(?:ROOT )?%?([\w.\-]+) = ", line)
         if named and named[1] in durations:
-            computes = re.search(r'op_name="([^"]*)"', line)
-            computes = computes[1] if computes else ""
-            kind = next(kind for kind, pattern in KINDS if re.search(pattern, computes))
+            op_name = re.search(r'op_name="([^"]*)"', line)
+            op_name = op_name[1] if op_name else ""
+            kind = next(kind for kind, pattern in KINDS if re.search(pattern, op_name))
             total[kind] += durations[named[1]]
     return total
 
 
 def _durations(folder):
-    """{instruction: milliseconds, all its events together} of a trace."""
+    """The times of a trace: {instruction: milliseconds}, the sum of its events."""
     (file,) = pathlib.Path(folder).rglob("*.trace.json.gz")
     total = collections.Counter()
     for event in json.loads(gzip.decompress(file.read_bytes()))["traceEvents"]:

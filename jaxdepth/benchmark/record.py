@@ -1,4 +1,4 @@
-"""One row for each number, the machine that it belongs to, and the table of them."""
+"""One row for each number, the table of the rows, and the machine that they were measured on."""
 
 import datetime
 import os
@@ -7,7 +7,7 @@ import platform
 
 import jax
 
-COLUMNS = ("what", "network", "batch", "dtype", "unit", "ours", "peer", "peer_name", "ratio")
+COLUMNS = ("what", "network", "batch", "dtype", "unit", "ours", "peer", "peer_name", "speedup")
 
 
 def row(
@@ -23,13 +23,24 @@ def row(
     peer_quartiles=None,
     peer_name=None,
 ):
-    """A number and, where there is one, the same of another implementation. Below 1 the ratio is better.
+    """A measured number, beside that of another implementation if there is one.
 
-    Where `unit` ends in /s it is a rate, and the ratio is peer / ours; else it is a cost, and the ratio is ours / peer.
-    `quartiles` are the first and the third of the measured values of which `ours` is the median.
+    Args:
+      what: what was measured.
+      unit: of the number. It is a rate if its unit ends in "/s", otherwise a cost, such as a time.
+      ours: the number; the median if it was measured several times.
+      network: name of the network, or None.
+      batch: batch size, or None.
+      dtype: compute dtype, or None.
+      quartiles: first and third quartile of the measured values, or None.
+      peer: the same number of another implementation, or None.
+      peer_quartiles: its quartiles, or None.
+      peer_name: name and version of the other implementation, or None.
+
+    Returns:
+      A dict of the arguments, and "speedup", see `speedup`.
     """
-    ratio = None if peer is None else peer / ours if unit.endswith("/s") else ours / peer
-    return dict(
+    made = dict(
         what=what,
         network=network,
         batch=batch,
@@ -40,13 +51,33 @@ def row(
         peer=peer,
         peer_quartiles=peer_quartiles,
         peer_name=peer_name,
-        ratio=ratio,
     )
+    return made | {"speedup": speedup(made)}
+
+
+def speedup(row) -> float | None:
+    """How many times as fast ours is; above 1 is better, for times as for rates.
+
+    Args:
+      row: from `row`, or a row of a JSON file.
+
+    Returns:
+      Peer / ours for a cost, ours / peer for a rate; None without a peer.
+    """
+    ours, peer = row["ours"], row["peer"]
+    if peer is None:
+        return None
+    return ours / peer if row["unit"].endswith("/s") else peer / ours
+
+
+def show_speedup(value) -> str:
+    """A speed-up with two digits, or more above 100: "0.92x", "2.8x", "41x", "120x"."""
+    return f"{value:.0f}x" if value >= 9.95 else f"{value:#.2g}x"
 
 
 def table(rows) -> str:
-    """The rows as aligned text."""
-    cells = [COLUMNS, *([_shown(row[column]) for column in COLUMNS] for row in rows)]
+    """The rows as aligned text under the header COLUMNS."""
+    cells = [COLUMNS, *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
@@ -54,7 +85,7 @@ def table(rows) -> str:
 
 
 def machine() -> dict:
-    """What the numbers depend on: day, device, processor, versions, and how memory is taken."""
+    """What the numbers depend on: day, device, processor, versions, and how memory is allocated."""
     devices = jax.devices()
     return {
         "date": datetime.date.today().isoformat(),
@@ -70,10 +101,16 @@ def machine() -> dict:
 
 
 def _processor():
-    """The name that Linux gives the processor; elsewhere what Python knows."""
+    """The processor's name from Linux; elsewhere from Python."""
     cpuinfo = pathlib.Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
     return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
+
+
+def _cells(row):
+    """The cells of a row's line; the speed-up is computed, not read from the row."""
+    times = speedup(row)
+    return [*(_shown(row[column]) for column in COLUMNS[:-1]), "-" if times is None else show_speedup(times)]
 
 
 def _shown(value):

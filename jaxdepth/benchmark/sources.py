@@ -1,4 +1,4 @@
-"""How fast each source gives its frames, read for the first time and later, beside what a training step takes."""
+"""How fast each source gives its frames, at first and from then on, beside the rate of a training step."""
 
 import itertools
 import pathlib
@@ -15,53 +15,74 @@ from jaxdepth.benchmark import steps, timing
 from jaxdepth.benchmark.record import row
 from jaxdepth.data.batches import tfdata
 from jaxdepth.data.sources import selection
-from jaxdepth.output import encode as export
+from jaxdepth.errors import InputError
+from jaxdepth.geometry.camera import NYU_SIZE
+from jaxdepth.output import encode
 
 _BATCH_SIZE, _BATCHES = 8, 10
 
 
-def measure(settings, *, count=64, full_size=(480, 640), seconds=20) -> list[dict]:
-    """Two rows for each source: frames a second when they are first read, and examples a second from then on.
+def measure(configs, *, count=64, full_size=NYU_SIZE, seconds=20) -> list[dict]:
+    """Measures the rates of all sources, which hold the same rooms, each in its own format.
 
-    First read: NYU's file and a folder converted to the cache, rooms rendered, a TensorFlow Dataset prepared from NYU's
-    file. From then on: batches by tf.data with the paper's augmentation, in turns with k-scale's training step, the
-    peer. All sources hold the same `count` rooms, written as each of them wants it.
+    At first, NYU's file and a folder are converted to the cache, rooms are rendered, and a TensorFlow Dataset is
+    prepared from NYU's file. From then on, tf.data makes batches with the paper's augmentation. They are timed in turns
+    with the training step of `kscale`, the peer.
 
-    Raises ValueError where `settings`, {name: ConfigDict}, has no k-scale.
+    Args:
+      configs: {name: ConfigDict}, `kscale` among them.
+      count: number of rooms.
+      full_size: (h, w) of the pictures in NYU's file and the folder.
+      seconds: of the measurement from then on.
+
+    Returns:
+      For each source a row "first read" in frames per second, then for each a row "from then on" in examples per
+      second.
+
+    Raises:
+      InputError: if `configs` does not have `kscale`.
     """
-    if "kscale" not in settings:
-        raise ValueError(f"data: settings of {', '.join(settings)}; expected kscale.py among them")
-    from jaxdepth.data import tfds_builder  # imports tensorflow, before any clock runs
+    if "kscale" not in configs:
+        raise InputError(f"data: configs {', '.join(configs)}: expected kscale.py among them")
+    from jaxdepth.data.sources import tfds_builder  # imports tensorflow, before any clock runs
 
-    config = settings["kscale"]
+    config = steps.with_changes(configs["kscale"], {"batch_size": _BATCH_SIZE})
     frame_size = tuple(config.data.frame_size)
-    train = steps.case(config, batch=_BATCH_SIZE).train
+    train = steps.case(config).train
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        places = write(folder, count, full_size)
-        rows, makers = [], {"step": lambda: [train() for _ in range(_BATCHES)]}
+        paths = write(folder, count, full_size)
+        rows, functions = [], {"step": lambda: [train() for _ in range(_BATCHES)]}
         rooms.frames(0, 0, 1, size=frame_size)  # compiles
         for name in ("nyu", "folder", "tfds", "rooms"):
             start = time.perf_counter()
             if name == "tfds":
-                places[name] = str(tfds_builder.prepare(places["nyu"], folder / "tfds"))
-            of = dict(path=places.get(name), frame_size=frame_size, rooms_frames=(count, 1))
-            frames = selection.open_frames(name, **of, cache_dir=folder / "cache")
+                paths[name] = str(tfds_builder.prepare(paths["nyu"], folder / "tfds"))
+            options = dict(path=paths.get(name), frame_size=frame_size, rooms_frames=(count, 1))
+            frames = selection.open_frames(name, **options, cache_dir=folder / "cache")
             rate = count / (time.perf_counter() - start)
             rows.append(row(f"{name} first read", unit="frames/s", ours=rate))
-            makers[name] = _maker(frames, count, config)
-        times = timing.in_turns(makers, seconds=seconds, calls=1)
+            functions[name] = _maker(frames, count, config)
+        times = timing.in_turns(functions, seconds=seconds, calls=1)
     rates = {name: _BATCHES * _BATCH_SIZE / float(np.median(values)) for name, values in times.items()}
-    needed = rates.pop("step")
-    of_step = dict(peer=needed, peer_name="training step")
+    against = dict(peer=rates.pop("step"), peer_name="training step")
     return rows + [
-        row(f"{name} from then on", batch=_BATCH_SIZE, unit="examples/s", ours=rate, **of_step)
+        row(f"{name} from then on", batch=_BATCH_SIZE, unit="examples/s", ours=rate, **against)
         for name, rate in rates.items()
     ]
 
 
 def write(folder, count, size):
-    """The first `count` rooms of `size` as NYU's file and as a folder below `folder`: {source: path}."""
+    """Writes rooms as NYU's file and as a folder of pictures and depths.
+
+    Args:
+      folder: where to write.
+      count: number of rooms.
+      size: (h, w) of the rooms.
+
+    Returns:
+      {source: path}, for "nyu" and "folder".
+    """
     made = rooms.frames(0, 0, count, size=size)
     image, depth, label = made["image"], made["depth"], made["label"]
     file = folder / "nyu_depth_v2_labeled.mat"
@@ -76,12 +97,12 @@ def write(folder, count, size):
         (own / part).mkdir(parents=True)
     for i in range(count):
         Image.fromarray(image[i]).save(own / "images" / f"{i:04d}.jpg", quality=92)
-        (own / "depths" / f"{i:04d}.png").write_bytes(export.png(depth[i]))
+        (own / "depths" / f"{i:04d}.png").write_bytes(encode.png(depth[i]))
     return {"nyu": str(file), "folder": str(own)}
 
 
 def _maker(frames, count, config):
-    """A function that makes so many batches and waits for them."""
+    """A function that makes _BATCHES batches and waits for them."""
     stream = tfdata.train_batches(
         frames,
         np.arange(count),

@@ -1,6 +1,5 @@
-"""How long one waits: for the import, and for the first step of the quick configuration, each in a fresh process."""
+"""Waiting times in a fresh process: for the import, and for the first training step of the quick configuration."""
 
-import json
 import os
 import pathlib
 import subprocess
@@ -9,15 +8,25 @@ import tempfile
 import time
 
 from jaxdepth.benchmark.record import row
+from jaxdepth.runs import metrics_log
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
 
 def measure(*, repetitions=3) -> list[dict]:
-    """Rows for two imports, and for the first step on an empty cache and on what an earlier run kept, at their least.
+    """Measures two imports and the wait for the first step, with empty caches and with those of an earlier run.
 
-    A first step is what lies between the start of the command and the line of step 1 in metrics.jsonl: the imports, the
-    rooms, compilation and the step itself. Kept are the compiled programs and the rendered rooms.
+    The wait for the first step goes from the start of the command to the line of step 1 in metrics.jsonl: imports,
+    rooms, compilation and the step itself. The caches hold compiled programs and rendered rooms.
+
+    Args:
+      repetitions: of each measurement, of which the shortest counts; the first step with empty caches is measured once.
+
+    Returns:
+      Four rows, in seconds.
+
+    Raises:
+      RuntimeError: if a process fails.
     """
     imports = [_seconds([sys.executable, "-c", "import jaxdepth"]) for _ in range(repetitions)]
     everything = [_seconds([sys.executable, "-c", "import jaxdepth.train"]) for _ in range(repetitions)]
@@ -32,18 +41,20 @@ def measure(*, repetitions=3) -> list[dict]:
 
 
 def _seconds(command, **environment):
+    """Seconds that a command takes."""
     start = time.perf_counter()
     done = subprocess.run(command, cwd=_ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
     if done.returncode:
-        raise ValueError(f"{' '.join(map(str, command))}: exit code {done.returncode}: {done.stderr.strip()[-500:]}")
+        raise RuntimeError(f"{' '.join(map(str, command))}: exit code {done.returncode}: {done.stderr.strip()[-500:]}")
     return time.perf_counter() - start
 
 
 def _first_step(folder, number):
+    """Seconds to the first step of run `number`; all runs share the caches in `folder`."""
     workdir = folder / f"run{number}"
     command = [sys.executable, _ROOT / "launch" / "train.py", f"--config={_ROOT}/configs/kscale.py:quick"]
     command += [f"--workdir={workdir}", "--config.steps=1"]
     environment = {"JAXDEPTH_CACHE": str(folder / "cache"), "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
     start = time.time()
     _seconds(command, JAX_ENABLE_COMPILATION_CACHE="true", **environment)
-    return json.loads((workdir / "metrics.jsonl").read_text().splitlines()[0])["wall_time"] - start
+    return metrics_log.read(workdir)[0]["wall_time"] - start

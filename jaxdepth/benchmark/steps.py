@@ -1,8 +1,6 @@
-"""Training step and forward pass of each network: time, compile time, memory, and PyTorch's beside them."""
+"""Training step and forward pass of each network: time, compile time and memory, beside PyTorch's."""
 
 import dataclasses
-import functools
-import importlib.util
 import time
 from collections.abc import Callable
 
@@ -10,68 +8,80 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdepth import config as settings
 from jaxdepth import models
-from jaxdepth.benchmark import networks, timing
+from jaxdepth.benchmark import networks, peers, timing
 from jaxdepth.benchmark.record import row
-from jaxdepth.training import gate, losses, optim, sharding, state, step
+from jaxdepth.training import gate, setup, sharding
+
+_STEPS = 10**6  # length of the training that the learning rates are for
+_DEPTH = 0.9  # log metres, where the outputs start
 
 
-def measure(settings, *, batches, dtype, seconds=30) -> list[dict]:
-    """Rows for each network of {name: ConfigDict} that has parameters, and for each batch size.
+def measure(configs, *, batch_sizes, dtype, seconds=30) -> list[dict]:
+    """Times the training step and the forward pass of networks, in turns with PyTorch's.
 
-    A training step is that of all outputs together (the `joint` gate) with the settings' optimizer. The peer is the
-    fastest of PyTorch's two memory layouts and its compiler, where PyTorch is installed.
+    A training step is that of all outputs together with the config's optimizer. The peer is the fastest of those of
+    `peers.build`.
+
+    Args:
+      configs: {name: ConfigDict}; the mean depth image, which has no parameters, is left out.
+      batch_sizes: images of a step.
+      dtype: compute dtype, one of `models.DTYPES`.
+      seconds: of each measurement.
+
+    Returns:
+      A row for the machine's matrix product, and for each network and batch size rows of time, rate and utilisation
+      (the share of the matrix product's FLOP/s) of both, of compile time and of memory.
     """
     ceiling = timing.matrix_product_flops(models.DTYPES[dtype])
     rows = [row("matrix product", batch=None, unit="GFLOP/s", ours=ceiling / 1e9)]
-    for name, config in settings.items():
+    for name, config in configs.items():
         if config.model.name == "mean_depth":
             continue
-        for batch in batches:
-            rows += _measure(name, config, batch=batch, dtype=dtype, ceiling=ceiling, seconds=seconds)
+        for batch_size in batch_sizes:
+            changed = with_changes(config, {"batch_size": batch_size, "model.dtype": dtype})
+            rows += _measure(name, changed, ceiling=ceiling, seconds=seconds)
     return rows
 
 
-def _measure(name, config, *, batch, dtype, ceiling, seconds):
-    ours = case(config, batch=batch, dtype=dtype)
-    peers = _peers(config, batch=batch, dtype=dtype)
+def _measure(name, config, *, ceiling, seconds):
+    """The rows of one network at one batch size; `ceiling` in FLOP/s."""
+    ours, others = case(config), peers.build(config, *noise(config))
+    batch_size = config.batch_size
+    labels = dict(network=name, batch=batch_size, dtype=config.model.dtype)
     rows = []
-    for what, function in (("train_step", ours.train), ("forward", ours.forward)):
-        others = {peer: functions[what] for peer, functions in peers.items()}
-        times = timing.in_turns({"ours": function, **others}, seconds=seconds)
+    for what, function, flops in (
+        ("train_step", ours.train, ours.train_flops),
+        ("forward", ours.forward, ours.forward_flops),
+    ):
+        functions = {peer: functions[what] for peer, functions in others.items()}
+        times = timing.in_turns({"ours": function, **functions}, seconds=seconds)
         median, quartiles = timing.summary(times.pop("ours"))
         best = min(times, key=lambda peer: np.median(times[peer]), default=None)
         peer, peer_quartiles = timing.summary(times[best]) if best else (None, None)
-        labels = dict(network=name, batch=batch, dtype=dtype)
-        rows.append(
-            row(
-                what,
-                **labels,
-                unit="ms",
-                ours=median,
-                quartiles=quartiles,
-                peer=peer,
-                peer_quartiles=peer_quartiles,
-                peer_name=best,
-            )
-        )
-        rate = batch / median * 1e3
-        rows.append(
-            row(f"{what} rate", **labels, unit="images/s", ours=rate, peer=peer and batch / peer * 1e3, peer_name=best)
-        )
-        flops = {"train_step": ours.train_flops, "forward": ours.forward_flops}[what]
+        against = dict(peer=peer, peer_quartiles=peer_quartiles, peer_name=best)
+        rows.append(row(what, **labels, unit="ms", ours=median, quartiles=quartiles, **against))
+        rate, peer_rate = batch_size / median * 1e3, peer and batch_size / peer * 1e3
+        rows.append(row(f"{what} rate", **labels, unit="images/s", ours=rate, peer=peer_rate, peer_name=best))
         rows.append(row(f"{what} utilisation", **labels, unit="%", ours=100 * flops / median * 1e3 / ceiling))
     rows.append(row("compile time", **labels, unit="s", ours=ours.compile_seconds))
-    rows.append(row("peak memory", **labels, unit="MB", ours=ours.bytes / 1e6))
+    rows.append(row("peak memory", **labels, unit="MB", ours=ours.memory / 1e6))
     return rows
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A compiled training step and forward pass on made-up data, on one device.
+    """A compiled training step and forward pass on noise, on one device.
 
-    `train()` and `forward()` return when they are done. FLOPs are twice the multiply-adds of the plain form; `bytes` is
-    what the training step holds at most: arguments, results and temporary arrays, by XLA's plan; `text` is its program.
+    Attributes:
+      train: takes a training step; returns when it is done.
+      forward: predicts a batch; returns when it is done.
+      train_flops: floating-point operations of the training step, two for each multiply-add.
+      forward_flops: those of the forward pass.
+      compile_seconds: time that tracing and compiling the training step took.
+      memory: most bytes that the training step holds by XLA's plan: arguments, results and temporary arrays.
+      program: the compiled training step as text.
     """
 
     train: Callable
@@ -79,124 +89,76 @@ class Case:
     train_flops: float
     forward_flops: float
     compile_seconds: float
-    bytes: int
-    text: str
+    memory: int
+    program: str
 
 
-def case(config, *, batch, dtype="float32", gate_number=None, **options) -> Case:
-    """The Case of some settings at a batch size; of one gate's output where `gate_number` is given, else of all.
+def case(config, *, gate_number=None) -> Case:
+    """Compiles the training step and the forward pass of a config.
 
-    `options` are those of `step.make_train_step`.
+    Args:
+      config: a ConfigDict. Its gate schedule and flip test-time augmentation are left out.
+      gate_number: the gate of the training step: 0 for the fused output, k for scale k; None for all outputs together.
+
+    Returns:
+      A Case.
     """
-    size = tuple(config.data.crop_size)
-    plain = models.build(**{**config.model.to_dict(), "dtype": dtype}).clone(mean_log_depth=0.9)
-    network = plain.clone(blocked_gradient=jax.default_backend() == "cpu")
-    if gate_number is None:
-        chosen = gate.joint(network.groups, (1.0,) * len(network.groups), stop_gradient=config.gate.stop_gradient)
-    else:
-        chosen = gate.single(gate_number, network.groups, stop_gradient=config.gate.stop_gradient)
-    spans = dict.fromkeys(network.groups, (0, 10**6))
-    optimizer = optim.make(state.shapes(network, size)["params"], spans=spans, **config.optim.to_dict())
+    config = with_changes(config, {"gate.name": "joint", "gate.weights": (), "flip_tta": False})
     mesh = sharding.make_mesh(jax.devices()[:1])
-    replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
-    train_state = state.create(network, optimizer, seed=0, crop_size=size, sharding=replicated)
-    image, depth = made_up(batch, size)
-    inputs = sharding.put({"image": image, "depth": depth}, batched)
-
-    def make(network):
-        loss = functools.partial(losses.scale_invariant, lam=config.loss.lam)
-        settings = dict(loss=loss, seed=0, replicated=replicated, batch_sharding=batched)
-        return step.make_train_step(network, optimizer, **settings, **options)
+    network = setup.build_network(config, mesh)
+    made = setup.make(config, network, mesh, steps=_STEPS)
+    at = made.gate_at(0)
+    if gate_number is not None:
+        at = gate.single(gate_number, network.groups, stop_gradient=config.gate.stop_gradient)
+    state = made.create_state(np.full(made.crop_size, _DEPTH, np.float32))
+    image, depth = noise(config)
+    batch = sharding.put({"image": image, "depth": depth}, sharding.batched(mesh))
 
     start = time.perf_counter()
-    compiled = make(network).lower(train_state, inputs, chosen).compile()
+    compiled = made.train_step().lower(state, batch, at).compile()
     compile_seconds = time.perf_counter() - start
-    predict_step = step.make_predict_step(network, sharding=replicated)
-    variables = jax.tree.map(jnp.copy, train_state.variables)
-    held = [train_state]
+    predict_step = made.predict_step()
+    variables = jax.tree.map(jnp.copy, state.variables)  # a step gives up the state's own memory
+    uncompiled = made.train_step()
+    train_macs = networks.multiply_adds(lambda state, batch: uncompiled(state, batch, at), state, batch)
+    forward_macs = networks.multiply_adds(network.apply, variables, batch["image"])
+    held = [state]
 
     def train():
-        held[0], metrics = compiled(held[0], inputs)
+        held[0], metrics = compiled(held[0], batch)
         jax.block_until_ready(metrics)
 
     memory = compiled.memory_analysis()
     return Case(
         train=train,
-        forward=lambda: jax.block_until_ready(predict_step(variables, inputs["image"])),
-        train_flops=2 * networks.multiply_adds(lambda *arguments: make(plain)(*arguments, chosen), train_state, inputs),
-        forward_flops=2 * networks.multiply_adds(plain.apply, variables, inputs["image"]),
+        forward=lambda: jax.block_until_ready(predict_step(variables, batch["image"])),
+        train_flops=2 * train_macs,
+        forward_flops=2 * forward_macs,
         compile_seconds=compile_seconds,
-        bytes=memory.temp_size_in_bytes
+        memory=memory.temp_size_in_bytes
         + memory.argument_size_in_bytes
         + memory.output_size_in_bytes
         - memory.alias_size_in_bytes,
-        text=compiled.as_text(),
+        program=compiled.as_text(),
     )
 
 
-def made_up(batch, size):
-    """Pictures and depths of noise: what they show does not change the cost."""
-    rng = np.random.default_rng(0)
-    image = rng.random((batch, *size, 3), np.float32)
-    return image, rng.uniform(0.5, 10, (batch, *size)).astype(np.float32)
+def noise(config):
+    """A batch of noise, always the same: the cost of a step does not depend on the content.
 
+    Args:
+      config: a ConfigDict.
 
-def _peers(config, *, batch, dtype):
-    """PyTorch's {name: {"train_step": .., "forward": ..}} on the same kind of device; {} where it has none.
-
-    Only the networks of the paper have a peer.
+    Returns:
+      Images float32 [B, H, W, 3] in [0, 1] and depths float32 [B, H, W] in metres, of the config's sizes.
     """
-    if not importlib.util.find_spec("torch"):
-        return {}
-    import torch
+    shape = (config.batch_size, *config.data.crop_size)
+    rng = np.random.default_rng(0)
+    return rng.random((*shape, 3), np.float32), rng.uniform(0.5, 10, shape).astype(np.float32)
 
-    from jaxdepth.benchmark import pytorch
 
-    if config.model.name not in pytorch.NETWORKS:
-        return {}
-    accelerated = jax.default_backend() == "gpu"
-    if accelerated and not torch.cuda.is_available():
-        return {}
-    device = "cuda" if accelerated else "cpu"
-    size = tuple(config.data.crop_size)
-    arguments = {name: value for name, value in config.model.to_dict().items() if name not in ("name", "dtype")}
-    image, depth = (torch.from_numpy(x).to(device) for x in made_up(batch, size))
-    image = image.permute(0, 3, 1, 2)
-
-    precision = torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16")
-    if accelerated:  # as jax does by default, and what each convolution runs fastest with
-        torch.set_float32_matmul_precision("high")
-        torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = True
-    torch.compiler.reset()  # else it takes a network of another size for one of any size
-
-    def functions(layout, *, compiled):
-        network = pytorch.network(config.model.name, size=size, mean_log_depth=0.9, **arguments)
-        network.to(device, memory_format=layout)
-        pictures = image.contiguous(memory_format=layout)
-        settings = dict(optimizer_settings=config.optim.to_dict(), stop_gradient=config.gate.stop_gradient)
-        train_step = pytorch.train_step(network, gate=0, lam=config.loss.lam, autocast=precision, **settings)
-        if compiled:
-            network.compile(dynamic=False)
-
-        def done():
-            if accelerated:
-                torch.cuda.synchronize()
-
-        def train():
-            train_step(pictures, depth)
-            done()
-
-        def forward():
-            network.eval()
-            with torch.inference_mode(), precision:
-                network(pictures)
-            done()
-
-        return {"train_step": train, "forward": forward}
-
-    version = f"pytorch {torch.__version__.split('+')[0]}"
-    return {
-        f"{version}, contiguous": functions(torch.contiguous_format, compiled=False),
-        f"{version}, channels last": functions(torch.channels_last, compiled=False),
-        f"{version}, channels last, compiled": functions(torch.channels_last, compiled=True),
-    }
+def with_changes(config, changes):
+    """A copy of a config with changes such as {"batch_size": 8, "model.dtype": "bfloat16"}."""
+    changed = config.copy_and_resolve_references()
+    settings.change(changed, changes)
+    return changed

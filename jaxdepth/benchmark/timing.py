@@ -1,4 +1,4 @@
-"""Times of functions that take turns, so that what else the machine does meets all of them alike."""
+"""Times functions that take turns, so that other load on the machine affects all of them alike."""
 
 import time
 
@@ -7,16 +7,24 @@ import jax.numpy as jnp
 import numpy as np
 
 
-def in_turns(functions, *, seconds, least=2, calls=3):
-    """Seconds of each call: {name: function of nothing that returns when its work is done} -> {name: float64 [n]}.
+def in_turns(functions, *, seconds, min_turns=2, calls=3):
+    """Times several functions in turns.
 
-    A turn is one call that is not timed and `calls` that are: the first takes back the memory and the caches that the
-    others had meanwhile, which can cost as much as its work. There are at least `least` turns of each, and more until
-    about `seconds` are over.
+    A turn is one call that is not timed, followed by `calls` timed ones. The untimed call refills the caches and takes
+    back the memory that the other functions used meanwhile, which can cost as much as the function's work.
+
+    Args:
+      functions: {name: function without arguments that returns when its work is done}.
+      seconds: about how long the turns go on.
+      min_turns: least number of turns of each function.
+      calls: timed calls of a turn.
+
+    Returns:
+      {name: float64 [n], seconds of each timed call}.
     """
     times = {name: [] for name in functions}
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[next(iter(times))]) < least * calls:
+    while time.perf_counter() < end or len(times[next(iter(times))]) < min_turns * calls:
         for name, function in functions.items():
             function()
             for _ in range(calls):
@@ -27,13 +35,13 @@ def in_turns(functions, *, seconds, least=2, calls=3):
 
 
 def summary(times, unit=1e3):
-    """Median and quartiles of some times, in milliseconds unless `unit` says otherwise."""
+    """Median and [first, third] quartile of times in seconds, multiplied by `unit`: by default in milliseconds."""
     lower, median, upper = np.percentile(times, (25, 50, 75)) * unit
     return float(median), [float(lower), float(upper)]
 
 
 def matrix_product_flops(dtype, *, seconds=3):
-    """Floating-point operations a second of one large matrix product: what convolutions could reach at best."""
+    """Floating-point operations per second of a large matrix product in `dtype`: the ceiling for convolutions."""
     size = 2048 if jax.default_backend() == "cpu" else 8192
     matrix = jnp.ones((size, size), dtype)
     product = jax.jit(jnp.dot)

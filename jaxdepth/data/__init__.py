@@ -1,8 +1,9 @@
-"""Sources of frames, their splits, augmentation and batches; callers import the modules of this package.
+"""Sources of frames, their splits, and batches.
 
-`augment` and `tfdata.train_batches` are the only code that imports tensorflow, which costs seconds.
+Tensorflow, whose import takes seconds, is only imported by `batches.tfdata_augment`, by the functions
+`batches.tfdata.train_batches` and `sources.tfds.open_tfds`, and by `sources.tfds_builder`.
 """
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when tensorflow is imported: nothing but fatal errors
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when tensorflow is imported: only fatal errors are logged

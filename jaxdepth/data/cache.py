@@ -1,5 +1,8 @@
-"""Arrays on the disk that are made once: converted frames of files, rendered rooms."""
+"""Arrays that are made once and kept on the disk: converted frames of files, rendered rooms."""
 
+import contextlib
+import dataclasses
+import datetime
 import hashlib
 import json
 import os
@@ -11,47 +14,55 @@ import time
 import numpy as np
 from absl import logging
 
-from jaxdepth.data.frames import Rows
+from jaxdepth.data.frames import LazyArray
+from jaxdepth.errors import InputError
 
 _LARGE = 1 << 28  # bytes
 _DAY = 86400  # seconds
+_META = "meta.json"
+
+
+def root(cache_dir=None):
+    """The folder of all entries: `cache_dir`, else the environment variable JAXDEPTH_CACHE, else ~/.cache/jaxdepth."""
+    return pathlib.Path(cache_dir or os.environ.get("JAXDEPTH_CACHE") or "~/.cache/jaxdepth").expanduser()
 
 
 def arrays(kind, key, make, *, cache_dir=None):
-    """The memory-mapped arrays of an entry and the facts about it, made where it is missing or damaged.
+    """The arrays of an entry, made if it is missing or damaged.
 
     Args:
-      kind: how the entry's folder begins, "nyu", "folder" or "rooms".
-      key: all that the arrays depend on, for JSON.
-      make: `make(folder) -> facts`, a dict for JSON; writes NAME.npy files into the folder.
-      cache_dir: where entries are kept; None: the environment variable JAXDEPTH_CACHE, else ~/.cache/jaxdepth.
+      kind: start of the entry's name: "nyu", "folder" or "rooms".
+      key: everything that the arrays depend on, for JSON.
+      make: folder -> facts, a dict for JSON; writes NAME.npy files into the folder.
+      cache_dir: see `root`.
 
     Returns:
-      {name: array, not writeable}, facts. Small arrays are memory-mapped. Of large ones, `Rows`, a frame is read when
-      it is asked for: what a process has read of a mapped file would stay in its memory.
+      {name: read-only array}, and the facts. Small arrays are memory-mapped. Large ones are lazy and read each
+      frame when it is indexed: pages of a mapped file would stay in the process's memory.
 
     Raises:
-      ValueError: where an entry cannot be read back right after it was written.
-      OSError: where it cannot be written; nothing of it is left then.
+      InputError: if an entry cannot be read right after it was written.
+      OSError: if it cannot be written; nothing of it remains then.
     """
-    root = pathlib.Path(cache_dir or os.environ.get("JAXDEPTH_CACHE") or "~/.cache/jaxdepth").expanduser()
-    folder = root / f"{kind}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
+    folder = root(cache_dir) / f"{kind}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
     cached = _load(folder)
     if cached is not None:
-        logging.info("%s: kept from an earlier run", folder)
+        logging.info("cache: %s, from an earlier run", folder)
+        with contextlib.suppress(OSError):  # of a cache that others own
+            (folder / _META).touch()  # for `entries`: when it was last used
         return cached
-    logging.info("%s: made now, and kept for later runs", folder)
+    logging.info("cache: writing %s for this and later runs", folder)
     _build(folder, key, make)
     cached = _load(folder)
     if cached is None:
-        raise ValueError(f"{folder}: the cache cannot be read back right after it was written")
+        raise InputError(f"{folder}: the cache cannot be read right after it was written")
     return cached
 
 
 def create(folder: pathlib.Path, name, shape, dtype) -> np.ndarray:
-    """The array NAME.npy in `folder`, memory-mapped to be written, with all its bytes reserved on the disk.
+    """Creates the writable, memory-mapped array NAME.npy, with all its bytes reserved on the disk.
 
-    Otherwise a disk that is full would end the process by a signal, at the first page that finds no place.
+    Without the reservation, a full disk would end the process by a signal at the first page that finds no space.
     """
     path = folder / f"{name}.npy"
     array = np.lib.format.open_memmap(path, "w+", dtype, shape)
@@ -61,60 +72,107 @@ def create(folder: pathlib.Path, name, shape, dtype) -> np.ndarray:
     return array
 
 
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """An entry on the disk.
+
+    Attributes:
+      folder: its folder.
+      size: bytes.
+      used: seconds since the epoch, when it was last used.
+    """
+
+    folder: pathlib.Path
+    size: int
+    used: float
+
+    def __str__(self) -> str:
+        used = datetime.datetime.fromtimestamp(self.used).strftime("%Y-%m-%d %H:%M")
+        return f"{self.size / 1e6:10.1f} MB  last used {used}  {self.folder.name}"
+
+
+def entries(*, cache_dir=None) -> list[Entry]:
+    """All entries, the one used last first."""
+    found = []
+    for meta in root(cache_dir).glob(f"*-*/{_META}"):
+        if ".part-" in meta.parent.name:  # unfinished
+            continue
+        size = sum(file.stat().st_size for file in meta.parent.iterdir())
+        found.append(Entry(meta.parent, size, meta.stat().st_mtime))
+    return sorted(found, key=lambda entry: -entry.used)
+
+
+def remove(names, *, cache_dir=None) -> list[Entry]:
+    """Removes entries.
+
+    Args:
+      names: a sequence of names of entries as `entries` lists them; "all" among them stands for every entry.
+      cache_dir: see `root`.
+
+    Returns:
+      The removed entries.
+
+    Raises:
+      InputError: for a name that is not among the entries; nothing is removed then.
+    """
+    known = {entry.folder.name: entry for entry in entries(cache_dir=cache_dir)}
+    if unknown := [name for name in names if name not in (*known, "all")]:
+        raise InputError(f"cache entry {unknown[0]!r}: expected all, or some of {', '.join(known) or 'none'}")
+    chosen = known if "all" in names else dict.fromkeys(names)
+    for name in chosen:
+        _discard(known[name].folder)
+    return [known[name] for name in chosen]
+
+
 def _load(folder: pathlib.Path):
-    """The arrays and facts of an entry; None where there is none or a file of it is damaged."""
+    """The arrays and facts of an entry; None if there is none, or one of its files is damaged."""
     if not folder.exists():
         return None
     try:
-        meta = json.loads((folder / "meta.json").read_text())
+        meta = json.loads((folder / _META).read_text())
         arrays = {}
         for name, (shape, dtype) in meta["arrays"].items():
-            array = np.load(
-                folder / f"{name}.npy", mmap_mode="r"
-            )  # raises where the file is shorter than its header says
+            array = np.load(folder / f"{name}.npy", mmap_mode="r")  # raises if the file is shorter than its header says
             if array.shape != tuple(shape) or array.dtype != dtype:
                 raise ValueError(f"{name}.npy is {array.shape} {array.dtype}, expected {shape} {dtype}")
-            arrays[name] = np.asarray(array) if array.nbytes < _LARGE else _rows(folder / f"{name}.npy", array)
+            arrays[name] = np.asarray(array) if array.nbytes < _LARGE else _lazy(folder / f"{name}.npy", array)
         return arrays, meta["facts"]
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        logging.warning("%s: damaged cache is made anew: %s", folder, error)
+        logging.warning("cache: %s is damaged and will be replaced: %s", folder, error)
         return None
 
 
-def _rows(file, array):
-    return Rows(lambda i: np.array(np.load(file, mmap_mode="r")[i]), array.shape, array.dtype)
+def _lazy(file, array):
+    return LazyArray(lambda i: np.array(np.load(file, mmap_mode="r")[i]), array.shape, array.dtype)
 
 
-def _remove_left_behind(root: pathlib.Path):
-    """Remove what killed processes began and could not remove: unfinished entries that nothing wrote to for a day."""
-    for unfinished in root.glob("*.part-*"):
+def _remove_abandoned(folder: pathlib.Path):
+    """Removes unfinished entries of killed processes: those that nothing was written to for a day."""
+    for unfinished in folder.glob("*.part-*"):
         try:
             written = max(path.stat().st_mtime for path in (unfinished, *unfinished.iterdir()))
-        except OSError:  # its maker has just finished it
+        except OSError:  # just finished
             continue
         if written < time.time() - _DAY:
-            logging.info("%s: left behind by a process that was killed, removed", unfinished)
+            logging.info("cache: removing %s, left by a killed process", unfinished)
             shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _build(folder: pathlib.Path, key, make):
-    """Make the entry in a temporary folder and rename it to `folder`: whatever has that name is complete.
+    """Makes an entry in a temporary folder and renames it, so that whatever has its name is complete.
 
-    Another process may do the same at the same time: the first to rename wins, the second's work is dropped.
+    Another process may do the same at the same time. The first to rename wins; the second's work is dropped.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_left_behind(folder.parent)
+    _remove_abandoned(folder.parent)
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=f"{folder.name}.part-", dir=folder.parent))
     try:
         facts = make(temporary)
         made = {file.stem: np.load(file, mmap_mode="r") for file in sorted(temporary.glob("*.npy"))}
         shapes = {name: [list(array.shape), str(array.dtype)] for name, array in made.items()}
-        meta = {"key": key, "facts": facts, "arrays": shapes}
-        (temporary / "meta.json").write_text(json.dumps(meta, indent=1))
+        (temporary / _META).write_text(json.dumps({"key": key, "facts": facts, "arrays": shapes}, indent=1))
         if folder.exists() and _load(folder) is None:
-            damaged = folder.with_name(f"{temporary.name}.damaged")
-            folder.rename(damaged)  # in one step, so that no process meets it half removed
-            shutil.rmtree(damaged)
+            _discard(folder)
         try:
             temporary.rename(folder)
         except OSError:
@@ -123,6 +181,13 @@ def _build(folder: pathlib.Path, key, make):
     except OSError as error:
         if error.filename is not None:
             raise
-        raise OSError(f"{folder}: it could not be made: {error}") from error  # a full disk says of no file
+        raise OSError(f"{folder}: could not be written: {error}") from error  # a full disk names no file
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _discard(folder: pathlib.Path):
+    """Removes an entry; it disappears in one step, so that no process finds it half removed."""
+    trash = pathlib.Path(tempfile.mkdtemp(prefix=f"{folder.name}.part-", dir=folder.parent))
+    folder.rename(trash / "removed")
+    shutil.rmtree(trash)

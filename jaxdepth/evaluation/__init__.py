@@ -1,1 +1,1 @@
-"""Protocols, metrics and scores."""
+"""Protocols, metrics, scores, and the mean depth image that they are compared with."""

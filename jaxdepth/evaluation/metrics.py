@@ -1,4 +1,4 @@
-"""The measures of depth estimation: a value an image, then sums over images that add up over batches and shards."""
+"""Depth metrics: a value per image, then sums over images that add up over batches and shards."""
 
 import math
 from collections.abc import Mapping
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
+from jaxdepth.errors import InputError
+from jaxdepth.geometry.depth import MAX_DEPTH, MIN_DEPTH, is_valid
 from jaxdepth.training import losses
 
 METRIC_NAMES = (
@@ -27,45 +29,45 @@ def depth_metrics(
     log_depth: jax.Array,
     depth: jax.Array,
     *,
-    min_depth: float = 1e-3,
-    max_depth: float = 10.0,
+    min_depth: float = MIN_DEPTH,
+    max_depth: float = MAX_DEPTH,
     mask: jax.Array | None = None,
 ) -> tuple[dict[str, jax.Array], jax.Array]:
-    """All measures of each image, over its valid pixels (section 4 of the paper; Eigen 2014, section 4).
+    """Computes all metrics of each image over its valid pixels (paper, section 4; Eigen 2014, section 4).
 
-    A pixel is valid where the truth is finite, min_depth < depth <= max_depth (the cap) and `mask` is true.
-    Predictions y are clipped to [min_depth, max_depth] before every measure, `loss` and `d_scale_invariant`
-    included, so that all of them judge the same depth map; hence `loss` may be below the training loss, which
-    `losses.scale_invariant` computes without clipping. With y* the truth and d = log y - log y* (natural):
+    A pixel is valid if the truth is finite, min_depth < depth <= max_depth (the cap), and `mask` is true. Predictions y
+    are clipped to [min_depth, max_depth] before every metric, so that all of them, `loss` and `d_scale_invariant`
+    included, see the same depth map; `loss` may therefore be below the training loss, which does not clip. With the
+    truth y* and d = log y - log y* (natural logarithm):
 
       delta1, delta2, delta3   share of pixels with max(y / y*, y* / y) = exp |d| below 1.25, 1.25^2, 1.25^3
       abs_rel, sq_rel          mean of |y - y*| / y* and of (y - y*)^2 / y* (metres)
       rmse                     root of the mean of (y - y*)^2, metres
       rmse_log, log10          root of the mean of d^2; mean of |log10 y - log10 y*|
-      silog                    100 sqrt(mean d^2 - (mean d)^2)
+      silog                    scale-invariant log error, 100 sqrt(mean d^2 - (mean d)^2)
       d_scale_invariant, loss  mean d^2 - lambda (mean d)^2 with lambda 1 and .5
 
     Args:
       log_depth: [B, H, W], predicted natural logarithm of metres, any float dtype. A NaN at a valid pixel makes the
         errors of its image NaN and fails all three thresholds.
-      depth: [B, H, W], true metres, 0 (or NaN, or infinite) = no measurement.
-      min_depth: metres, above 0.
+      depth: [B, H, W], metres; 0, NaN or infinite where there is no measurement.
+      min_depth: metres, positive.
       max_depth: metres, above `min_depth`.
-      mask: bool [B, H, W] or [H, W], the pixels to look at (a crop), None = all.
+      mask: bool [B, H, W] or [H, W], the pixels to score (a crop); None for all.
 
     Returns:
-      A dict from each of METRIC_NAMES to float32 [B] (0 for an image without valid pixels), and the number of valid
-      pixels of each image, int32 [B].
+      {name: float32 [B]} for METRIC_NAMES, 0 for an image without valid pixels, and the number of valid pixels int32
+      [B].
 
     Raises:
-      ValueError: the shapes do not fit, or the range of depths is empty.
+      ValueError: if the shapes do not fit, or the depth range is empty.
     """
     if log_depth.ndim != 3 or log_depth.shape != depth.shape:
         raise ValueError(f"log_depth {log_depth.shape}, depth {depth.shape}: expected two equal shapes [B, H, W]")
     if not 0 < min_depth < max_depth:
         raise ValueError(f"min_depth={min_depth}, max_depth={max_depth}: expected 0 < min_depth < max_depth")
     log_depth, depth = log_depth.astype(jnp.float32), depth.astype(jnp.float32)
-    valid = losses.valid_mask(depth) & (depth > min_depth) & (depth <= max_depth)
+    valid = is_valid(depth) & (depth > min_depth) & (depth <= max_depth)
     if mask is not None:
         if mask.shape not in (depth.shape, depth.shape[1:]):
             raise ValueError(f"mask {mask.shape}: expected {depth.shape} or {depth.shape[1:]}")
@@ -105,18 +107,18 @@ def depth_metrics(
 def sum_over_images(
     per_image: Mapping[str, jax.Array], valid: jax.Array, *, weight: jax.Array | None = None
 ) -> dict[str, jax.Array]:
-    """Sums of per-image values and the number of images, which add up over batches and shards name by name.
+    """Sums per-image values; sums of batches and shards add up.
 
     Args:
-      per_image: name -> [B], the first result of `depth_metrics`.
-      valid: [B], the number of valid pixels of each image, its second result (or bool); an image with 0 does not count.
-      weight: [B], 1 for a frame and 0 for the padding of a last batch, None = all 1.
+      per_image: {name: [B]} from `depth_metrics`.
+      valid: [B], number of valid pixels (or bool); an image with 0 does not count.
+      weight: [B], 1 for a frame and 0 for the padding of a last batch; None for all 1.
 
     Returns:
-      name -> float32 scalar, the weighted sum over images, and "count", the sum of the weights.
+      {name: float32 scalar}, weighted sums over images, and "count", the sum of the weights.
 
     Raises:
-      ValueError: `weight` is not [B].
+      ValueError: if `weight` is not [B].
     """
     weight = losses.image_weight(valid > 0, weight)
     sums = {name: jnp.sum(jnp.where(weight > 0, values, 0.0) * weight) for name, values in per_image.items()}
@@ -124,12 +126,18 @@ def sum_over_images(
 
 
 def finalize(sums: Mapping[str, float | jax.Array]) -> dict[str, float]:
-    """Means over images from added-up results of `sum_over_images`: METRIC_NAMES, in that order -> Python float.
+    """Means over images.
+
+    Args:
+      sums: added-up results of `sum_over_images`.
+
+    Returns:
+      {name: float} in the order of METRIC_NAMES.
 
     Raises:
-      ValueError: no image counted; there is no mean then, and 0 would read as a perfect error.
+      InputError: if no image counts: 0 would read as a perfect error.
     """
     count = float(sums["count"])
     if not count > 0:
-        raise ValueError(f"count={count:g}: expected at least one image with a valid pixel")
+        raise InputError("no frame has a valid pixel to score: expected at least one")
     return {name: float(sums[name]) / count for name in METRIC_NAMES}  # jit sorts the names of a dict

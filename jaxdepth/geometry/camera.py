@@ -1,6 +1,6 @@
 """The pinhole camera: intrinsics under resizing and cropping, rays, and points from depth.
 
-Pixels are counted from 0 and the centre of the pixel in row i and column j lies at (x = j, y = i), so a frame of width
+Pixels are counted from 0, and the centre of the pixel in row i and column j is at (x = j, y = i), so an image of width
 W covers x from -.5 to W - .5. Sizes are (height, width). The camera frame is x right, y down, z forward, in metres.
 """
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 
 class Intrinsics(NamedTuple):
-    """Focal lengths fx, fy and principal point cx, cy in pixels, counted as above."""
+    """Focal lengths fx, fy and principal point cx, cy in pixels."""
 
     fx: float
     fy: float
@@ -19,16 +19,33 @@ class Intrinsics(NamedTuple):
     cy: float
 
 
-# NYU Depth V2's colour camera at 640x480; its toolbox counts pixels from 1 (cx 325.5824, cy 253.7362).
+# NYU Depth V2's colour camera; its toolbox counts pixels from 1 (cx 325.5824, cy 253.7362).
+NYU_SIZE = (480, 640)
 NYU_INTRINSICS = Intrinsics(fx=518.8579, fy=519.4696, cx=324.5824, cy=252.7362)
 
 
-def resize_intrinsics(intrinsics: Intrinsics, *, from_size: tuple[int, int], to_size: tuple[int, int]) -> Intrinsics:
-    """Intrinsics of a frame resized from `from_size` to `to_size`, both (height, width).
+def nyu_intrinsics(size: tuple[int, int]) -> Intrinsics:
+    """Intrinsics of NYU Depth V2's frames resized to `size` (height, width)."""
+    return resize_intrinsics(NYU_INTRINSICS, from_size=NYU_SIZE, to_size=size)
 
-    The resize maps the frame's area onto the new frame's area (averaging, bilinear without aligned corners): with the
-    scale s = to / from a position c becomes (c + .5) s - .5 and a focal length f becomes f s. Taking every second pixel
-    is not such a resize: it halves c without the shift. Raises ValueError where a size is not positive.
+
+def resize_intrinsics(intrinsics: Intrinsics, *, from_size: tuple[int, int], to_size: tuple[int, int]) -> Intrinsics:
+    """Intrinsics of a resized image.
+
+    The resize maps the area of the image onto the area of the new one (averaging, or bilinear without aligned corners):
+    with the scale s = to / from, a position c becomes (c + .5) s - .5 and a focal length f becomes f s. Taking every
+    second pixel is not such a resize: it halves c without the shift.
+
+    Args:
+      intrinsics: of the image.
+      from_size: its (height, width).
+      to_size: (height, width) after the resize.
+
+    Returns:
+      Intrinsics in pixels of the resized image.
+
+    Raises:
+      ValueError: if a size is not positive.
     """
     for name, size in (("from_size", from_size), ("to_size", to_size)):
         if min(size) <= 0:
@@ -43,12 +60,12 @@ def resize_intrinsics(intrinsics: Intrinsics, *, from_size: tuple[int, int], to_
 
 
 def crop_intrinsics(intrinsics: Intrinsics, *, top: float, left: float) -> Intrinsics:
-    """Intrinsics of the part of a frame that begins at row `top` and column `left` (negative where it is padded)."""
+    """Intrinsics of a crop that starts at row `top` and column `left`, which are negative where it is padded."""
     return intrinsics._replace(cx=intrinsics.cx - left, cy=intrinsics.cy - top)
 
 
 def rays(intrinsics: Intrinsics, size: tuple[int, int]) -> jax.Array:
-    """Direction of the ray through each pixel's centre, float32 [H, W, 3] in the camera frame, with z = 1."""
+    """Directions of the rays through the pixel centres: float32 [H, W, 3] in the camera frame, with z = 1."""
     height, width = size
     x = (jnp.arange(width, dtype=jnp.float32) - intrinsics.cx) / intrinsics.fx
     y = (jnp.arange(height, dtype=jnp.float32) - intrinsics.cy) / intrinsics.fy
@@ -57,10 +74,17 @@ def rays(intrinsics: Intrinsics, size: tuple[int, int]) -> jax.Array:
 
 
 def back_project(depth: jax.Array, intrinsics: Intrinsics) -> jax.Array:
-    """Points [..., H, W, 3] in metres, in the camera frame, from depth along z [..., H, W] in metres.
+    """Points in the camera frame from a depth map.
 
-    A pixel without a measurement (depth 0) gives the point (0, 0, 0), the camera itself.
-    Raises ValueError where `depth` has fewer than two axes.
+    Args:
+      depth: [..., H, W], metres along z.
+      intrinsics: in pixels of the depth map.
+
+    Returns:
+      [..., H, W, 3], metres; (0, 0, 0), the camera itself, where there is no measurement (depth 0).
+
+    Raises:
+      ValueError: if `depth` has fewer than two axes.
     """
     depth = jnp.asarray(depth)
     if depth.ndim < 2:

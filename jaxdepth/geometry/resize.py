@@ -1,7 +1,7 @@
-"""Pictures and depths at another size: area means for pictures, the pixel in the middle for depths.
+"""Resizes pictures by area means, and depths by the nearest pixel. Numpy and Pillow only.
 
-An axis of `size` pixels is divided into `out_size` parts of `pitch` pixels, which lie in its middle; by default they
-cover all of it. Numpy and Pillow only.
+An axis of `size` pixels is cut into `out_size` parts of `pitch` pixels each, centred on the axis. By default the parts
+cover all of it.
 """
 
 import functools
@@ -12,24 +12,38 @@ from PIL import Image
 
 
 def nearest_index(size: int, out_size: int, *, pitch: Fraction | None = None) -> np.ndarray:
-    """The pixel of an axis that holds the centre of each part: int64 [out_size], floor(start + (i + .5) pitch).
+    """The pixel that holds the centre of each part: floor(start + (i + .5) pitch), from the first part's edge.
 
-    With the default pitch, size / out_size, that is floor((i + .5) size / out_size).
+    Args:
+      size: pixels of the axis.
+      out_size: number of parts.
+      pitch: pixels in a part; None for size / out_size.
+
+    Returns:
+      int64 [out_size].
     """
     n, d = (pitch or Fraction(size, out_size)).as_integer_ratio()
     return (size * d - out_size * n + (2 * np.arange(out_size) + 1) * n) // (2 * d)
 
 
 def shrink(picture: np.ndarray, out_size, *, pitch: Fraction | None = None) -> np.ndarray:
-    """uint8 [H, W, 3] averaged over areas to uint8 [h, w, 3] = `out_size`, halves rounded up.
+    """Averages a picture over the parts, with halves rounded up.
 
-    Where the parts are smaller than a pixel the picture is enlarged, bilinearly.
+    Where the parts are smaller than a pixel, the picture is enlarged, bilinearly.
+
+    Args:
+      picture: uint8 [H, W, 3].
+      out_size: (h, w).
+      pitch: pixels in a part, the same on both axes; None for parts that cover the picture.
+
+    Returns:
+      uint8 [h, w, 3].
     """
     size = picture.shape[:2]
     pitches = [pitch or Fraction(n, m) for n, m in zip(size, out_size, strict=True)]
     starts = [(n - m * p) / 2 for n, m, p in zip(size, out_size, pitches, strict=True)]
     h, w = out_size
-    if all(x.denominator == 1 for x in (*pitches, *starts)):  # the same as below, twenty times as fast
+    if all(x.denominator == 1 for x in (*pitches, *starts)):  # the same result as below, twenty times as fast
         (top, left), (y, x) = map(int, starts), map(int, pitches)
         return np.asarray(Image.fromarray(picture[top : top + h * y, left : left + w * x]).reduce((x, y)))
     if min(pitches) < 1:
@@ -41,12 +55,21 @@ def shrink(picture: np.ndarray, out_size, *, pitch: Fraction | None = None) -> n
 
 
 def central_pitch(size, out_size) -> Fraction:
-    """Pixels to a part, the same on both axes, for the largest central cut of `size` in the shape of `out_size`."""
+    """The pitch of the largest central part of `size` that has the shape of `out_size`, both (height, width)."""
     return min(Fraction(int(n), int(m)) for n, m in zip(size, out_size, strict=True))
 
 
 def central_nearest(array: np.ndarray, *, frame_size, out_size) -> np.ndarray:
-    """The largest central part of [H, W] in the shape of `frame_size`, at `out_size` (h, w) by its nearest pixels."""
+    """Takes the largest central part in a frame's shape, resized by the nearest pixels.
+
+    Args:
+      array: [H, W].
+      frame_size: (height, width) whose shape the part has.
+      out_size: (h, w).
+
+    Returns:
+      [h, w].
+    """
     pitch = central_pitch(array.shape, frame_size)
     rows, columns = (
         nearest_index(n, out, pitch=pitch * part / out)
@@ -57,9 +80,9 @@ def central_nearest(array: np.ndarray, *, frame_size, out_size) -> np.ndarray:
 
 @functools.cache
 def _overlap(size: int, out_size: int, pitch: Fraction) -> np.ndarray:
-    """Share of each of `size` pixels in each of `out_size` parts of an axis: float32 [out_size, size].
+    """Share of each pixel in each part of an axis: float32 [out_size, size].
 
-    Pillow's BOX filter will not do: it counts pixels as a whole, in or out.
+    Pillow's BOX filter is no substitute: it takes a pixel either whole or not at all.
     """
     edges = float((size - out_size * pitch) / 2) + np.arange(out_size + 1) * float(pitch)
     pixel = np.arange(size)

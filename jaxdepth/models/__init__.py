@@ -1,7 +1,17 @@
-"""The networks, by the names that `config.model.name` takes."""
+"""The networks, by the names that `config.model.name` takes.
 
+Each is a linen module with
+
+  groups: the names of its parameter groups by gate, the final output first.
+  __call__(image, *, gate, trained, stop_gradient): the log depth [B, H, W] that the gate selects, and a dict of named
+    intermediates, among them each computed output by its group's name.
+  starting_at(variables, log_depth): fresh variables whose outputs start at the mean log depth image.
+"""
+
+import jax
 import jax.numpy as jnp
 
+from jaxdepth.errors import InputError
 from jaxdepth.models.autoencoder import AutoEncoder
 from jaxdepth.models.eigen import Eigen
 from jaxdepth.models.kscale import KScale
@@ -20,40 +30,53 @@ NETWORKS = {
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
-def outputs(network, variables, image, *, mirrored):
-    """Log depth of every output, {group: [B, H, W]}, of pictures [B, H, W, 3] in [0, 1].
-
-    `mirrored`: the mean of that and of what the network says of the mirror image.
-    """
-
-    def of_groups(image):
-        _, named = network.apply(variables, image)
-        return {group: named[group] for group in network.groups}
-
-    if not mirrored:
-        return of_groups(image)
-    return {
-        group: (plain + other[:, :, ::-1]) / 2
-        for (group, plain), other in zip(of_groups(image).items(), of_groups(image[:, :, ::-1]).values(), strict=True)
-    }
-
-
 def build(name, *, dtype, **arguments):
-    """The network `name` with its arguments.
+    """Builds the network `name`.
 
-    A network is a linen module with `groups`, the names of its parameter groups by gate, a call
-    `(image, *, gate, trained, stop_gradient) -> (log depth [B, H, W], named intermediates)`, and the attributes
-    `dtype`, `blocked_gradient` and `mean_log_depth`: log metres, a number or a picture [H, W], at which its outputs
-    start, or at whose mean.
+    Args:
+      name: one of NETWORKS.
+      dtype: compute dtype, one of DTYPES.
+      **arguments: the network's attributes.
+
+    Returns:
+      A linen module as described above.
 
     Raises:
-      ValueError: for an unknown name, compute dtype or argument.
+      InputError: for an unknown name, dtype or attribute.
     """
     if name not in NETWORKS:
-        raise ValueError(f"config.model.name={name!r}: expected one of {', '.join(NETWORKS)}")
+        raise InputError(f"config.model.name={name!r}: expected one of {', '.join(NETWORKS)}")
     if dtype not in DTYPES:
-        raise ValueError(f"config.model.dtype={dtype!r}: expected one of {', '.join(DTYPES)}")
+        raise InputError(f"config.model.dtype={dtype!r}: expected one of {', '.join(DTYPES)}")
     try:
         return NETWORKS[name](dtype=DTYPES[dtype], **arguments)
     except TypeError as error:
-        raise ValueError(f"config.model of {name}: {error}") from error
+        raise InputError(f"config.model of {name}: {error}") from error
+
+
+def outputs(network, variables, image, *, flip_tta):
+    """Log depth of every output.
+
+    Args:
+      network: from `build`.
+      variables: {"params", "batch_stats"}.
+      image: float32 [B, H, W, 3] in [0, 1].
+      flip_tta: flip test-time augmentation: whether to average with the prediction for the mirrored image.
+
+    Returns:
+      {group: log depth float32 [B, H, W]}.
+    """
+
+    def predict(image):
+        _, named = network.apply(variables, image)
+        return {group: named[group] for group in network.groups}
+
+    if not flip_tta:
+        return predict(image)
+    plain, mirrored = predict(image), predict(image[:, :, ::-1])
+    return {group: (plain[group] + mirrored[group][:, :, ::-1]) / 2 for group in plain}
+
+
+def count_parameters(params):
+    """Number of parameters in a tree of arrays or shapes."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))

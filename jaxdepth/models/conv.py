@@ -1,14 +1,17 @@
-"""Convolution whose gradients are written by hand for the CPU, where XLA computes them slowly.
+"""Convolution, with gradients written by hand for CPUs, where XLA computes them slowly.
 
-On a CPU, XLA takes the gradient of a kernel as a convolution with a window as large as the picture, at a tenth to a
-half of the forward pass's speed, and the input gradient of a strided convolution as a dilated one.
-`blocked_gradient=True` replaces both and changes results by rounding only. It is for the CPU: leave it off elsewhere.
+XLA computes the gradient of a kernel as a convolution whose window is as large as the image, at a tenth to a half of
+the forward pass's speed on a CPU, and the input gradient of a strided convolution as a dilated convolution. When a step
+is lowered for a CPU, `conv` uses the blocked gradients below instead; they differ from XLA's by rounding only. Other
+platforms get XLA's own.
 
-Measured on 2 cores, batch 8, float32, the plain form's time over this one's: kernel gradient of 3x3 with 32 channels
-1.3 (30x38) to 3.6 (114x152), with 64 channels 2.7 to 4.9, with 128 and 256 channels 1.5 to 2.7; all three passes
-together 2.7 to 4.3 for 1x1, 1.5 to 2.1 for 2x2 stride 2, 0.9 (3 channels, 114x152) to 2.4 for 4x4 stride 2.
+Measured on 2 cores with batches of 8 in float32, as XLA's time divided by the time here: kernel gradient of 3x3 with 32
+channels 1.3 (30x38) to 3.6 (114x152), with 64 channels 2.7 to 4.9, with 128 and 256 channels 1.5 to 2.7; all three
+passes of a 1x1 convolution 2.7 to 4.3, of 2x2 with stride 2 1.5 to 2.1, of 4x4 with stride 2 0.9 (3 channels, 114x152)
+to 2.4.
 """
 
+import contextlib
 import functools
 import math
 
@@ -17,34 +20,49 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-_BLOCK_PIXELS = 1200  # 600 to 2400 differ little; the whole picture at once is up to 4.5 times slower
-_WIDE_CHANNELS = 48  # speed of wide over narrow (see _kernel_gradient): .6 at 32 channels, 1.3 at 48, 1.1 to 1.6 above
+_BLOCK_PIXELS = 1200  # 600 to 2400 are about equal; the whole image at once is up to 4.5x slower
+_WIDE_CHANNELS = 48  # where the wide form of _kernel_gradient wins: 0.6x at 32 channels, 1.3x at 48, 1.1x to 1.6x above
 _MIN_FEATURES = 16
+_xla_gradients = False
 
 
-def conv(x, kernel, *, strides=(1, 1), padding=((1, 1), (1, 1)), blocked_gradient=False):
-    """Convolve x [B, H, W, C] with kernel [kh, kw, C, D], of the same type, to [B, H', W', D].
+def conv(x, kernel, *, strides=(1, 1), padding=((1, 1), (1, 1))):
+    """Convolution in NHWC layout. It has no forward-mode derivative, except under `xla_gradients`.
 
-    `padding` gives the zeros before and after the rows, then the columns. `blocked_gradient` (for the CPU) computes the
-    gradient of the kernel in blocks of rows, each one matrix product with a float32 sum, and the gradients of a strided
-    convolution through the convolution of stride 1 on cells of `strides` pixels. It admits no forward-mode derivative.
+    Args:
+      x: [B, H, W, C].
+      kernel: [kh, kw, C, D], of the dtype of x.
+      strides: (rows, columns).
+      padding: zeros ((top, bottom), (left, right)).
+
+    Returns:
+      [B, H', W', D].
     """
     strides, padding = tuple(strides), tuple(tuple(pair) for pair in padding)
-    if not blocked_gradient:
-        return _plain_conv(x, kernel, strides, padding)
     if kernel.shape[:2] == strides == (1, 1) and padding == ((0, 0), (0, 0)):
-        return jnp.einsum("bhwc,cd->bhwd", x, kernel[0, 0])  # its derivatives are single products already
+        return jnp.einsum("bhwc,cd->bhwd", x, kernel[0, 0])  # its gradients are single matrix products
     if strides == (1, 1) and (x.shape[1] < kernel.shape[0] or x.shape[2] < kernel.shape[1]):
         return _small_conv(x, kernel, padding)
-    return _blocked_conv(x, kernel, strides, padding)
+    return (_xla_conv if _xla_gradients else _conv)(x, kernel, strides, padding)
 
 
-def _plain_conv(x, kernel, strides, padding):
+@contextlib.contextmanager
+def xla_gradients():
+    """Traces convolutions without custom gradients: to count FLOPs, compare, or differentiate forward."""
+    global _xla_gradients
+    before, _xla_gradients = _xla_gradients, True
+    try:
+        yield
+    finally:
+        _xla_gradients = before
+
+
+def _xla_conv(x, kernel, strides, padding):
     return lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 def _small_conv(x, kernel, padding):
-    """Of a map that is smaller than the kernel, as one product: 24 to 29 times as fast as XLA's own (2x2, 2x3)."""
+    """Convolution of a map smaller than the kernel, as one product: 24x to 29x faster than XLA's for 2x2 and 2x3."""
     kh, kw, _, d = kernel.shape
     x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
     height, width = x.shape[1] - kh + 1, x.shape[2] - kw + 1
@@ -53,48 +71,58 @@ def _small_conv(x, kernel, padding):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _blocked_conv(x, kernel, strides, padding):
-    return _plain_conv(x, kernel, strides, padding)
+def _conv(x, kernel, strides, padding):
+    return _xla_conv(x, kernel, strides, padding)
 
 
 def _forward(x, kernel, strides, padding):
-    return _plain_conv(x, kernel, strides, padding), (x, kernel)
+    return _xla_conv(x, kernel, strides, padding), (x, kernel)
 
 
 def _backward(strides, padding, residuals, g):
-    x, kernel = residuals
+    xla = functools.partial(_xla_backward, strides=strides, padding=padding)
+    blocked = functools.partial(_blocked_backward, strides=strides, padding=padding)
+    return lax.platform_dependent(*residuals, g, cpu=blocked, default=xla)
+
+
+_conv.defvjp(_forward, _backward)
+
+
+def _xla_backward(x, kernel, g, *, strides, padding):
+    _, gradients = jax.vjp(functools.partial(_xla_conv, strides=strides, padding=padding), x, kernel)
+    return gradients(g)
+
+
+def _blocked_backward(x, kernel, g, *, strides, padding):
     if strides != (1, 1):
         _, gradients = jax.vjp(functools.partial(_cell_conv, strides=strides, padding=padding), x, kernel)
         return gradients(g)
     x_gradient = _input_gradient(g, kernel, padding)
-    # With few features the product is thin: from 16 to 16 channels the blocks take as long as the plain form, 16 to
-    # 1 up to 1.5 times as long; from 24 to 24 they are 1.3 times as fast, from 96 to 24 twice to five times.
+    # With few features the product is thin: blocks break even from 16 to 16 channels and lose up to 1.5x from 16 to 1;
+    # they win 1.3x from 24 to 24 and 2x to 5x from 96 to 24.
     if kernel.shape[-1] >= _MIN_FEATURES:
         return x_gradient, _kernel_gradient(x, g, kernel, padding)
-    _, of_kernel = jax.vjp(lambda kernel: _plain_conv(x, kernel, strides, padding), kernel)
-    return x_gradient, *of_kernel(g)
-
-
-_blocked_conv.defvjp(_forward, _backward)
+    _, kernel_gradient = jax.vjp(lambda kernel: _xla_conv(x, kernel, strides, padding), kernel)
+    return x_gradient, *kernel_gradient(g)
 
 
 def _input_gradient(g, kernel, padding):
-    """At stride 1: the convolution with the kernel turned round.
+    """Input gradient at stride 1: a convolution with the flipped kernel.
 
-    XLA's own derivative is the same but keeps the kernel's order in the convolution's dimension numbers. It brings that
-    into the form of its fast convolution in the main program only, and not inside a loop, as over parts of a batch.
+    XLA's own derivative leaves the flip to the convolution's dimension numbers. XLA turns that into its fast
+    convolution in the main program, but not inside a loop such as gradient accumulation.
     """
-    turned = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
-    beyond = [
+    flipped = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
+    outside = [
         (size - 1 - before, size - 1 - after) for size, (before, after) in zip(kernel.shape, padding, strict=False)
     ]
-    return _plain_conv(g, turned, (1, 1), beyond)
+    return _xla_conv(g, flipped, (1, 1), outside)
 
 
 def _cell_conv(x, kernel, *, strides, padding):
-    """The strided convolution as one of stride 1, on cells of sy x sx pixels that have become sy * sx * C channels.
+    """Strided convolution as one of stride 1 over cells of sy x sx pixels, each folded into sy * sx * C channels.
 
-    Only its gradients are used: as a forward pass it is no faster than the plain form.
+    Only its gradients are used: as a forward pass it is no faster than XLA's.
     """
     (sy, sx), (kh, kw, c, d) = strides, kernel.shape
     batch, *size, _ = x.shape
@@ -110,15 +138,15 @@ def _cell_conv(x, kernel, *, strides, padding):
     kernel = kernel.reshape(cells_y, sy, cells_x, sx, c, d).transpose(0, 2, 1, 3, 4, 5)
     x = x.reshape(batch, rows, columns, sy * sx * c)
     kernel = kernel.reshape(cells_y, cells_x, sy * sx * c, d)
-    return conv(x, kernel, padding=((0, 0), (0, 0)), blocked_gradient=True)
+    return conv(x, kernel, padding=((0, 0), (0, 0)))
 
 
 def _kernel_gradient(x, g, kernel, padding):
-    """Sum of x[y + i - top, u + j - left] * g[y, u] over the pixels, for every kernel element (i, j), at stride 1.
+    """Kernel gradient at stride 1: the sum of x[y + i - top, u + j - left] * g[y, u] for each kernel element (i, j).
 
-    A block of rows, about 1200 pixels of the whole batch, is one product of shifted copies. Few input channels: all
-    kh * kw shifts are copies of x with the pixels innermost, where a shift is a plain copy. Many: row shifts of x and
-    column shifts of g, so that fewer copies are made of the same product.
+    Each block of rows, about 1200 pixels of the whole batch, is one matrix product of shifted copies. With few input
+    channels all kh * kw shifts are copies of x with pixels innermost, where a shift is a plain copy. With many
+    ("wide"), x is shifted by rows and g by columns, which needs fewer copies for the same product.
     """
     kh, kw, c, d = kernel.shape
     (top, bottom), (left, right) = padding
@@ -137,7 +165,7 @@ def _kernel_gradient(x, g, kernel, padding):
         g = lax.pad(g, zero, ((0, 0, 0), (0, extra, 0), (0, 0, 0), (0, 0, 0)))
 
     def add_block(total, index):
-        # The batch stays a dimension of its own up to the product, so that it can stay sharded.
+        # The batch remains its own axis up to the product, so that it can stay sharded.
         g_rows = lax.dynamic_slice_in_dim(g, index * rows, rows, axis=1)
         x_rows = lax.dynamic_slice_in_dim(x, index * rows, rows + kh - 1, axis=1 if wide else 2)
         if wide:
@@ -159,13 +187,17 @@ def _kernel_gradient(x, g, kernel, padding):
 class Conv(nn.Module):
     """Convolution from [B, H, W, C] to [B, H', W', features].
 
-    By default it keeps pixels centre-aligned: both sides are padded by (kernel_size - stride) / 2, so that output pixel
-    i is centred on the input rows stride * i to stride * (i + 1) (half-pixel convention), and H' = H // stride, W' =
-    W // stride; H and W should be multiples of `stride`. `padding` puts another number of zeros on all sides, and then
-    H' = (H + 2 * padding - kernel_size) // stride + 1. The parameters `kernel`
-    [k, k, C, features] and `bias` are float32; the computation is in `dtype` (default: that of x and the parameters).
-    `blocked_gradient` is for the CPU, see `conv`. Raises ValueError for a kernel size without an aligned padding:
-    odd with stride 2, even with stride 1.
+    Attributes:
+      features: number of output channels.
+      kernel_size: rows and columns of the kernel.
+      stride: stride of rows and columns.
+      use_bias: whether a bias is added.
+      dtype: compute dtype; None uses that of the input and the parameters, which are float32.
+      padding: zeros on each side, for H' = (H + 2 * padding - kernel_size) // stride + 1. None pads by (kernel_size -
+        stride) / 2, which keeps pixels centre-aligned (half-pixel convention): output row i is centred on input rows
+        stride * i to stride * (i + 1), and H' = H // stride for H a multiple of the stride.
+      kernel_init: initializer of the kernel [kernel_size, kernel_size, C, features].
+      bias_init: initializer of the bias [features].
     """
 
     features: int
@@ -173,13 +205,17 @@ class Conv(nn.Module):
     stride: int = 1
     use_bias: bool = False
     dtype: jnp.dtype | None = None
-    blocked_gradient: bool = False
     padding: int | None = None
     kernel_init: nn.initializers.Initializer = nn.initializers.he_uniform()
     bias_init: nn.initializers.Initializer = nn.initializers.zeros
 
     @nn.compact
     def __call__(self, x):
+        """Applies the convolution.
+
+        Raises:
+          ValueError: if `padding` is None and the kernel size has no aligned padding: odd with stride 2, even with 1.
+        """
         size, stride = self.kernel_size, self.stride
         padding = self.padding
         if padding is None and (size < stride or (size - stride) % 2):
@@ -190,5 +226,5 @@ class Conv(nn.Module):
         bias = self.param("bias", self.bias_init, (self.features,), jnp.float32) if self.use_bias else None
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
         padding = ((((size - stride) // 2 if padding is None else padding),) * 2,) * 2
-        y = conv(x, kernel, strides=(stride, stride), padding=padding, blocked_gradient=self.blocked_gradient)
+        y = conv(x, kernel, strides=(stride, stride), padding=padding)
         return y if bias is None else y + bias.reshape(1, 1, 1, -1)

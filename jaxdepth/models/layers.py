@@ -1,4 +1,4 @@
-"""What the networks share: residual blocks, the picture pyramid, and the two ways to upscale a map."""
+"""Layers that the networks share: residual blocks, the image pyramid, upscaling, and the grids of depth maps."""
 
 import functools
 from typing import Any, NamedTuple
@@ -7,49 +7,52 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxdepth.errors import InputError
 from jaxdepth.models.conv import Conv
 
 UPSCALINGS = ("bilinear", "up_convolution")
-SMALL_INIT = nn.initializers.variance_scaling(0.01, "fan_in", "uniform")  # of a last layer: near its bias at first
+SMALL_INIT = nn.initializers.variance_scaling(0.01, "fan_in", "uniform")  # for last layers: outputs start at the bias
 
 
 def batch_norm(*, train, dtype, name, scale_init=nn.initializers.ones):
-    """Batch normalisation, statistics in float32; of a batch that is sharded over devices, those of the whole batch."""
+    """Batch normalisation with float32 statistics, which are those of the whole batch if it is sharded."""
     return nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=dtype, scale_init=scale_init, name=name)
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around an identity, or around a 1x1 projection where the channels change (He et al. 2015).
+    """Two 3x3 convolutions and a skip connection, projected by 1x1 where the channels change (He et al. 2015).
 
-    The second normalisation starts at scale 0, so that a long series starts as the identity.
+    The second normalisation starts with scale 0, so that a stack of blocks starts as the identity.
+
+    Attributes:
+      features: number of output channels.
+      dtype: compute dtype.
     """
 
     features: int
     dtype: Any = jnp.float32
-    blocked_gradient: bool = False
 
     @nn.compact
     def __call__(self, x, *, train):
-        """[B, H, W, C] -> [B, H, W, features]; `train` takes the batch's statistics, otherwise the stored ones."""
-        conv = dict(dtype=self.dtype, blocked_gradient=self.blocked_gradient)
+        """Maps [B, H, W, C] to [B, H, W, features]; normalises by batch statistics if `train`, else by stored ones."""
         norm = dict(train=train, dtype=self.dtype)
-        y = Conv(self.features, 3, name="conv1", **conv)(x)
+        y = Conv(self.features, 3, name="conv1", dtype=self.dtype)(x)
         y = nn.relu(batch_norm(name="norm1", **norm)(y))
-        y = Conv(self.features, 3, name="conv2", **conv)(y)
+        y = Conv(self.features, 3, name="conv2", dtype=self.dtype)(y)
         y = batch_norm(name="norm2", scale_init=nn.initializers.zeros, **norm)(y)
         if x.shape[-1] != self.features:
-            x = Conv(self.features, 1, name="projection", **conv)(x)
+            x = Conv(self.features, 1, name="projection", dtype=self.dtype)(x)
         return nn.relu(x + y)
 
 
 def halve(image):
-    """The mean of each 2x2 block: [B, H, W, C] -> [B, H/2, W/2, C], H and W even."""
+    """Mean of each 2x2 block: [B, H, W, C] -> [B, H/2, W/2, C] for even H and W."""
     b, h, w, c = image.shape
     return image.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
 
 
 def double(x):
-    """Bilinear interpolation of [B, H, W, C] to [B, 2H, 2W, C], pixel areas aligned, border continued."""
+    """Bilinear upsampling of [B, H, W, C] to [B, 2H, 2W, C], with half-pixel centres and replicated borders."""
     for axis in (1, 2):
         n = x.shape[axis]
         before = jnp.concatenate(
@@ -63,10 +66,11 @@ def double(x):
     return x
 
 
-def continue_border(x, size):
-    """Repeat the last row and the last column of [B, h, w, C] up to `size` (H, W).
+def replicate_border(x, size):
+    """Repeats the last row and column of [B, h, w, C] until it has `size` (H, W).
 
-    Not by `jnp.pad`, whose gradient makes two arrays of zeros as large as x for each axis that nothing is added to.
+    `jnp.pad` does the same, but for each axis that it leaves alone its gradient makes two arrays of zeros as large as
+    x.
     """
     for axis, length in zip((1, 2), size, strict=True):
         last = jax.lax.slice_in_dim(x, x.shape[axis] - 1, x.shape[axis], axis=axis)
@@ -75,20 +79,26 @@ def continue_border(x, size):
 
 
 def max_pool(x, size):
-    """The maximum of size x size pixels at stride 2, without padding: [B, H, W, C] -> [B, (H - size) // 2 + 1, .., C].
+    """Max pooling with stride 2 and no padding: [B, H, W, C] -> [B, (H - size) // 2 + 1, (W - size) // 2 + 1, C].
 
-    As the maximum of shifted copies, first along the rows, then along the columns: on a CPU the gradient takes a
-    seventh of the time that it takes with all shifts at once, and less than that of XLA's window.
-    Raises ValueError where no window fits.
+    Computed as the maximum of shifted copies, along rows, then along columns: on a CPU its gradient takes a seventh of
+    the time that all shifts at once take, and less than that of XLA's window.
+
+    Raises:
+      InputError: if no window fits.
     """
-    for axis, count in zip((1, 2), picture_grid(x).window(size, stride=2)[:2], strict=True):
+    for axis, count in zip((1, 2), image_grid(x).window(size, stride=2)[:2], strict=True):
         shifts = [jax.lax.slice_in_dim(x, i, i + 2 * count - 1, 2, axis) for i in range(size)]
         x = functools.reduce(jnp.maximum, shifts)
     return x
 
 
 def pad_to_multiple(image, multiple):
-    """Continue the border of [B, H, W, C] on all sides until H and W are multiples; returns it and the inverse crop."""
+    """Replicates the border of [B, H, W, C] on all sides until H and W are multiples of `multiple`.
+
+    Returns:
+      The padded image, and a function that crops [B, H', W', ...] back to H x W.
+    """
     height, width = image.shape[1:3]
     top, left = (-height % multiple) // 2, (-width % multiple) // 2
     below, right = -height % multiple - top, -width % multiple - left
@@ -97,41 +107,45 @@ def pad_to_multiple(image, multiple):
 
 
 class DepthHead(nn.Module):
-    """A 3x3 convolution to a map of log depth around its mean, in float32, upscaled to where it is needed.
+    """A 3x3 convolution to a log depth map, computed in float32 and upscaled.
 
-    The last bias starts at the training set's mean log depth and the kernel small, so training starts at the mean.
+    The kernel starts small, so that the output starts at the bias, which is set to the mean log depth.
+
+    Attributes:
+      upscaling: one of UPSCALINGS.
+      to_finest: factor from the input to the finest scale.
+      to_picture: factor from the finest scale to the image.
     """
 
     upscaling: str
     to_finest: int
     to_picture: int
-    mean_log_depth: Any
-    blocked_gradient: bool
 
     @nn.compact
     def __call__(self, x):
-        """Features [B, h, w, C] -> log depth [B, H, W], and the map without its bias at the finest stride."""
-        x = Conv(1, 3, kernel_init=SMALL_INIT, blocked_gradient=self.blocked_gradient, name="conv")(
-            x.astype(jnp.float32)
-        )
+        """Maps [B, h, w, C] to log depth [B, H, W], and the map without its bias at the finest scale [B, h', w', 1]."""
+        x = Conv(1, 3, kernel_init=SMALL_INIT, name="conv")(x.astype(jnp.float32))
         at_finest = Upscale(self.upscaling, name="to_finest")(x, self.to_finest)
-        bias = self.param("bias", nn.initializers.constant(jnp.mean(self.mean_log_depth)), ())
+        bias = self.param("bias", nn.initializers.zeros, ())
         return Upscale(self.upscaling, name="to_picture")(at_finest, self.to_picture)[..., 0] + bias, at_finest
 
 
 class Upscale(nn.Module):
-    """Upscaling of a map by a power of two, pixel areas aligned (section 6.3, "Upscale Method").
+    """Upscales a map by a power of two, with half-pixel centres (paper, section 6.3, "Upscale Method").
 
-    `bilinear` interpolates and has no parameters. `up_convolution` is one learned linear 4x4 transposed convolution
-    of stride 2 for each doubling; it starts as bilinear interpolation with noise, because a random start would scale
-    away the mean depth that the network starts from.
+    `bilinear` has no parameters. `up_convolution` is a learned 4x4 transposed convolution of stride 2 for each
+    doubling. It starts as bilinear interpolation with noise: a random start would scale away the mean depth that
+    training starts from.
+
+    Attributes:
+      method: one of UPSCALINGS.
     """
 
     method: str
 
     @nn.compact
     def __call__(self, x, factor):
-        """[B, H, W, C] -> [B, H * factor, W * factor, C]."""
+        """Maps [B, H, W, C] to [B, H * factor, W * factor, C]."""
         b, h, w, c = x.shape
         if self.method == "bilinear":
             return jax.image.resize(x, (b, h * factor, w * factor, c), "bilinear")
@@ -150,7 +164,7 @@ def _noisy_bilinear(key, shape, dtype=jnp.float32):
 
 
 class Grid(NamedTuple):
-    """Where a map lies on its picture: pixel (i, j) is centred on row first + stride * i, column first + stride * j."""
+    """Where a map lies on its image: pixel (i, j) is centred on row first + stride * i, column first + stride * j."""
 
     height: int
     width: int
@@ -158,37 +172,40 @@ class Grid(NamedTuple):
     first: float
 
     def window(self, size, *, stride, padding=0):
-        """The grid after a convolution or pooling of `size` pixels. Raises ValueError where none fits."""
+        """The grid after a convolution or pooling with windows of `size` pixels.
+
+        Raises:
+          InputError: if no window fits.
+        """
         height, width = ((n + 2 * padding - size) // stride + 1 for n in self[:2])
         if min(height, width) < 1:
-            of = f"no window of {size} fits a map of {self.height}x{self.width}"
-            raise ValueError(f"config.data.crop_size: too small, {of}")
+            raise InputError(
+                f"config.data.crop_size is too small: no window of {size} pixels fits a map of "
+                f"{self.height}x{self.width}"
+            )
         first = self.first + self.stride * ((size - 1) / 2 - padding)
         return Grid(height, width, self.stride * stride, first)
 
-    def enlarge(self, x, size):
-        """A map [B, height, width] interpolated bilinearly at every pixel of the picture [H, W], border continued."""
+    def upsample(self, x, size):
+        """Interpolates a map [B, height, width] at every pixel of the image: [B, H, W] for `size` (H, W)."""
         rows, columns = ((jnp.arange(n) - self.first) / self.stride for n in size)
         return sample(x, rows, columns)
 
     def read(self, image):
-        """A picture [H, W], or one number for all of it, at the map's centres: [height, width]."""
-        image = jnp.asarray(image, jnp.float32)
-        if image.ndim == 0:
-            return jnp.full((self.height, self.width), image)
+        """Samples an image [H, W] at the centres of the map: [height, width]."""
         rows, columns = (self.first + self.stride * jnp.arange(n) for n in self[:2])
-        return sample(image[None], rows, columns)[0]
+        return sample(jnp.asarray(image, jnp.float32)[None], rows, columns)[0]
 
 
-def picture_grid(image):
-    """The Grid of a picture [B, H, W, C] itself."""
+def image_grid(image):
+    """The Grid of the image [B, H, W, C] itself."""
     return Grid(*image.shape[1:3], stride=1, first=0.0)
 
 
 def sample(x, rows, columns):
-    """x [B, h, w, ...] at the crossings of `rows` [H] and `columns` [W], in pixels from the first one's centre.
+    """Bilinear samples of x [B, h, w, ...] at the crossings of `rows` [H] and `columns` [W]: [B, H, W, ...].
 
-    Bilinear, with the border continued: [B, H, W, ...].
+    Positions are in pixels, with 0 at the centre of the first; beyond the border the nearest pixel counts.
     """
 
     def weights(positions, n):
@@ -196,3 +213,9 @@ def sample(x, rows, columns):
         return jnp.maximum(0, 1 - jnp.abs(positions[:, None] - jnp.arange(n)[None])).astype(x.dtype)
 
     return jnp.einsum("Hh,bhw...,Ww->bHW...", weights(rows, x.shape[1]), x, weights(columns, x.shape[2]))
+
+
+def with_leaf(tree, path, value):
+    """A copy of nested dicts with another leaf at `path`, such as "scale1/head/bias"."""
+    name, _, rest = path.partition("/")
+    return {**tree, name: with_leaf(tree[name], rest, value) if rest else value}

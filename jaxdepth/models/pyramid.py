@@ -6,31 +6,31 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxdepth.errors import InputError
 from jaxdepth.models.conv import Conv
-from jaxdepth.models.layers import SMALL_INIT, ResidualBlock, batch_norm, double, halve, pad_to_multiple
+from jaxdepth.models.layers import SMALL_INIT, ResidualBlock, batch_norm, double, halve, pad_to_multiple, with_leaf
 
 _STRIDE = 4  # of the finest scale
 
 
 class Pyramid(nn.Module):
-    """K scales under a train gate, which pass on what they have found.
+    """K scales under a train gate that build on each other.
 
-    In `KScale` every scale has nothing but the picture, so that the finer ones see patches of a room. Here the coarsest
-    scale sends the picture through all strides (residual blocks, halved from one to the next) and says what the room as
-    a whole is like; every finer scale joins that with the features of its own stride and adds a correction to the
-    coarser depth. The concatenation layer joins the K depths and the finest features; residual blocks follow.
+    In `KScale` every scale has only the image, so the finer ones see patches of a room. Here the coarsest scale runs
+    the image through all strides (residual blocks, halved from one stride to the next) and predicts the room as a
+    whole; every finer scale joins its features with the image's at its own stride, and corrects the coarser depth. The
+    concatenation layer joins the K maps and the finest features; residual blocks follow.
 
     Attributes:
       k: number of scales; scale k works at stride 4 * 2**(k-1).
-      width: channels of the picture's features at scale 1's stride; each coarser one has twice as many, to `max_width`.
-      blocks: residual blocks of the picture's features, finest first; at least k numbers, of which the first k count.
-      own_width: channels of scale 1's own features; each coarser one has twice as many, to `max_width`.
+      width: channels of the image's features at scale 1's stride; each coarser stride has twice as many, to
+        `max_width`.
+      max_width: the most channels.
+      blocks: residual blocks of the image's features, finest first; at least k numbers, of which the first k are used.
+      own_width: channels of scale 1's own features; each coarser scale has twice as many, to `max_width`.
       own_blocks: residual blocks of each scale's own features, and of the fusion.
       dropout: share of the coarsest features' channels that a training step drops.
-      mean_log_depth: log metres, a number or the picture [H, W] of the training set's, at whose mean every output
-        starts.
       dtype: compute dtype; parameters, statistics and depth maps are float32.
-      blocked_gradient: see `jaxdepth.models.conv`.
     """
 
     k: int
@@ -40,9 +40,7 @@ class Pyramid(nn.Module):
     own_width: int
     own_blocks: int
     dropout: float
-    mean_log_depth: Any = 0.0
     dtype: Any = jnp.float32
-    blocked_gradient: bool = False
 
     @property
     def groups(self):
@@ -51,140 +49,162 @@ class Pyramid(nn.Module):
 
     def setup(self):
         if not 2 <= self.k <= 6:
-            raise ValueError(f"config.model.k={self.k}: expected 2 to 6 scales")
+            raise InputError(f"config.model.k={self.k}: expected 2 to 6 scales")
         if len(self.blocks) < self.k:
-            raise ValueError(f"config.model.blocks={tuple(self.blocks)}: expected k={self.k} numbers, finest first")
+            raise InputError(f"config.model.blocks={tuple(self.blocks)}: expected k={self.k} numbers, finest first")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"config.model.dropout={self.dropout}: expected 0 <= dropout < 1")
-        compute = dict(dtype=self.dtype, blocked_gradient=self.blocked_gradient)
-        own = [dict(features=min(self.own_width * 2**i, self.max_width), blocks=self.own_blocks) for i in range(self.k)]
+            raise InputError(f"config.model.dropout={self.dropout}: expected 0 <= dropout < 1")
+        own = [min(self.own_width * 2**i, self.max_width) for i in range(self.k)]
         for i in range(self.k - 1):
-            setattr(self, f"scale{i + 1}", Scale(**own[i], **compute))
+            setattr(self, f"scale{i + 1}", Scale(own[i], self.own_blocks, self.dtype))
         coarsest = Coarsest(
             widths=tuple(min(self.width * 2**i, self.max_width) for i in range(self.k)),
             blocks=tuple(self.blocks[: self.k]),
+            own_width=own[-1],
+            own_blocks=self.own_blocks,
             dropout=self.dropout,
-            mean_log_depth=self.mean_log_depth,
-            own=own[-1],
-            **compute,
+            dtype=self.dtype,
         )
         setattr(self, f"scale{self.k}", coarsest)
-        self.fusion = Fusion(**own[0], **compute)
+        self.fusion = Fusion(own[0], self.own_blocks, self.dtype)
 
     def __call__(self, image, *, gate=0, trained=(), stop_gradient=True):
-        """The log depth that a gate selects; only what it needs is computed, which is every coarser scale too.
+        """Predicts the log depth that a gate selects, and computes only that output and the coarser scales below it.
 
         Args:
-          image: float32 [B, H, W, 3] in [0, 1], any H and W.
+          image: float32 [B, H, W, 3] in [0, 1].
           gate: 0 for the fused output, k for scale k's own.
-          trained: names of the groups that run in training mode; the others run as in the test (no dropout, stored
-            statistics).
-          stop_gradient: whether the gradient stops wherever one group's features and depth enter another's, so that
-            every loss reaches its own group only.
+          trained: the groups in training mode; the others use no dropout and stored statistics.
+          stop_gradient: whether gradients stop wherever one group's features and depth enter another, so that each loss
+            reaches its own group only.
 
         Returns:
-          log depth float32 [B, H, W] in log metres, and named intermediates: each computed output [B, H, W] by its
-          group's name, and `GROUP/LAYER` [B, h, w, C]: of a scale `features` and `map` (log depth at its stride), of
-          the coarsest also `picture1`, .. `picturek`, of the fusion `joined` and `map`.
+          Log depth float32 [B, H, W], and named intermediates: each computed output [B, H, W] by its group's name, and
+          `GROUP/LAYER` [B, h, w, C]: `features` and `map` (log depth at its stride) of each scale, `picture1`, ...,
+          `pictureK` of the coarsest, `joined` and `map` of the fusion.
 
         Raises:
-          ValueError: for a gate outside 0..k, or attributes out of range.
+          InputError: for a gate outside 0..k, or attributes out of range.
         """
         if not 0 <= gate <= self.k:
-            raise ValueError(f"gate={gate}: expected 0 (fused) to {self.k} (the coarsest scale)")
-        passed_on = jax.lax.stop_gradient if stop_gradient else lambda x: x
-        picture, crop = pad_to_multiple(image.astype(self.dtype), _STRIDE * 2 ** (self.k - 1))
+            raise InputError(f"gate={gate}: expected 0 (fused) to {self.k} (the coarsest scale)")
+        stop = jax.lax.stop_gradient if stop_gradient else lambda x: x
+        padded, crop = pad_to_multiple(image.astype(self.dtype), _STRIDE * 2 ** (self.k - 1))
 
-        layers = getattr(self, f"scale{self.k}")(picture, train=f"scale{self.k}" in trained)
+        layers = getattr(self, f"scale{self.k}")(padded, train=f"scale{self.k}" in trained)
         groups = {f"scale{self.k}": layers}
-        of_picture, maps = layers, [layers["map"]]
+        coarsest, maps = layers, [layers["map"]]
         for i in range(self.k - 1, max(gate, 1) - 1, -1):
-            coarser = passed_on((of_picture[f"picture{i}"], layers["features"], layers["map"]))
+            coarser = stop((coarsest[f"picture{i}"], layers["features"], layers["map"]))
             layers = groups[f"scale{i}"] = getattr(self, f"scale{i}")(*coarser, train=f"scale{i}" in trained)
             maps.append(layers["map"])
         if gate == 0:
-            joined = passed_on((layers["features"], maps))
+            joined = stop((layers["features"], maps))
             groups["fusion"] = self.fusion(*joined, train="fusion" in trained)
-        depths = {group: crop(_to_picture(layers["map"], picture.shape)) for group, layers in groups.items()}
+        depths = {group: crop(_to_image(layers["map"], padded.shape)) for group, layers in groups.items()}
         named = {f"{group}/{name}": x for group, layers in groups.items() for name, x in layers.items()}
         return depths[self.groups[gate]], depths | named
 
+    def starting_at(self, variables, log_depth):
+        """The variables with all outputs starting at the mean of the log depth image [H, W]."""
+        return with_leaf(variables, f"params/scale{self.k}/own/depth/bias", jnp.mean(log_depth)[None])
+
 
 class Coarsest(nn.Module):
-    """The coarsest scale: the picture's features at every stride, and what they say of the room as a whole.
+    """The coarsest scale: the image's features at every stride, and the depth of the room as a whole.
 
-    `own` holds the arguments features and blocks of Scale.
+    Attributes:
+      widths: channels of the image's features at each stride.
+      blocks: residual blocks at each stride.
+      own_width: channels of the scale's own features.
+      own_blocks: residual blocks of the scale's own features.
+      dropout: share of the coarsest features' channels that a training step drops.
+      dtype: compute dtype.
     """
 
     widths: tuple
     blocks: tuple
+    own_width: int
+    own_blocks: int
     dropout: float
-    mean_log_depth: Any
-    own: dict
     dtype: Any
-    blocked_gradient: bool
 
     @nn.compact
-    def __call__(self, picture, *, train):
-        """Picture [B, H, W, 3] -> picture1 .. pictureK [B, H/s, W/s, C], features and map at the last stride."""
-        compute = dict(dtype=self.dtype, blocked_gradient=self.blocked_gradient)
-        x, layers = picture, {}
+    def __call__(self, image, *, train):
+        """Maps an image [B, H, W, 3] to `picture1`, ..., `pictureK` [B, H/s, W/s, C], `features` and `map`."""
+        x, layers = image, {}
         for i in range(1, _STRIDE.bit_length()):
-            x = Conv(self.widths[0], 4, stride=2, name=f"stem{i}", **compute)(x)
+            x = Conv(self.widths[0], 4, stride=2, name=f"stem{i}", dtype=self.dtype)(x)
             x = nn.relu(batch_norm(train=train, dtype=self.dtype, name=f"stem_norm{i}")(x))
         for i, (width, blocks) in enumerate(zip(self.widths, self.blocks, strict=True), start=1):
             x = x if i == 1 else halve(x)
             for j in range(1, blocks + 1):
-                x = ResidualBlock(width, name=f"stage{i}_block{j}", **compute)(x, train=train)
+                x = ResidualBlock(width, self.dtype, name=f"stage{i}_block{j}")(x, train=train)
             layers[f"picture{i}"] = x
-        # Where in the picture a pixel is says much of its depth (the mean depth image), and so does the whole room.
+        # A pixel's position says much about its depth (as the mean depth image shows), and so does the room as a whole.
         if not self.has_variable("params", "place"):
             self.param("place", nn.initializers.normal(0.02), x.shape[1:])
-        place = jax.image.resize(self.get_variable("params", "place"), x.shape[1:], "bilinear")
+        position = jax.image.resize(self.get_variable("params", "place"), x.shape[1:], "bilinear")
         room = nn.Dense(x.shape[-1], dtype=self.dtype, name="room")(x.mean((1, 2)))
-        x = x + place[None].astype(self.dtype) + room[:, None, None]
+        x = x + position[None].astype(self.dtype) + room[:, None, None]
         x = nn.Dropout(self.dropout, broadcast_dims=(1, 2), deterministic=not train)(x)
-        return layers | Scale(**self.own, mean_log_depth=self.mean_log_depth, name="own", **compute)(x, train=train)
+        return layers | Scale(self.own_width, self.own_blocks, self.dtype, name="own")(x, train=train)
 
 
 class Scale(nn.Module):
-    """A scale's own features, joined of the picture's at its stride and the coarser scale's, and its depth.
+    """A scale's own features, from the image's at its stride and the coarser scale's, and its depth.
 
-    Its map adds a correction to the coarser scale's, of the coarsest to the mean log depth.
+    Its map corrects the coarser scale's map.
+
+    Attributes:
+      features: number of channels.
+      blocks: number of residual blocks.
+      dtype: compute dtype.
     """
 
     features: int
     blocks: int
     dtype: Any
-    blocked_gradient: bool
-    mean_log_depth: Any = 0.0
 
     @nn.compact
     def __call__(self, x, coarser=None, coarser_map=None, *, train):
-        """[B, h, w, C], of the coarser scale [B, h/2, w/2, D] and map [B, h/2, w/2, 1] -> layers features and map."""
-        compute = dict(dtype=self.dtype, blocked_gradient=self.blocked_gradient)
-        x = Conv(self.features, 1, name="lateral", **compute)(x)
+        """Computes the scale's layers.
+
+        Args:
+          x: the image's features [B, h, w, C].
+          coarser: the coarser scale's features [B, h/2, w/2, D]; None for the coarsest scale.
+          coarser_map: the coarser scale's map [B, h/2, w/2, 1]; None for the coarsest scale.
+          train: whether to normalise by batch statistics.
+
+        Returns:
+          {"features": [B, h, w, features], "map": log depth [B, h, w, 1]}.
+        """
+        x = Conv(self.features, 1, name="lateral", dtype=self.dtype)(x)
         if coarser is not None:
-            x = x + double(Conv(self.features, 1, name="coarser", **compute)(coarser))
+            x = x + double(Conv(self.features, 1, name="coarser", dtype=self.dtype)(coarser))
         x = nn.relu(batch_norm(train=train, dtype=self.dtype, name="norm")(x))
         for j in range(1, self.blocks + 1):
-            x = ResidualBlock(self.features, name=f"block{j}", **compute)(x, train=train)
+            x = ResidualBlock(self.features, self.dtype, name=f"block{j}")(x, train=train)
         before = 0.0 if coarser_map is None else double(coarser_map)
-        return {"features": x, "map": before + correction(x, self.mean_log_depth, self.blocked_gradient)}
+        return {"features": x, "map": before + _correction(x)}
 
 
 class Fusion(nn.Module):
-    """The concatenation layer: all scales' maps at the finest stride beside its features, and residual blocks."""
+    """The concatenation layer: all scales' maps at the finest stride beside its features, and residual blocks.
+
+    Attributes:
+      features: channels of the residual blocks.
+      blocks: number of residual blocks.
+      dtype: compute dtype.
+    """
 
     features: int
     blocks: int
     dtype: Any
-    blocked_gradient: bool
 
     @nn.compact
     def __call__(self, x, maps, *, train):
-        """Finest features [B, h, w, C], maps from the coarsest [B, h/2**(k-1), ..., 1] to the finest -> layers."""
-        compute = dict(dtype=self.dtype, blocked_gradient=self.blocked_gradient)
+        """Fuses the finest features [B, h, w, C] and maps [B, h/2**i, w/2**i, 1], coarsest first."""
         joined = [x]
         for i, coarse in enumerate(reversed(maps)):
             for _ in range(i):
@@ -192,17 +212,15 @@ class Fusion(nn.Module):
             joined.append(coarse.astype(self.dtype))
         x = joined = jnp.concatenate(joined, -1)
         for j in range(1, self.blocks + 1):
-            x = ResidualBlock(self.features, name=f"block{j}", **compute)(x, train=train)
-        return {"joined": joined, "map": maps[-1] + correction(x, 0.0, self.blocked_gradient)}
+            x = ResidualBlock(self.features, self.dtype, name=f"block{j}")(x, train=train)
+        return {"joined": joined, "map": maps[-1] + _correction(x)}
 
 
-def correction(x, mean, blocked_gradient):
-    """Features [B, h, w, C] -> [B, h, w, 1] float32, near the mean of `mean` at first. Inside a compact method."""
-    bias = nn.initializers.constant(jnp.mean(mean))
-    conv = dict(kernel_init=SMALL_INIT, use_bias=True, bias_init=bias, blocked_gradient=blocked_gradient)
-    return Conv(1, 3, name="depth", **conv)(x.astype(jnp.float32))
+def _correction(x):
+    """A 3x3 convolution of [B, h, w, C] to float32 [B, h, w, 1], near 0 at first. Call inside a compact method."""
+    return Conv(1, 3, name="depth", kernel_init=SMALL_INIT, use_bias=True)(x.astype(jnp.float32))
 
 
-def _to_picture(x, shape):
-    """A map [B, h, w, 1] at the size of a picture [B, H, W, C]: [B, H, W], bilinear, pixel areas aligned."""
+def _to_image(x, shape):
+    """A map [B, h, w, 1] resized bilinearly to the size of an image [B, H, W, C]: [B, H, W]."""
     return jax.image.resize(x, (*shape[:3], 1), "bilinear")[..., 0]

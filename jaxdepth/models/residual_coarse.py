@@ -5,66 +5,64 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jaxdepth.models.eigen import Fine, coarse_then_fine, convolution, fine_grid, fully_connected_map, scaled
+from jaxdepth.models import eigen
 from jaxdepth.models.layers import ResidualBlock, batch_norm, max_pool
 
 _STAGES = ((128, 2), (256, 3), (256, 2))  # channels and residual blocks at 27x37, 13x18, 6x8 (for 228x304)
 
 
 class ResidualCoarse(nn.Module):
-    """Eigen's network with 15 convolutions in place of five in the coarse part; groups `coarse` and `fine`.
+    """Eigen's network with 15 convolutions instead of five in the coarse part: groups `fine` and `coarse`.
 
-    The convolutions that the paper adds are residual blocks with batch normalisation, without which so deep a part does
-    not train from scratch; the sizes between them, the two fully connected layers and the fine part are Eigen's.
-    Attributes as in `jaxdepth.models.eigen`.
+    The paper's additional convolutions are residual blocks with batch normalisation, without which a part this deep
+    does not train from scratch. The map sizes, the two fully connected layers and the fine part are Eigen's.
+
+    Attributes:
+      width: factor of all channel and unit counts.
+      dropout: dropout rate of the first fully connected layer.
+      dtype: compute dtype of all layers but those that output the maps.
     """
 
     width: float
     dropout: float
-    mean_log_depth: Any = 0.0
     dtype: Any = jnp.float32
-    blocked_gradient: bool = False
 
     groups = ("fine", "coarse")
 
     def setup(self):
-        compute = dict(dtype=self.dtype, blocked_gradient=self.blocked_gradient)
-        head = dict(dropout=self.dropout, mean_log_depth=self.mean_log_depth)
-        self.coarse = Coarse(width=self.width, head=head, **compute)
-        self.fine = Fine(width=self.width, mean_log_depth=self.mean_log_depth, **compute)
+        self.coarse = Coarse(self.width, self.dropout, self.dtype)
+        self.fine = eigen.Fine(self.width, self.dtype)
 
     def __call__(self, image, *, gate=0, trained=(), stop_gradient=True):
-        """The log depth that a gate selects, see `coarse_then_fine`."""
-        return coarse_then_fine(self, fine_grid(image), image, gate=gate, trained=trained, stop_gradient=stop_gradient)
+        """See `eigen.coarse_then_fine`."""
+        options = dict(gate=gate, trained=trained, stop_gradient=stop_gradient)
+        return eigen.coarse_then_fine(self, eigen.fine_grid(image), image, **options)
+
+    def starting_at(self, variables, log_depth):
+        """See `Eigen.starting_at`."""
+        variables = eigen.start_coarse(variables, eigen.fine_grid(log_depth[None]), log_depth)
+        return eigen.start_fine(variables, log_depth)
 
 
 class Coarse(nn.Module):
-    """A strided convolution, three stages of residual blocks, and the two fully connected layers.
-
-    `head` holds the arguments dropout and mean_log_depth of `fully_connected_map`.
-    """
+    """A strided convolution, three stages of residual blocks, and the two fully connected layers."""
 
     width: float
-    head: dict
+    dropout: float
     dtype: Any
-    blocked_gradient: bool
 
     @nn.compact
     def __call__(self, x, grid, *, train):
-        """Standardised picture [B, H, W, 3] -> raw map [B, h, w, 1] on `grid`, and the layers by name."""
-        x = convolution(self, "stem", scaled(64, self.width), 11, 4, 2, use_bias=False)(x)
+        """Maps a standardised image [B, H, W, 3] to a raw map [B, h, w, 1] on `grid`, and the layers by name."""
+        x = eigen.convolution("stem", eigen.scaled(64, self.width), 11, 4, 2, dtype=self.dtype, use_bias=False)(x)
         x = max_pool(nn.relu(batch_norm(train=train, dtype=self.dtype, name="stem_norm")(x)), 3)
         layers = {"stem": x}
         for stage, (features, blocks) in enumerate(_STAGES, start=1):
+            features = eigen.scaled(features, self.width)
             for i in range(blocks):
-                block = ResidualBlock(
-                    scaled(features, self.width),
-                    dtype=self.dtype,
-                    blocked_gradient=self.blocked_gradient,
-                    name=f"stage{stage}_block{i + 1}",
-                )
-                x = block(x, train=train)
+                x = ResidualBlock(features, dtype=self.dtype, name=f"stage{stage}_block{i + 1}")(x, train=train)
             if stage < len(_STAGES):
                 x = max_pool(x, 3)
             layers[f"stage{stage}"] = x
-        return fully_connected_map(x, grid, layers, width=self.width, train=train, dtype=self.dtype, **self.head)
+        head = dict(width=self.width, dropout=self.dropout, dtype=self.dtype)
+        return eigen.fully_connected_map(x, grid, layers, train=train, **head)

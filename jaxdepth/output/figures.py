@@ -1,16 +1,21 @@
-"""Pictures of results: depth maps side by side, and learning curves. Numpy and matplotlib only."""
+"""Figures of results: depth maps side by side, learning curves, features, depth statistics.
 
+Numpy and matplotlib only.
+"""
+
+import io
 import math
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-# One map everywhere: near is bright and warm, far is dark, and no measurement is grey, which the map does not contain.
+from jaxdepth.data.files.writing import write_atomically
+
+# Used by all figures: near is bright and warm, far is dark, and no measurement is grey, which the colour map lacks.
 DEPTH_COLORS = matplotlib.colormaps["magma_r"].with_extremes(bad="0.6")
 
 _BASELINE = "mean_depth"
@@ -25,25 +30,26 @@ def panel(
     row_titles: Sequence[str] | None = None,
     title: str | None = None,
 ) -> None:
-    """Writes a PNG with one row an example: the picture, each prediction, and the truth, with a legend in metres.
+    """Writes a PNG with a row for each example: picture, predictions, truth, and a colour bar in metres.
 
-    The maps of a row share one colour scale. It spans the valid truth (the predictions where there is none); what lies
-    beyond takes the colour of the nearer end, and the legend then ends in an arrow. Pixels without measurement are
-    grey. The file appears whole or not at all: a failure leaves an older one as it was.
+    The depth maps of a row share one colour scale. It spans the row's valid truth, or the predictions if there is none;
+    values outside have the colour of the nearer end, and the colour bar then ends in an arrow. Pixels without depth are
+    grey.
 
     Args:
-      path: the file to write, in an existing folder.
+      path: the file, in an existing folder; written atomically.
       images: [N, H, W, 3], uint8, or float in [0, 1].
-      columns: title -> depth [N, h, w] in metres, 0 (or not finite) = no value, in the order to show. Stretched to
-        the picture's size, so h and w may differ from H and W.
-      truth: depth [N, h, w] in metres, 0 (or not finite) = no measurement. None: no such column.
-      row_titles: N names, written left of the rows.
-      title: written above all.
+      columns: {title: depth [N, h, w]} in order, metres; 0 or not finite where there is no depth. Stretched to the
+        picture's size, so h and w may differ from H and W.
+      truth: depth [N, h, w], metres; 0 or not finite where there is no measurement. None for no such column.
+      row_titles: N titles, left of the rows; None for no titles.
+      title: above the figure; None for no title.
 
     Raises:
-      ValueError: there is no example or no map, or the lengths or shapes do not fit.
+      ValueError: if there are no examples or no depth maps, or shapes or numbers differ.
+      OSError: if the file cannot be written.
     """
-    _write(path, panel_figure(images, columns, truth=truth, row_titles=row_titles, title=title))
+    write_atomically(path, png_bytes(panel_figure(images, columns, truth=truth, row_titles=row_titles, title=title)))
 
 
 def panel_figure(
@@ -54,7 +60,7 @@ def panel_figure(
     row_titles: Sequence[str] | None = None,
     title: str | None = None,
 ) -> Figure:
-    """The figure that `panel` writes, with the same arguments, to show in a notebook."""
+    """The figure of `panel`, with the same arguments, to show in a notebook."""
     images = np.asarray(images)
     maps = {name: _metres(depth) for name, depth in columns.items()}
     if truth is not None:
@@ -68,7 +74,7 @@ def panel_figure(
         if depth.ndim != 3 or len(depth) != count:
             raise ValueError(f"column {name!r} {depth.shape}: expected [{count}, h, w]")
     if row_titles is not None and len(row_titles) != count:
-        raise ValueError(f"row_titles: {len(row_titles)} names, expected {count}")
+        raise ValueError(f"row_titles: {len(row_titles)} titles, expected {count}")
     if images.dtype != np.uint8:
         images = np.clip(images.astype(np.float32), 0.0, 1.0)
 
@@ -110,11 +116,18 @@ def panel_figure(
 
 
 def depth_figure(depth: np.ndarray) -> Figure:
-    """One depth map [H, W] in metres, 0 = no value, and its legend, to write or to show in a notebook."""
+    """Draws one depth map with a colour bar.
+
+    Args:
+      depth: [H, W], metres; 0 or not finite where there is no depth.
+
+    Returns:
+      The figure.
+    """
     depth = _metres(depth)
     height, width = depth.shape
-    longest = 8.0 / max(height, width)  # inches a pixel
-    box = max(longest * width, 0.5), max(longest * height, 1.6)  # room for the map, and enough for the legend
+    longest = 8.0 / max(height, width)  # inches per pixel
+    box = max(longest * width, 0.5), max(longest * height, 1.6)  # of the depth map, and enough for the colour bar
     size = box[0] + 1.3, box[1] + 0.4
     figure = Figure(figsize=size, dpi=110)
     axis = figure.add_axes((0.1 / size[0], 0.2 / size[1], box[0] / size[0], box[1] / size[1]))
@@ -128,23 +141,23 @@ def depth_figure(depth: np.ndarray) -> Figure:
 
 
 def features(path: str | os.PathLike, array: np.ndarray, *, channels: int = 64, title: str | None = None) -> None:
-    """Writes a PNG of the first `channels` channels of an intermediate, each a small picture from its least value
-    (dark) to its greatest (bright).
+    """Writes a PNG of an intermediate's channels as small grey pictures, each from its least value to its greatest.
 
     Args:
-      path: the file to write, in an existing folder; it appears whole or not at all.
-      array: [h, w, C], or [C], which is shown as one picture of C pixels in rows.
-      channels: the most to show.
-      title: written above all.
+      path: the file, in an existing folder; written atomically.
+      array: [h, w, C]; or [C], shown as one picture of C pixels, row by row.
+      channels: the most channels to show, from the first on.
+      title: above the figure; None for no title.
 
     Raises:
-      ValueError: the array has another number of axes, or is empty.
+      ValueError: if the array has other axes or is empty.
+      OSError: if the file cannot be written.
     """
-    _write(path, features_figure(array, channels=channels, title=title))
+    write_atomically(path, png_bytes(features_figure(array, channels=channels, title=title)))
 
 
 def features_figure(array: np.ndarray, *, channels: int = 64, title: str | None = None) -> Figure:
-    """The figure that `features` writes, with the same arguments, to show in a notebook."""
+    """The figure of `features`, with the same arguments, to show in a notebook."""
     array = np.asarray(array, np.float32)
     if array.ndim not in (1, 3) or not array.size:
         raise ValueError(f"features {array.shape}: expected [h, w, C] or [C]")
@@ -172,25 +185,25 @@ def features_figure(array: np.ndarray, *, channels: int = 64, title: str | None 
 def curves(path: str | os.PathLike, records: Sequence[Mapping[str, float]], *, title: str | None = None) -> None:
     """Writes a PNG of learning curves: training and validation loss, and delta1 of every output and the baseline.
 
-    The training loss is drawn twice, as recorded (faint) and averaged over its neighbours. The mean-depth baseline
-    is a dashed line at its latest value. The file appears whole or not at all: a failure leaves an older one as it was.
+    The training loss is drawn as recorded (faint) and smoothed. The mean depth baseline is a dashed line at its latest
+    value.
 
     Args:
-      path: the file to write, in an existing folder.
-      records: the lines of metrics.jsonl in their order, each with "step" and any of "SOURCE/train/loss",
-        "SOURCE/val/loss", "SOURCE/val/delta1" (the network's final output), "SOURCE/val/OUTPUT/delta1" (another one,
-        such as scale1) and "SOURCE/val/mean_depth/delta1"; other names are passed over, values that are not finite
-        leave a gap.
-      title: written above all.
+      path: the file, in an existing folder; written atomically.
+      records: the lines of metrics.jsonl in order, each with "step" and any of "SOURCE/train/loss", "SOURCE/val/loss",
+        "SOURCE/val/delta1" (the network's final output), "SOURCE/val/OUTPUT/delta1" (another output, such as scale1)
+        and "SOURCE/val/mean_depth/delta1". Other names are ignored; values that are not finite leave a gap.
+      title: above the figure; None for no title.
 
     Raises:
-      ValueError: the records name more than one source, whose curves must not be mixed.
+      ValueError: if the records are of more than one source.
+      OSError: if the file cannot be written.
     """
-    _write(path, curves_figure(records, title=title))
+    write_atomically(path, png_bytes(curves_figure(records, title=title)))
 
 
 def curves_figure(records: Sequence[Mapping[str, float]], *, title: str | None = None) -> Figure:
-    """The figure that `curves` writes, with the same arguments, to show in a notebook."""
+    """The figure of `curves`, with the same arguments, to show in a notebook."""
     series = _series(records)
     figure = Figure(figsize=(11.0, 4.2), dpi=110, layout="constrained")
     loss_axis, accuracy_axis = figure.subplots(1, 2, sharex=True)
@@ -234,15 +247,21 @@ def curves_figure(records: Sequence[Mapping[str, float]], *, title: str | None =
 
 
 def validation_curves(path: str | os.PathLike, runs: Mapping, *, baseline: float) -> None:
-    """Writes a PNG that compares trainings, {title: (epochs, losses, delta1)}: loss and accuracy on validation frames.
+    """Writes a PNG that compares trainings: loss and delta1 on validation frames by epoch.
 
-    `baseline` is the mean depth image's delta1, a dashed line. The file appears whole or not at all.
+    Args:
+      path: the file, in an existing folder; written atomically.
+      runs: {title: (epochs, losses, delta1)}, three sequences of equal length.
+      baseline: delta1 of the mean depth image, drawn as a dashed line.
+
+    Raises:
+      OSError: if the file cannot be written.
     """
-    _write(path, validation_curves_figure(runs, baseline=baseline))
+    write_atomically(path, png_bytes(validation_curves_figure(runs, baseline=baseline)))
 
 
 def validation_curves_figure(runs: Mapping, *, baseline: float) -> Figure:
-    """The figure that `validation_curves` writes, to show in a notebook."""
+    """The figure of `validation_curves`, with the same arguments, to show in a notebook."""
     figure = Figure(figsize=(11.0, 4.6), dpi=110, layout="constrained")
     loss_axis, accuracy_axis = figure.subplots(1, 2, sharex=True)
     for title, (epochs, losses, delta1) in runs.items():
@@ -259,14 +278,22 @@ def validation_curves_figure(runs: Mapping, *, baseline: float) -> Figure:
 
 
 def depth_statistics(path: str | os.PathLike, sources: Mapping) -> None:
-    """Writes a PNG that compares sources, {name: jaxdepth.prepare.statistics.DepthStatistics}: how often each depth is
-    met, the medians of the frames, the spread within a frame, and the mean depth from a frame's top to its bottom.
+    """Writes a PNG that compares the depths of sources.
+
+    Four plots: histograms of all pixels, of the frames' medians and of the spread within a frame; mean depth by row.
+
+    Args:
+      path: the file, in an existing folder; written atomically.
+      sources: {name: jaxdepth.prepare.statistics.DepthStatistics}.
+
+    Raises:
+      OSError: if the file cannot be written.
     """
-    _write(path, depth_statistics_figure(sources))
+    write_atomically(path, png_bytes(depth_statistics_figure(sources)))
 
 
 def depth_statistics_figure(sources: Mapping) -> Figure:
-    """The figure that `depth_statistics` writes, to show in a notebook."""
+    """The figure of `depth_statistics`, with the same arguments, to show in a notebook."""
     figure = Figure(figsize=(13.0, 3.4), dpi=110, layout="constrained")
     depth_axis, median_axis, spread_axis, rows_axis = figure.subplots(1, 4)
     for i, (name, found) in enumerate(sources.items()):
@@ -290,14 +317,21 @@ def depth_statistics_figure(sources: Mapping) -> Figure:
     return figure
 
 
+def png_bytes(figure: Figure) -> bytes:
+    """Draws a figure as the bytes of a PNG."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
 def _metres(depth: np.ndarray) -> np.ndarray:
-    """float32 metres with every kind of "no measurement" as 0."""
+    """Depth as float32, with invalid values as 0."""
     depth = np.asarray(depth).astype(np.float32)
     return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
 
 
 def _value_range(maps: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Least and greatest depth of some maps, widened where they are equal; [0, 1] where there is none."""
+    """Least and greatest valid depth of some maps, widened if they are equal; (0, 1) if there is none."""
     values = np.concatenate([depth[depth > 0] for depth in maps])
     if not values.size:
         return 0.0, 1.0
@@ -306,14 +340,14 @@ def _value_range(maps: Sequence[np.ndarray]) -> tuple[float, float]:
 
 
 def _extension(maps: Sequence[np.ndarray], low: float, high: float) -> str:
-    """Which ends of the legend need an arrow, in matplotlib's words."""
+    """Which ends of the colour bar need an arrow: matplotlib's `extend`."""
     below = any(((depth > 0) & (depth < low)).any() for depth in maps)
     above = any((depth > high).any() for depth in maps)
     return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[below, above]
 
 
 def _series(records: Sequence[Mapping[str, float]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The curves to draw: name without its source -> steps and values; values None (JSON's null) become NaN."""
+    """The curves to draw: {name without its source: (steps, values)}, with NaN for None (null in JSON)."""
     points, sources = {}, set()
     for record in records:
         for full_name, value in record.items():
@@ -327,7 +361,7 @@ def _series(records: Sequence[Mapping[str, float]]) -> dict[str, tuple[np.ndarra
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """Mean over neighbours, a twentieth of the curve, that passes over what is not finite and shrinks at the ends."""
+    """Moving average over a twentieth of the curve, without values that are not finite; shorter at the ends."""
     radius = len(values) // 40
     finite = np.isfinite(values)
     window = np.ones(2 * radius + 1)
@@ -335,14 +369,3 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     count = np.convolve(finite.astype(np.float64), window)
     inner = slice(radius, radius + len(values))
     return np.where(finite, total[inner] / np.maximum(count[inner], 1.0), np.nan)
-
-
-def _write(path: str | os.PathLike, figure: Figure) -> None:
-    """Writes a PNG beside its place and moves it there, so that no reader meets half a file."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        figure.savefig(partial, format="png")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

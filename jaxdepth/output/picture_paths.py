@@ -1,4 +1,4 @@
-"""Which pictures a command line means, and where what is made of each goes."""
+"""Finds the pictures of a command line, and the output path of each."""
 
 import collections
 import glob
@@ -6,63 +6,75 @@ import pathlib
 
 from PIL import Image
 
+from jaxdepth.errors import InputError
+
 
 def find(arguments, *, output=None):
-    """The pictures that a command line means, and where what is made of each goes.
+    """Finds the pictures of a command line, and chooses a different output path for each.
 
-    An argument is a file, a folder (the files directly in it with a picture's suffix), or a glob. NAME, the path that
-    all files made of a picture begin with, lies in `output`, or in a folder `depth` beside the picture. It ends with
-    the picture's name without its suffix; where several pictures of one folder would share that, with the suffix
-    (a.jpg, a.png); where they still would, with their folder's name in front (left-a.jpg), and a number at last. What
-    earlier runs have put into such a folder `depth` is not taken for pictures.
+    All files made from a picture begin with its output path, whose name is the picture's without suffix. If two output
+    paths would be equal, their names keep the suffix (a.jpg, a.png); if they still are, the picture's folder is put in
+    front (left-a.jpg), and then a number is added (left-a.jpg-2). Upper and lower case count as equal.
+
+    Without `output`, files in the folder `depth` beside a picture are results of earlier runs and are not read.
+
+    Args:
+      arguments: files, folders (the files directly in them that have a picture's suffix), and glob patterns.
+      output: folder of the output paths; None for a folder `depth` beside each picture.
 
     Returns:
-      [(picture's path, NAME)] in the order of the arguments, each file once, and [(argument, why it is skipped)].
+      [(path, output path)] in the order of the arguments, each picture once, and [(argument, why it is skipped)].
 
     Raises:
-      ValueError: `output` is a folder that pictures are read from, which could be overwritten.
+      InputError: if pictures are read from the folder `output`, where they could be overwritten.
     """
-    paths, skipped = {}, []  # path -> whether it was named itself
-    for argument in map(pathlib.Path, arguments):
-        if argument.is_dir():
-            found = _in_folder(argument)
-        elif not argument.exists() and glob.has_magic(str(argument)):
-            found = []
-            for match in sorted(map(pathlib.Path, glob.glob(str(argument), recursive=True))):
-                found += _in_folder(match) if match.is_dir() else [match]
-        else:
-            found = [argument]
-        if not found:
-            skipped.append((str(argument), "no picture in it" if argument.is_dir() else "no such file"))
-        for path in found:
-            paths.setdefault(path.resolve(), (path, argument == path))
-
-    parents = {path.parent for path in paths}
-    if output is not None and pathlib.Path(output).resolve() in parents:
-        raise ValueError(f"output {str(output)!r}: pictures are read from it: expected another folder")
+    found, skipped = _expand(arguments)
+    folders = {path.parent for path in found}
+    if output is not None and pathlib.Path(output).resolve() in folders:
+        raise InputError(f"output {str(output)!r}: pictures are read from it: expected another folder")
     kept = []
-    for resolved, (path, named) in paths.items():
-        if output is None and resolved.parent.name == "depth" and resolved.parent.parent in parents:
-            if named:
+    for resolved, (path, is_argument) in found.items():
+        if output is None and resolved.parent.name == "depth" and resolved.parent.parent in folders:
+            if is_argument:
                 skipped.append((str(path), "lies in the folder for the depth of other pictures"))
             continue
         kept.append(path)
-    folders = [pathlib.Path(output) if output is not None else path.parent / "depth" for path in kept]
-    return list(zip(kept, _names(kept, folders), strict=True)), skipped
+    outputs = [pathlib.Path(output) if output is not None else path.parent / "depth" for path in kept]
+    return list(zip(kept, _output_paths(kept, outputs), strict=True)), skipped
+
+
+def _expand(arguments):
+    """Expands folders and patterns: {resolved path: (path, whether it is itself an argument)}, and what is skipped."""
+    found, skipped = {}, []
+    for argument in map(pathlib.Path, arguments):
+        if argument.is_dir():
+            paths = _in_folder(argument)
+        elif not argument.exists() and glob.has_magic(str(argument)):
+            paths = []
+            for match in sorted(map(pathlib.Path, glob.glob(str(argument), recursive=True))):
+                paths += _in_folder(match) if match.is_dir() else [match]
+        else:
+            paths = [argument]
+        if not paths:
+            skipped.append((str(argument), "no picture in it" if argument.is_dir() else "no such file"))
+        for path in paths:
+            found.setdefault(path.resolve(), (path, argument == path))
+    return found, skipped
 
 
 def _in_folder(folder):
+    """The files directly in a folder that have a picture's suffix."""
     suffixes = Image.registered_extensions()
     return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in suffixes and path.is_file()]
 
 
-def _names(paths, folders):
-    """A path for each picture that no other has, as `find` says."""
-    # Of a.color.jpg the name a.color would write over the colours of a.jpg.
+def _output_paths(paths, folders):
+    """The output path of each picture in its output folder, all different."""
+    # a.color.jpg keeps its suffix: depth of a.color would overwrite a.color.png, the colours of a.jpg.
     names = [path.name if path.stem.lower().endswith(".color") else path.stem for path in paths]
     for longer in (lambda path: path.name, lambda path: f"{path.resolve().parent.name}-{path.name}"):
         shared = _shared(names, folders)
-        names = [longer(path) if again else name for path, name, again in zip(paths, names, shared, strict=True)]
+        names = [longer(path) if equal else name for path, name, equal in zip(paths, names, shared, strict=True)]
     taken = set()
     for i, folder in enumerate(folders):
         name, number = names[i], 1
@@ -74,7 +86,7 @@ def _names(paths, folders):
 
 
 def _shared(names, folders):
-    """Of each name, whether another in its folder is the same but for capitals, which not every disk tells apart."""
+    """Whether each name equals another in the same folder, ignoring case as some file systems do."""
     keys = [(folder.resolve(), name.lower()) for folder, name in zip(folders, names, strict=True)]
     counts = collections.Counter(keys)
     return [counts[key] > 1 for key in keys]

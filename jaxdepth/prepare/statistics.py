@@ -1,21 +1,23 @@
-"""How deep the frames of a source are, to compare two of them. Numpy only."""
+"""Statistics of a source's depths, to compare sources. Numpy only."""
 
 from dataclasses import dataclass
 
 import numpy as np
+
+from jaxdepth.errors import InputError
 
 ROWS = 48  # bands of a frame's rows
 
 
 @dataclass(frozen=True)
 class DepthStatistics:
-    """Of the valid pixels of N frames; metres but for `spread`.
+    """Statistics of the valid depths of N frames, in metres except for `spread`.
 
     Attributes:
-      depths: float32 [n], every 16th of them all.
-      medians: float32 [N], of each frame.
+      depths: float32 [n], every 16th valid depth.
+      medians: float32 [N], median of each frame.
       spread: float32 [N], standard deviation of the natural log of depth within each frame.
-      rows: float32 [ROWS], geometric mean in each band of rows, from the top.
+      rows: float32 [ROWS], geometric mean of each band of rows, from the top; NaN for a band without depth.
     """
 
     depths: np.ndarray
@@ -24,7 +26,7 @@ class DepthStatistics:
     rows: np.ndarray
 
     def summary(self) -> str:
-        """One line of the main numbers."""
+        """The main numbers in one line."""
         low, middle, high = np.percentile(self.depths, (10, 50, 90))
         top, centre, bottom = (float(part.mean()) for part in np.array_split(self.rows, 3))
         return (
@@ -35,13 +37,20 @@ class DepthStatistics:
 
 
 def depth_statistics(depths) -> DepthStatistics:
-    """Of frames of depth [N, H, W] in metres, 0 = no measurement; frames without any are left out.
+    """Computes the statistics of some frames' depths.
 
-    Raises ValueError where no frame has a depth.
+    Args:
+      depths: [M, H, W], metres, 0 where there is no measurement; frames without a valid depth are left out.
+
+    Returns:
+      A DepthStatistics.
+
+    Raises:
+      InputError: if no frame has a valid depth.
     """
     valid = [depth for depth in depths if (depth > 0).any()]
     if not valid:
-        raise ValueError(f"not one of {len(depths)} frames has a depth")
+        raise InputError(f"none of {len(depths)} frames has a valid depth")
     logs = [np.log(depth[depth > 0]) for depth in valid]
     bands = [np.array_split(depth, ROWS) for depth in valid]
     rows = [np.concatenate([bands_of[i][bands_of[i] > 0] for bands_of in bands]) for i in range(ROWS)]

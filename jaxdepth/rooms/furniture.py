@@ -1,411 +1,381 @@
-"""What can stand in a room, as tables: each kind of furniture is a few boxes and round bodies in a frame of its own.
+"""The furniture of the built-in rooms, one entry for each kind.
 
-In that frame x runs along the width, from -1 to 1 times half of it, y along the depth, with the back at +1, and z up
-from the floor at 0 to the height at 1. A bound is written as one complex number: the real part counts in half widths,
-half depths or heights, the imaginary part in metres. So `1 - .04j` is 4 cm before the end.
+`jaxdepth.rooms.parts` explains the units. To add a kind, add an entry to KINDS. This changes the furniture of all
+rooms, because a room draws its kinds by index.
 """
 
-from typing import NamedTuple
+from jaxdepth.rooms.parts import CM, Bound, Kind, Paint, Part, box, cylinder, ellipsoid, tabulate
+from jaxdepth.rooms.texture import Texture
 
-import numpy as np
-
-# The 40 classes of NYU Depth V2 (Gupta 2013); a label is a place in this list.
-LABELS = (
-    *("unlabelled", "wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf"),
-    *("picture", "counter", "blinds", "desk", "shelves", "curtain", "dresser", "pillow", "mirror", "floor mat"),
-    *("clothes", "ceiling", "books", "refrigerator", "television", "paper", "towel", "shower curtain", "box"),
-    *("whiteboard", "person", "night stand", "toilet", "sink", "lamp", "bathtub", "bag", "other structure"),
-    *("other furniture", "other prop"),
-)
-BOXES, ROUNDS = 6, 2  # parts of one piece, at most
-
-# Textures, by what `jaxdepth.rooms.texture` makes of them.
-PLAIN, WOOD, CLOTH, TILES, STRIPES, ART, BOOKS, PANES, LEAVES = range(9)
-# The parts of one colour: the first two are the piece's own, the last one is drawn anew for each part.
-BODY, OTHER, FREE = range(3)
+FULL = (-1, 1)  # the whole width or depth
+INSIDE = (-1 + 3 * CM, 1 - 3 * CM)  # between side panels of 3 cm
 
 
-class Box(NamedTuple):
-    """x, y, z from and to; whose colour, which texture, and a label where it is not the piece's."""
-
-    x: tuple
-    y: tuple
-    z: tuple
-    colour: int = BODY
-    texture: int | None = None
-    label: str | None = None
+def _legs(*, thickness: Bound, top: Bound) -> tuple[Part, ...]:
+    """Four square legs, 2 cm from the edges."""
+    near, far = -1 + 2 * CM, 1 - 2 * CM
+    ends = ((near, near + thickness), (far - thickness, far))
+    return tuple(box(x, y, (0, top), Paint.SECOND) for x in ends for y in ends)
 
 
-class Round(NamedTuple):
-    """The upright cylinder or the ellipsoid that fills a box."""
-
-    x: tuple
-    y: tuple
-    z: tuple
-    ellipsoid: bool = False
-    colour: int = BODY
-    texture: int | None = None
-    label: str | None = None
+def _body(*, front: Bound = 1.5 * CM) -> Part:
+    """A block that leaves room for doors or drawers of thickness `front`."""
+    return box(FULL, (-1 + front, 1), (0, 1))
 
 
-class Kind(NamedTuple):
-    """Least and greatest width, depth and height; parts; the height on which things may lie (None: nothing does)."""
+def _fronts(*, rows: int, columns: int) -> tuple[Part, ...]:
+    """Doors or drawers before a body, from 8 cm above the floor to 2 cm below the top, with gaps of 12 mm."""
+    bottom, top, gap = 8 * CM, 1 - 2 * CM, 0.6 * CM
 
-    label: str
-    least: tuple
-    greatest: tuple
-    texture: int
-    boxes: tuple = ()
-    rounds: tuple = ()
-    top: complex | None = None
-    at_wall: float = 0.7  # the probability that its back is to a wall
+    def interval(start, end, i, count):
+        return start + (end - start) * i / count + gap, start + (end - start) * (i + 1) / count - gap
 
-
-_ALL = (-1, 1)
-_INNER = (-1 + 0.03j, 1 - 0.03j)  # between side panels; no two parts share a face, which would flicker
-
-
-def _legs(*, thick, top, inset=0.02):
-    near, far = -1 + inset * 1j, 1 - inset * 1j
-    ends = ((near, near + thick * 1j), (far - thick * 1j, far))
-    return tuple(Box(x, y, (0, top), OTHER) for x in ends for y in ends)
-
-
-def _fronts(*, rows, columns, low=0.08, texture=None):
-    """Doors or drawers, a centimetre and a half before the body, with gaps between them."""
-    heights = [low * 1j + (1 - 0.02j - low * 1j) * np.array([i, i + 1]) / rows for i in range(rows)]
-    widths = [2 * np.array([i, i + 1]) / columns - 1 for i in range(columns)]
-    gap = 0.006j
     return tuple(
-        Box((w[0] + gap, w[1] - gap), (-1, -1 + 0.02j), (h[0] + gap, h[1] - gap), OTHER, texture)
-        for h in heights
-        for w in widths
+        box(interval(-1, 1, column, columns), (-1, -1 + 2 * CM), interval(bottom, top, row, rows), Paint.SECOND)
+        for row in range(rows)
+        for column in range(columns)
     )
 
 
-def _body(front=0.015):
-    return Box(_ALL, (-1 + front * 1j, 1), (0, 1))
+def _pillow(x, y, z) -> Part:
+    return box(x, y, z, Paint.OWN, Texture.CLOTH, "pillow")
+
+
+def _screen(x, y, z) -> Part:
+    return box(x, y, z, Paint.OWN, Texture.PLAIN, "television")
+
+
+def _books(x, y, z) -> Part:
+    return box(x, y, z, Paint.OWN, Texture.BOOKS, "books")
 
 
 KINDS = (
     Kind(
         "table",
-        (0.8, 0.6, 0.4),
-        (1.8, 1.0, 0.78),
-        WOOD,
-        (Box(_ALL, _ALL, (1 - 0.04j, 1)), *_legs(thick=0.06, top=1 - 0.04j)),
-        top=1,
+        width=(0.8, 1.8),
+        depth=(0.6, 1.0),
+        height=(0.4, 0.78),
+        texture=Texture.WOOD,
+        parts=(box(FULL, FULL, (1 - 4 * CM, 1)), *_legs(thickness=6 * CM, top=1 - 4 * CM)),
+        holds_things=True,
         at_wall=0.3,
     ),
-    Kind(
+    Kind(  # round, on one foot
         "table",
-        (0.7, 0.7, 0.45),
-        (1.2, 1.2, 0.76),
-        WOOD,
-        (),
-        (Round(_ALL, _ALL, (1 - 0.04j, 1)), Round((-0.2, 0.2), (-0.2, 0.2), (0, 1 - 0.04j), colour=OTHER)),
+        width=(0.7, 1.2),
+        depth=(0.7, 1.2),
+        height=(0.45, 0.76),
+        texture=Texture.WOOD,
+        parts=(
+            cylinder(FULL, FULL, (1 - 4 * CM, 1)),
+            cylinder((-0.2, 0.2), (-0.2, 0.2), (0, 1 - 4 * CM), Paint.SECOND),
+        ),
         at_wall=0.1,
     ),
     Kind(
         "desk",
-        (1.0, 0.5, 0.7),
-        (1.8, 0.8, 0.78),
-        WOOD,
-        (
-            Box(_ALL, _ALL, (1 - 0.03j, 1)),
-            Box((-1, -1 + 0.03j), _ALL, (0, 1 - 0.03j)),
-            Box((1 - 0.45j, 1), (-1 + 0.03j, 1), (0.1j, 1 - 0.03j), OTHER),
-            Box((-0.35, 0.25), (0.55, 0.55 + 0.04j), (1 + 0.08j, 1 + 0.42j), FREE, PLAIN, "television"),
-            Box((-0.1, 0), (0.55, 0.55 + 0.1j), (1, 1 + 0.1j), OTHER, PLAIN, "other prop"),
+        width=(1.0, 1.8),
+        depth=(0.5, 0.8),
+        height=(0.7, 0.78),
+        texture=Texture.WOOD,
+        parts=(
+            box(FULL, FULL, (1 - 3 * CM, 1)),
+            box((-1, -1 + 3 * CM), FULL, (0, 1 - 3 * CM)),  # side panel
+            box((1 - 45 * CM, 1), (-1 + 3 * CM, 1), (10 * CM, 1 - 3 * CM), Paint.SECOND),  # drawers
+            _screen((-0.35, 0.25), (0.55, 0.55 + 4 * CM), (1 + 8 * CM, 1 + 42 * CM)),
+            box((-0.1, 0), (0.55, 0.55 + 10 * CM), (1, 1 + 10 * CM), Paint.SECOND, Texture.PLAIN, "other prop"),
         ),
-        top=1,
+        holds_things=True,
         at_wall=0.9,
     ),
     Kind(
         "chair",
-        (0.4, 0.4, 0.75),
-        (0.6, 0.6, 1.1),
-        WOOD,
-        (
-            Box(_ALL, _ALL, (0.42j, 0.48j), OTHER, CLOTH),
-            Box(_ALL, (1 - 0.05j, 1), (0.48j, 1), BODY),
-            *_legs(thick=0.04, top=0.42j),
+        width=(0.4, 0.6),
+        depth=(0.4, 0.6),
+        height=(0.75, 1.1),
+        texture=Texture.WOOD,
+        parts=(
+            box(FULL, FULL, (42 * CM, 48 * CM), Paint.SECOND, Texture.CLOTH),  # seat
+            box(FULL, (1 - 5 * CM, 1), (48 * CM, 1)),  # back
+            *_legs(thickness=4 * CM, top=42 * CM),
         ),
         at_wall=0.2,
     ),
-    Kind(
+    Kind(  # an armchair
         "chair",
-        (0.6, 0.6, 0.75),
-        (0.9, 0.9, 1.0),
-        CLOTH,
-        (
-            Box(_ALL, _ALL, (0.08j, 0.4j)),
-            Box(_ALL, (1 - 0.2j, 1), (0.4j, 1)),
-            Box((-1, -1 + 0.14j), _ALL, (0.4j, 0.6j)),
-            Box((1 - 0.14j, 1), _ALL, (0.4j, 0.6j)),
-            Box((-0.5, 0.4), (1 - 0.32j, 1 - 0.18j), (0.42j, 0.75j), FREE, CLOTH, "pillow"),
+        width=(0.6, 0.9),
+        depth=(0.6, 0.9),
+        height=(0.75, 1.0),
+        texture=Texture.CLOTH,
+        parts=(
+            box(FULL, FULL, (8 * CM, 40 * CM)),  # seat
+            box(FULL, (1 - 20 * CM, 1), (40 * CM, 1)),  # back
+            box((-1, -1 + 14 * CM), FULL, (40 * CM, 60 * CM)),  # arms
+            box((1 - 14 * CM, 1), FULL, (40 * CM, 60 * CM)),
+            _pillow((-0.5, 0.4), (1 - 32 * CM, 1 - 18 * CM), (42 * CM, 75 * CM)),
         ),
         at_wall=0.5,
     ),
     Kind(
         "sofa",
-        (1.4, 0.8, 0.7),
-        (2.3, 1.0, 0.95),
-        CLOTH,
-        (
-            Box(_ALL, _ALL, (0.06j, 0.42j)),
-            Box(_ALL, (1 - 0.22j, 1), (0.42j, 1)),
-            Box((-1, -1 + 0.18j), _ALL, (0.42j, 0.62j)),
-            Box((1 - 0.18j, 1), _ALL, (0.42j, 0.62j)),
-            Box((-0.75, -0.3), (1 - 0.36j, 1 - 0.2j), (0.42j, 0.78j), FREE, CLOTH, "pillow"),
-            Box((0.2, 0.7), (1 - 0.36j, 1 - 0.2j), (0.42j, 0.8j), FREE, CLOTH, "pillow"),
+        width=(1.4, 2.3),
+        depth=(0.8, 1.0),
+        height=(0.7, 0.95),
+        texture=Texture.CLOTH,
+        parts=(
+            box(FULL, FULL, (6 * CM, 42 * CM)),  # seat
+            box(FULL, (1 - 22 * CM, 1), (42 * CM, 1)),  # back
+            box((-1, -1 + 18 * CM), FULL, (42 * CM, 62 * CM)),  # arms
+            box((1 - 18 * CM, 1), FULL, (42 * CM, 62 * CM)),
+            _pillow((-0.75, -0.3), (1 - 36 * CM, 1 - 20 * CM), (42 * CM, 78 * CM)),
+            _pillow((0.2, 0.7), (1 - 36 * CM, 1 - 20 * CM), (42 * CM, 80 * CM)),
         ),
     ),
     Kind(
         "bed",
-        (0.9, 1.9, 0.7),
-        (1.9, 2.2, 1.2),
-        CLOTH,
-        (
-            Box(_ALL, (-1, 1 - 0.05j), (0.1j, 0.3j), OTHER, WOOD),
-            Box(_ALL, (-1, 1 - 0.05j), (0.3j, 0.52j)),
-            Box(_ALL, (1 - 0.05j, 1), (0, 1), OTHER, WOOD),
-            Box((-0.9, -0.1), (1 - 0.55j, 1 - 0.1j), (0.52j, 0.66j), FREE, CLOTH, "pillow"),
-            Box((0.1, 0.9), (1 - 0.55j, 1 - 0.1j), (0.52j, 0.64j), FREE, CLOTH, "pillow"),
-            Box((-1 - 0.02j, 1 + 0.02j), (-1 - 0.02j, 0.3), (0.25j, 0.56j), FREE, CLOTH),
+        width=(0.9, 1.9),
+        depth=(1.9, 2.2),
+        height=(0.7, 1.2),
+        texture=Texture.CLOTH,
+        parts=(
+            box(FULL, (-1, 1 - 5 * CM), (10 * CM, 30 * CM), Paint.SECOND, Texture.WOOD),  # frame
+            box(FULL, (-1, 1 - 5 * CM), (30 * CM, 52 * CM)),  # mattress
+            box(FULL, (1 - 5 * CM, 1), (0, 1), Paint.SECOND, Texture.WOOD),  # headboard
+            _pillow((-0.9, -0.1), (1 - 55 * CM, 1 - 10 * CM), (52 * CM, 66 * CM)),
+            _pillow((0.1, 0.9), (1 - 55 * CM, 1 - 10 * CM), (52 * CM, 64 * CM)),
+            box((-1 - 2 * CM, 1 + 2 * CM), (-1 - 2 * CM, 0.3), (25 * CM, 56 * CM), Paint.OWN, Texture.CLOTH),  # blanket
         ),
     ),
     Kind(
         "bookshelf",
-        (0.6, 0.25, 1.2),
-        (1.4, 0.4, 2.1),
-        WOOD,
-        (
-            Box((-1, -1 + 0.03j), _ALL, (0, 1 - 0.03j)),
-            Box((1 - 0.03j, 1), _ALL, (0, 1 - 0.03j)),
-            Box(_ALL, _ALL, (1 - 0.03j, 1)),
-            Box(_INNER, (-0.3, 1), (0.05j, 1 - 0.03j), FREE, BOOKS, "books"),
-            Box(_INNER, (-1 + 0.01j, 1), (0.33, 0.33 + 0.03j)),
-            Box(_INNER, (-1 + 0.01j, 1), (0.66, 0.66 + 0.03j)),
+        width=(0.6, 1.4),
+        depth=(0.25, 0.4),
+        height=(1.2, 2.1),
+        texture=Texture.WOOD,
+        parts=(
+            box((-1, -1 + 3 * CM), FULL, (0, 1 - 3 * CM)),  # side panels
+            box((1 - 3 * CM, 1), FULL, (0, 1 - 3 * CM)),
+            box(FULL, FULL, (1 - 3 * CM, 1)),
+            _books(INSIDE, (-0.3, 1), (5 * CM, 1 - 3 * CM)),
+            box(INSIDE, (-1 + 1 * CM, 1), (0.33, 0.33 + 3 * CM)),  # boards
+            box(INSIDE, (-1 + 1 * CM, 1), (0.66, 0.66 + 3 * CM)),
         ),
         at_wall=1.0,
     ),
     Kind(
         "shelves",
-        (0.6, 0.3, 0.8),
-        (1.4, 0.45, 1.8),
-        WOOD,
-        (
-            Box((-1, -1 + 0.03j), _ALL, (0, 1 - 0.03j)),
-            Box((1 - 0.03j, 1), _ALL, (0, 1 - 0.03j)),
-            Box(_ALL, _ALL, (1 - 0.03j, 1)),
-            Box(_INNER, (1 - 0.02j, 1), (0, 1 - 0.03j), OTHER),
-            Box(_INNER, (-1 + 0.01j, 1), (0.5, 0.5 + 0.03j)),
-            Box((-0.7, 0.1), (-0.4, 0.6), (0.5 + 0.03j, 0.5 + 0.25j), FREE, PLAIN, "box"),
+        width=(0.6, 1.4),
+        depth=(0.3, 0.45),
+        height=(0.8, 1.8),
+        texture=Texture.WOOD,
+        parts=(
+            box((-1, -1 + 3 * CM), FULL, (0, 1 - 3 * CM)),  # side panels
+            box((1 - 3 * CM, 1), FULL, (0, 1 - 3 * CM)),
+            box(FULL, FULL, (1 - 3 * CM, 1)),
+            box(INSIDE, (1 - 2 * CM, 1), (0, 1 - 3 * CM), Paint.SECOND),  # back panel
+            box(INSIDE, (-1 + 1 * CM, 1), (0.5, 0.5 + 3 * CM)),
+            box((-0.7, 0.1), (-0.4, 0.6), (0.5 + 3 * CM, 0.5 + 25 * CM), Paint.OWN, Texture.PLAIN, "box"),
         ),
-        top=1,
+        holds_things=True,
         at_wall=0.9,
     ),
-    Kind("cabinet", (0.8, 0.45, 1.7), (1.8, 0.65, 2.2), WOOD, (_body(), *_fronts(rows=1, columns=3)), at_wall=1.0),
-    Kind(
-        "cabinet", (0.8, 0.4, 0.7), (1.6, 0.55, 1.1), WOOD, (_body(), *_fronts(rows=1, columns=4)), top=1, at_wall=0.9
+    Kind(  # a wardrobe
+        "cabinet",
+        width=(0.8, 1.8),
+        depth=(0.45, 0.65),
+        height=(1.7, 2.2),
+        texture=Texture.WOOD,
+        parts=(_body(), *_fronts(rows=1, columns=3)),
+        at_wall=1.0,
+    ),
+    Kind(  # a sideboard
+        "cabinet",
+        width=(0.8, 1.6),
+        depth=(0.4, 0.55),
+        height=(0.7, 1.1),
+        texture=Texture.WOOD,
+        parts=(_body(), *_fronts(rows=1, columns=4)),
+        holds_things=True,
+        at_wall=0.9,
     ),
     Kind(
-        "dresser", (0.6, 0.4, 0.7), (1.2, 0.55, 1.2), WOOD, (_body(), *_fronts(rows=4, columns=1)), top=1, at_wall=0.9
+        "dresser",
+        width=(0.6, 1.2),
+        depth=(0.4, 0.55),
+        height=(0.7, 1.2),
+        texture=Texture.WOOD,
+        parts=(_body(), *_fronts(rows=4, columns=1)),
+        holds_things=True,
+        at_wall=0.9,
     ),
     Kind(
         "night stand",
-        (0.4, 0.35, 0.45),
-        (0.55, 0.45, 0.65),
-        WOOD,
-        (_body(), *_fronts(rows=2, columns=1)),
-        top=1,
+        width=(0.4, 0.55),
+        depth=(0.35, 0.45),
+        height=(0.45, 0.65),
+        texture=Texture.WOOD,
+        parts=(_body(), *_fronts(rows=2, columns=1)),
+        holds_things=True,
         at_wall=0.9,
     ),
     Kind(
         "counter",
-        (1.2, 0.6, 0.85),
-        (2.6, 0.65, 0.95),
-        PLAIN,
-        (
+        width=(1.2, 2.6),
+        depth=(0.6, 0.65),
+        height=(0.85, 0.95),
+        texture=Texture.PLAIN,
+        parts=(
             _body(),
-            Box((-1 - 0.01j, 1 + 0.01j), (-1 - 0.02j, 1), (1 - 0.02j, 1 + 0.02j), OTHER, TILES),
+            box((-1 - 1 * CM, 1 + 1 * CM), (-1 - 2 * CM, 1), (1 - 2 * CM, 1 + 2 * CM), Paint.SECOND, Texture.TILES),
             *_fronts(rows=1, columns=3),
-            Box((0.2, 0.5), (0, 0.5), (1 + 0.02j, 1 + 0.24j), FREE, PLAIN, "other prop"),
+            box((0.2, 0.5), (0, 0.5), (1 + 2 * CM, 1 + 24 * CM), Paint.OWN, Texture.PLAIN, "other prop"),
         ),
-        top=1,
+        holds_things=True,
         at_wall=1.0,
     ),
-    Kind(
+    Kind(  # with cabinets above
         "counter",
-        (1.2, 0.6, 2.0),
-        (2.6, 0.65, 2.3),
-        WOOD,
-        (
-            Box(_ALL, (-1 + 0.015j, 1), (0, 0.86j)),
-            Box((-1 - 0.01j, 1 + 0.01j), (-1 - 0.02j, 1), (0.86j, 0.9j), FREE, TILES),
-            Box(_ALL, (1 - 0.33j, 1), (1.4j, 1), label="cabinet"),
-            Box((-0.98, -0.34), (1 - 0.35j, 1 - 0.33j), (1.42j, 1 - 0.02j), OTHER, label="cabinet"),
-            Box((-0.32, 0.32), (1 - 0.35j, 1 - 0.33j), (1.42j, 1 - 0.02j), OTHER, label="cabinet"),
-            Box((0.34, 0.98), (1 - 0.35j, 1 - 0.33j), (1.42j, 1 - 0.02j), OTHER, label="cabinet"),
-        ),
-        (
-            Round((-0.6, -0.6 + 0.2j), (-0.4, -0.4 + 0.2j), (0.9j, 1.15j), colour=FREE, label="other prop"),
-            Round((0.2, 0.2 + 0.3j), (-0.5, -0.5 + 0.3j), (0.9j, 1.05j), colour=FREE, label="other prop"),
+        width=(1.2, 2.6),
+        depth=(0.6, 0.65),
+        height=(2.0, 2.3),
+        texture=Texture.WOOD,
+        parts=(
+            box(FULL, (-1 + 1.5 * CM, 1), (0, 86 * CM)),
+            box((-1 - 1 * CM, 1 + 1 * CM), (-1 - 2 * CM, 1), (86 * CM, 90 * CM), Paint.OWN, Texture.TILES),
+            box(FULL, (1 - 33 * CM, 1), (140 * CM, 1), label="cabinet"),
+            *(  # doors of the cabinets
+                box(x, (1 - 35 * CM, 1 - 33 * CM), (142 * CM, 1 - 2 * CM), Paint.SECOND, label="cabinet")
+                for x in ((-0.98, -0.34), (-0.32, 0.32), (0.34, 0.98))
+            ),
+            cylinder(
+                (-0.6, -0.6 + 20 * CM), (-0.4, -0.4 + 20 * CM), (90 * CM, 115 * CM), Paint.OWN, label="other prop"
+            ),
+            cylinder((0.2, 0.2 + 30 * CM), (-0.5, -0.5 + 30 * CM), (90 * CM, 105 * CM), Paint.OWN, label="other prop"),
         ),
         at_wall=1.0,
     ),
     Kind(
         "bathtub",
-        (1.4, 0.7, 0.5),
-        (1.8, 0.8, 0.6),
-        PLAIN,
-        (
-            Box(_ALL, _ALL, (0, 0.15j)),
-            Box(_ALL, (-1, -1 + 0.07j), (0.15j, 1)),
-            Box(_ALL, (1 - 0.07j, 1), (0.15j, 1)),
-            Box((-1, -1 + 0.1j), (-1 + 0.07j, 1 - 0.07j), (0.15j, 1)),
-            Box((1 - 0.1j, 1), (-1 + 0.07j, 1 - 0.07j), (0.15j, 1)),
-            Box((-0.2, 0.1), (-1 - 0.02j, -1 + 0.09j), (0.2j, 1 + 0.01j), FREE, CLOTH, "towel"),
+        width=(1.4, 1.8),
+        depth=(0.7, 0.8),
+        height=(0.5, 0.6),
+        texture=Texture.PLAIN,
+        parts=(
+            box(FULL, FULL, (0, 15 * CM)),  # bottom
+            box(FULL, (-1, -1 + 7 * CM), (15 * CM, 1)),  # sides
+            box(FULL, (1 - 7 * CM, 1), (15 * CM, 1)),
+            box((-1, -1 + 10 * CM), (-1 + 7 * CM, 1 - 7 * CM), (15 * CM, 1)),
+            box((1 - 10 * CM, 1), (-1 + 7 * CM, 1 - 7 * CM), (15 * CM, 1)),
+            box((-0.2, 0.1), (-1 - 2 * CM, -1 + 9 * CM), (20 * CM, 1 + 1 * CM), Paint.OWN, Texture.CLOTH, "towel"),
         ),
         at_wall=1.0,
     ),
     Kind(
         "toilet",
-        (0.4, 0.65, 0.75),
-        (0.45, 0.75, 0.85),
-        PLAIN,
-        (Box(_ALL, (1 - 0.2j, 1), (0.35j, 1)), Box((-0.5, 0.5), (-0.2, 1 - 0.02j), (0, 0.3j))),
-        (Round((-0.9, 0.9), (-1, 0.6), (0.3j, 0.42j)), Round((-0.7, 0.7), (-0.8, 0.4), (0.05j, 0.5j), ellipsoid=True)),
+        width=(0.4, 0.45),
+        depth=(0.65, 0.75),
+        height=(0.75, 0.85),
+        texture=Texture.PLAIN,
+        parts=(
+            box(FULL, (1 - 20 * CM, 1), (35 * CM, 1)),  # tank
+            box((-0.5, 0.5), (-0.2, 1 - 2 * CM), (0, 30 * CM)),  # foot
+            cylinder((-0.9, 0.9), (-1, 0.6), (30 * CM, 42 * CM)),  # seat
+            ellipsoid((-0.7, 0.7), (-0.8, 0.4), (5 * CM, 50 * CM)),  # bowl
+        ),
         at_wall=1.0,
     ),
-    Kind(
+    Kind(  # open on all sides
         "shelves",
-        (0.8, 0.4, 1.4),
-        (2.0, 0.6, 2.1),
-        PLAIN,
-        (
-            Box(_ALL, _ALL, (0.3, 0.3 + 0.03j)),
-            Box(_ALL, _ALL, (0.65, 0.65 + 0.03j)),
-            Box(_ALL, _ALL, (1 - 0.03j, 1)),
-            Box((-0.9, 0.2), (-0.8, 0.8), (0.3 + 0.03j, 0.5), FREE, ART, "box"),
-            Box((-0.3, 0.8), (-0.7, 0.9), (0.65 + 0.03j, 0.65 + 0.3j), FREE, BOOKS, "books"),
-            Box((-0.9, 0.9), (-0.6, 0.8), (0, 0.2), FREE, ART, "box"),
+        width=(0.8, 2.0),
+        depth=(0.4, 0.6),
+        height=(1.4, 2.1),
+        texture=Texture.PLAIN,
+        parts=(
+            box(FULL, FULL, (0.3, 0.3 + 3 * CM)),  # boards
+            box(FULL, FULL, (0.65, 0.65 + 3 * CM)),
+            box(FULL, FULL, (1 - 3 * CM, 1)),
+            box((-0.9, 0.2), (-0.8, 0.8), (0.3 + 3 * CM, 0.5), Paint.OWN, Texture.ART, "box"),
+            _books((-0.3, 0.8), (-0.7, 0.9), (0.65 + 3 * CM, 0.65 + 30 * CM)),
+            box((-0.9, 0.9), (-0.6, 0.8), (0, 0.2), Paint.OWN, Texture.ART, "box"),
         ),
         at_wall=0.9,
     ),
     Kind(
         "refrigerator",
-        (0.6, 0.6, 1.4),
-        (0.8, 0.7, 1.9),
-        PLAIN,
-        (_body(0.03), Box(_ALL, (-1, -1 + 0.04j), (0.08j, 0.6)), Box(_ALL, (-1, -1 + 0.04j), (0.6 + 0.01j, 1))),
-        at_wall=1.0,
-    ),
-    Kind(
-        "other furniture",
-        (1.0, 0.4, 0.4),
-        (1.8, 0.5, 0.6),
-        WOOD,
-        (
-            _body(),
-            *_fronts(rows=1, columns=2),
-            Box((-0.7, 0.7), (0.1, 0.1 + 0.06j), (1 + 0.06j, 1 + 0.75j), FREE, PLAIN, "television"),
-            Box((-0.2, 0.2), (-0.2, 0.4), (1, 1 + 0.06j), FREE, PLAIN, "television"),
+        width=(0.6, 0.8),
+        depth=(0.6, 0.7),
+        height=(1.4, 1.9),
+        texture=Texture.PLAIN,
+        parts=(
+            _body(front=3 * CM),
+            box(FULL, (-1, -1 + 4 * CM), (8 * CM, 0.6)),  # doors
+            box(FULL, (-1, -1 + 4 * CM), (0.6 + 1 * CM, 1)),
         ),
         at_wall=1.0,
     ),
-    Kind(
+    Kind(  # a low cabinet with a television
+        "other furniture",
+        width=(1.0, 1.8),
+        depth=(0.4, 0.5),
+        height=(0.4, 0.6),
+        texture=Texture.WOOD,
+        parts=(
+            _body(),
+            *_fronts(rows=1, columns=2),
+            _screen((-0.7, 0.7), (0.1, 0.1 + 6 * CM), (1 + 6 * CM, 1 + 75 * CM)),
+            _screen((-0.2, 0.2), (-0.2, 0.4), (1, 1 + 6 * CM)),  # its foot
+        ),
+        at_wall=1.0,
+    ),
+    Kind(  # a pile of three
         "box",
-        (0.4, 0.3, 0.4),
-        (0.7, 0.7, 1.0),
-        PLAIN,
-        (
-            Box(_ALL, _ALL, (0, 0.4)),
-            Box((-0.8, 0.9), (-0.9, 0.6), (0.4, 0.75), OTHER),
-            Box((-0.5, 0.6), (-0.3, 0.6), (0.75, 1), FREE),
+        width=(0.4, 0.7),
+        depth=(0.3, 0.7),
+        height=(0.4, 1.0),
+        texture=Texture.PLAIN,
+        parts=(
+            box(FULL, FULL, (0, 0.4)),
+            box((-0.8, 0.9), (-0.9, 0.6), (0.4, 0.75), Paint.SECOND),
+            box((-0.5, 0.6), (-0.3, 0.6), (0.75, 1), Paint.OWN),
         ),
         at_wall=0.4,
     ),
     Kind(
         "lamp",
-        (0.35, 0.35, 1.3),
-        (0.5, 0.5, 1.8),
-        CLOTH,
-        (Box((-0.6, 0.6), (-0.6, 0.6), (0, 0.03j), OTHER, PLAIN),),
-        (
-            Round((-0.015j, 0.015j), (-0.015j, 0.015j), (0, 1 - 0.3j), colour=OTHER, texture=PLAIN),
-            Round(_ALL, _ALL, (1 - 0.32j, 1)),
+        width=(0.35, 0.5),
+        depth=(0.35, 0.5),
+        height=(1.3, 1.8),
+        texture=Texture.CLOTH,
+        parts=(
+            box((-0.6, 0.6), (-0.6, 0.6), (0, 3 * CM), Paint.SECOND, Texture.PLAIN),  # foot
+            cylinder((-1.5 * CM, 1.5 * CM), (-1.5 * CM, 1.5 * CM), (0, 1 - 30 * CM), Paint.SECOND, Texture.PLAIN),
+            cylinder(FULL, FULL, (1 - 32 * CM, 1)),  # shade
         ),
         at_wall=0.8,
     ),
-    Kind(
+    Kind(  # a plant in a pot
         "other prop",
-        (0.3, 0.3, 0.6),
-        (0.6, 0.6, 1.4),
-        PLAIN,
-        (),
-        (
-            Round((-0.7, 0.7), (-0.7, 0.7), (0, 0.35)),
-            Round(_ALL, _ALL, (0.3, 1), ellipsoid=True, colour=FREE, texture=LEAVES),
+        width=(0.3, 0.6),
+        depth=(0.3, 0.6),
+        height=(0.6, 1.4),
+        texture=Texture.PLAIN,
+        parts=(
+            cylinder((-0.7, 0.7), (-0.7, 0.7), (0, 0.35)),
+            ellipsoid(FULL, FULL, (0.3, 1), Paint.OWN, Texture.LEAVES),
         ),
         at_wall=0.6,
     ),
     Kind(
         "bag",
-        (0.3, 0.3, 0.3),
-        (0.8, 0.8, 0.5),
-        CLOTH,
-        (),
-        (
-            Round(_ALL, _ALL, (-0.2, 1), ellipsoid=True),
-            Round((-0.5, 0.3), (-0.4, 0.4), (0.6, 1.15), ellipsoid=True, colour=FREE),
+        width=(0.3, 0.8),
+        depth=(0.3, 0.8),
+        height=(0.3, 0.5),
+        texture=Texture.CLOTH,
+        parts=(
+            ellipsoid(FULL, FULL, (-0.2, 1)),
+            ellipsoid((-0.5, 0.3), (-0.4, 0.4), (0.6, 1.15), Paint.OWN),
         ),
         at_wall=0.4,
     ),
 )
-
-
-class Tables(NamedTuple):
-    """The kinds as arrays; K kinds, parts in the order boxes, rounds."""
-
-    least: np.ndarray  # [K, 3]
-    greatest: np.ndarray  # [K, 3]
-    at_wall: np.ndarray  # [K]
-    top: np.ndarray  # [K] complex, 0 where nothing lies on it
-    bounds: np.ndarray  # [K, BOXES + ROUNDS, 3, 2] complex
-    present: np.ndarray  # [K, BOXES + ROUNDS] bool
-    ellipsoid: np.ndarray  # [K, BOXES + ROUNDS] bool
-    colour: np.ndarray  # [K, BOXES + ROUNDS]
-    texture: np.ndarray  # [K, BOXES + ROUNDS]
-    label: np.ndarray  # [K, BOXES + ROUNDS]
-
-
-def _tables():
-    count, parts = len(KINDS), BOXES + ROUNDS
-    bounds = np.zeros((count, parts, 3, 2), complex)
-    present, ellipsoid = np.zeros((2, count, parts), bool)
-    colour, texture, label = np.zeros((3, count, parts), int)
-    for k, kind in enumerate(KINDS):
-        placed = [*enumerate(kind.boxes), *enumerate(kind.rounds, start=BOXES)]
-        for i, part in placed:
-            bounds[k, i], present[k, i] = (part.x, part.y, part.z), True
-            ellipsoid[k, i] = getattr(part, "ellipsoid", False)
-            colour[k, i] = part.colour
-            texture[k, i] = kind.texture if part.texture is None else part.texture
-            label[k, i] = LABELS.index(part.label or kind.label)
-    return Tables(
-        least=np.array([kind.least for kind in KINDS], np.float32),
-        greatest=np.array([kind.greatest for kind in KINDS], np.float32),
-        at_wall=np.array([kind.at_wall for kind in KINDS], np.float32),
-        top=np.array([kind.top or 0 for kind in KINDS], np.complex64),
-        bounds=bounds.astype(np.complex64),
-        present=present,
-        ellipsoid=ellipsoid,
-        colour=colour,
-        texture=texture,
-        label=label,
-    )
-
-
-TABLES = _tables()
+TABLES = tabulate(KINDS)

@@ -1,1 +1,1 @@
-"""What a workdir holds."""
+"""What a workdir holds: the record, the log, checkpoints as trained networks, packed networks, events."""

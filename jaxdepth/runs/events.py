@@ -1,4 +1,4 @@
-"""Metrics and pictures of a run for TensorBoard, where that is wanted: the one file that imports tensorboardX."""
+"""Metrics and pictures for TensorBoard: the one file that imports tensorboardX."""
 
 import contextlib
 
@@ -7,12 +7,18 @@ from PIL import Image
 
 
 @contextlib.contextmanager
-def events(workdir, *, wanted, from_step):
-    """An Events that writes below `workdir`/tensorboard, or into nothing where it is not `wanted`.
+def events(workdir, *, enabled, from_step):
+    """Opens the event files of a run.
 
-    Events of an earlier start past `from_step` are purged, as lines of metrics.jsonl are.
+    Args:
+      workdir: the run's folder; events go into its subfolder tensorboard.
+      enabled: if false, nothing is written.
+      from_step: step that the run continues from; later events of an earlier start are purged.
+
+    Yields:
+      An Events.
     """
-    if not wanted:
+    if not enabled:
         yield Events(None)
         return
     from tensorboardX import SummaryWriter
@@ -22,18 +28,18 @@ def events(workdir, *, wanted, from_step):
 
 
 class Events:
-    """What a run writes to TensorBoard."""
+    """Writes a run's events; without a writer it does nothing."""
 
     def __init__(self, writer):
         self._writer = writer
 
     def scalars(self, step, values):
-        """{name: value} of a step."""
+        """Writes {name: value} of a step."""
         for name, value in values.items() if self._writer else ():
             self._writer.add_scalar(name, value, step)
 
     def picture(self, step, path):
-        """A picture file, under its name."""
+        """Writes a picture file of a step, under the file's name."""
         if self._writer:
             with Image.open(path) as picture:
                 self._writer.add_image(path.stem, np.asarray(picture.convert("RGB")), step, dataformats="HWC")

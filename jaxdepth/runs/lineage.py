@@ -1,80 +1,83 @@
-"""What a network was trained on: its own run's frames, and those of the runs whose weights it began with."""
+"""What a network was trained on: its own run's frames, and those of the runs whose weights it started from."""
 
 import pathlib
 
 import numpy as np
 
 from jaxdepth.data import splits
-from jaxdepth.runs import workdir
+from jaxdepth.runs import record
 
 
-def of_run(record):
-    """What the network of a run was trained on, first to last: [{"source", "split", "split_hash", "mix", "depth"}].
+def in_words(trained_on):
+    """A lineage to read, such as "rooms, split rooms; nyu, split official".
 
-    With source rooms also "seed" and "train_frames", which say which rooms those were. The last is the run's own; those
-    before are of the runs that it began with. `record` is the run's config.json.
+    Args:
+      trained_on: `record.TrainedOn` entries, first to last.
     """
-    data = record["config"]["data"]
-    own = {name: data.get(name) for name in ("source", "split", "mix", "depth")}
-    own["split_hash"] = record["data"].get("split_hash")
-    if own["source"] == "rooms":
-        own |= {"seed": record["config"]["seed"], "train_frames": data["rooms_frames"][0]}
-    return [*record["data"].get("began_with", ()), own]
-
-
-def in_words(record):
-    """The lineage of a run to read."""
     said = []
-    for of in of_run(record):
-        raw = ", raw depth" if of["depth"] == "raw" else ""
-        said.append(f"{of['source']}, split {of['split']}{raw}" + (f", mix {of['mix']}" if of["mix"] else ""))
+    for entry in trained_on:
+        raw = ", raw depth" if entry.depth == "raw" else ""
+        mix = f", mix {entry.mix}" if entry.mix else ""
+        said.append(f"{entry.source}, split {entry.split}{raw}{mix}")
     return "; ".join(dict.fromkeys(said))
 
 
-def began_with(folder, initial):
-    """The lineage of the run `initial` that one in the workdir `folder` begins with.
-
-    Raises FileNotFoundError where it is not there, unless a run has begun in `folder` already and needs it no more.
-    """
-    if not initial:
-        return []
-    try:
-        return of_run(workdir.read_config(initial))
-    except FileNotFoundError as error:
-        if pathlib.Path(folder, "config.json").is_file():
-            return workdir.read_config(folder)["data"].get("began_with", [])
-        raise FileNotFoundError(f"config.initial={str(initial)!r}: {error}; train that one first") from error
-
-
-def seen(record, frames, positions, *, path=None):
-    """How many frames, at some positions of a source, a run's network was trained on.
+def of_init(workdir, init_from):
+    """The lineage of the run that a new one starts from.
 
     Args:
-      record: the run's config.json.
-      frames: the source; positions: which of its frames.
-      path: where the source lies; None where it lies nowhere or in its usual place.
+      workdir: folder of the new run.
+      init_from: workdir of the other run, or None.
+
+    Returns:
+      A tuple of `record.TrainedOn`.
+
+    Raises:
+      FileNotFoundError: if there is no run at `init_from`, unless `workdir` has a run that no longer needs it.
     """
-    *_, own = lineage = of_run(record)
-    own_path = record["config"]["data"]["path"]
-    same_place = not path or (bool(own_path) and _resolved(path) == _resolved(own_path))
-    trained_on = [_trained_ids(of, frames, same_place=of is own and same_place) for of in lineage]
-    return int(np.isin(frames.ids[positions], np.concatenate(trained_on)).sum())
+    if not init_from:
+        return ()
+    try:
+        return record.read(init_from).trained_on
+    except FileNotFoundError as error:
+        if pathlib.Path(workdir, record.NAME).is_file():
+            return record.read(workdir).began_with
+        raise FileNotFoundError(f"config.init_from={str(init_from)!r}: {error}; train that run first") from error
 
 
-def _trained_ids(of, frames, *, same_place):
-    """The ids, as `frames` has them, of the frames that one training of a lineage saw."""
+def count_seen(run, frames, indices, *, path=None):
+    """Counts the frames that a network was trained on.
+
+    Args:
+      run: the network's RunRecord.
+      frames: a Frames.
+      indices: int64 [n], which of its frames.
+      path: where the source lies; None for its usual place.
+
+    Returns:
+      How many of the n frames it saw in training.
+    """
+    same_path = not path or (bool(run.data_path) and _resolved(path) == _resolved(run.data_path))
+    *earlier, own = run.trained_on
+    seen = [_seen_ids(entry, frames, same_path=False) for entry in earlier]
+    seen.append(_seen_ids(own, frames, same_path=same_path))
+    return int(np.isin(frames.ids[indices], np.concatenate(seen)).sum())
+
+
+def _seen_ids(entry, frames, *, same_path):
+    """The ids in `frames` of the frames that one training saw."""
     none = np.array([], np.int64)
-    if of["mix"] and (of["source"] == "rooms" or of["source"] not in of["mix"]):
+    if entry.mix and (entry.source == "rooms" or entry.source not in entry.mix):
         return none  # endless rooms alone, which no source holds
-    if of["source"] == frames.name == "rooms" and "seed" in of:  # which older runs do not have
-        return splits.room_ids(of["seed"], of["train_frames"])
-    if of["split"] in frames.splits and of["split"] in splits.NAMES:  # official ids, in a file or in a dataset
-        return np.array(frames.splits[of["split"]][0], np.int64)
-    if of["source"] != frames.name or of["split"] not in frames.splits:
+    if entry.source == frames.name == "rooms" and entry.seed is not None:
+        return splits.room_ids(entry.seed, entry.train_frames)
+    if entry.split in frames.splits and entry.split in splits.NYU_SPLITS:  # official ids, in a file or in a dataset
+        return np.array(frames.splits[entry.split][0], np.int64)
+    if entry.source != frames.name or entry.split not in frames.splits:
         return none
-    split = splits.split(of["split"], frames.ids, lists=frames.splits, parts=())
+    split = splits.split(entry.split, frames.ids, lists=frames.splits, parts=())
     # Another folder may have the same names, but not the same list.
-    return frames.ids[split.train] if same_place or split.hash == of["split_hash"] else none
+    return frames.ids[split.train] if same_path or split.hash == entry.split_hash else none
 
 
 def _resolved(path):

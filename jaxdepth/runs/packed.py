@@ -1,11 +1,10 @@
-"""A trained network as a small folder that travels: a workdir whose checkpoint is one file, `network.npz`.
+"""A trained network as a small folder to pass on: a workdir whose checkpoint is one file, `network.npz`.
 
-Beside it lie the run's config.json and mean_depth.npy, so that whatever reads a workdir reads this too. Tensors are
-float16 there, vectors (biases, statistics) float32; nothing is pickled.
+The run's config.json and mean_depth.npy lie beside it, so that whatever reads a workdir reads a packed network too.
+Arrays with two or more axes are float16 there, others (biases, statistics) float32. Nothing is pickled.
 """
 
 import io
-import json
 import pathlib
 import zipfile
 
@@ -13,61 +12,81 @@ import jax
 import numpy as np
 from flax import traverse_util
 
-from jaxdepth.runs import workdir
+from jaxdepth.data.files.writing import array_bytes, json_bytes, write_together
+from jaxdepth.errors import InputError
+from jaxdepth.runs import record, workdir
 
 FILE = "network.npz"
 _STEP = "step"
 
 
-def write(folder, variables, *, step, record, mean_depth):
-    """Write a network into a folder, which is made, all files or none, and return the bytes of its weights' file.
+def write(folder, variables, *, step, run, mean_depth):
+    """Writes a network into a folder, all files or none.
 
     Args:
-      variables: {"params", "batch_stats"}; step: of the training, kept beside them.
-      record: the run's config.json; its paths (of data, of initial weights) are cut down to their last part.
-      mean_depth: float32 [H, W] metres, the baseline of the run.
+      folder: the folder, created if missing.
+      variables: {"params", "batch_stats"}.
+      step: of the training.
+      run: the RunRecord; of its paths (data, init_from) only the last part is kept.
+      mean_depth: float32 [H, W] metres, the run's mean depth image.
 
-    Raises ValueError for a value that float16 does not hold, and for the folder of a training run, whose later
-    checkpoints no one would see; OSError with the path where a file cannot be written.
+    Returns:
+      The size of `network.npz` in bytes.
+
+    Raises:
+      InputError: for a value that float16 does not hold, or a folder with a training run, whose checkpoints would be
+        hidden.
+      OSError: if a file cannot be written.
     """
     if pathlib.Path(folder, "checkpoints").exists():
-        raise ValueError(f"output {str(folder)!r}: a training run's own folder: expected another")
-    config = record["config"]
-    short = {name: config[name] and pathlib.Path(config[name]).name for name in ("initial",) if name in config}
-    data = config["data"] | {"path": config["data"]["path"] and pathlib.Path(config["data"]["path"]).name}
-    record = record | {"config": config | short | {"data": data}}
+        raise InputError(f"output {str(folder)!r} holds a training run: expected another folder")
+    content = run.to_json()
+    config = content["config"]
+    for settings, name in ((config, "init_from"), (config["data"], "path")):
+        settings[name] = settings[name] and pathlib.Path(settings[name]).name
     arrays = traverse_util.flatten_dict(jax.device_get(variables), sep="/")
     with np.errstate(over="ignore"):
         arrays = {name: np.asarray(x, np.float16 if x.ndim > 1 else np.float32) for name, x in arrays.items()}
     if overflown := [name for name, x in arrays.items() if not np.isfinite(x).all()]:
-        raise ValueError(f"{overflown[0]}: a value that float16 does not hold")
+        raise InputError(f"{overflown[0]}: a value that float16 does not hold")
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"config.json": (json.dumps(record, indent=2) + "\n").encode()}
-    for name, save in (
-        (FILE, lambda file: np.savez(file, **arrays, **{_STEP: step})),
-        ("mean_depth.npy", lambda file: np.save(file, mean_depth)),
-    ):
-        buffer = io.BytesIO()
-        save(buffer)
-        files[name] = buffer.getvalue()
-    workdir.write_together({folder / name: data for name, data in files.items()})
+    weights = io.BytesIO()
+    np.savez(weights, **arrays, **{_STEP: step})
+    files = {
+        record.NAME: json_bytes(content),
+        FILE: weights.getvalue(),
+        workdir.MEAN_DEPTH: array_bytes(mean_depth),
+    }
+    write_together({folder / name: data for name, data in files.items()})
     return len(files[FILE])
 
 
 def refuse(folder):
-    """Raise ValueError where a training run is to be kept in a folder that holds a packed network."""
+    """Checks that a training run does not go into a packed network's folder, where it would be hidden.
+
+    Raises:
+      InputError: if `folder` holds a packed network.
+    """
     if pathlib.Path(folder, FILE).exists():
-        raise ValueError(
-            f"workdir {str(folder)!r} holds a packed network, which would hide what is trained in it: take another "
-            f"--workdir (to go on from its weights, with --config.initial={folder})"
+        raise InputError(
+            f"workdir {str(folder)!r} holds a packed network: use another --workdir, and "
+            f"--config.init_from={folder} to start from its weights"
         )
 
 
 def read(folder, shapes):
-    """The variables of a folder of `write` as numpy arrays in the structure and types of `shapes`, and their step.
+    """Reads the weights of a packed network.
 
-    Raises ValueError where its file is damaged, or belongs to another network.
+    Args:
+      folder: of `write`.
+      shapes: {"params", "batch_stats"} as shapes.
+
+    Returns:
+      The variables as numpy arrays of these shapes and dtypes, and their step.
+
+    Raises:
+      InputError: if the file is damaged, or holds another network.
     """
     path = pathlib.Path(folder, FILE)
     try:
@@ -75,9 +94,9 @@ def read(folder, shapes):
             arrays = {name: stored[name] for name in stored.files}
         step = int(arrays.pop(_STEP))
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: not a packed network ({error})") from error
+        raise InputError(f"{path}: not a packed network ({error})") from error
     expected = traverse_util.flatten_dict(shapes, sep="/")
     if {name: x.shape for name, x in arrays.items()} != {name: x.shape for name, x in expected.items()}:
-        raise ValueError(f"{path}: the weights of another network than that of config.json")
+        raise InputError(f"{path}: the weights are not those of the network in {record.NAME}")
     arrays = {name: x.astype(expected[name].dtype) for name, x in arrays.items()}
     return dict.fromkeys(shapes, {}) | traverse_util.unflatten_dict(arrays, sep="/"), step

@@ -1,1 +1,1 @@
-"""What is made of many runs."""
+"""What is made of many runs: sweeps, comparisons, the paper's tables."""

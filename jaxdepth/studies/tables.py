@@ -1,50 +1,68 @@
-"""Tables of a Markdown file, filled from the JSON of measurements, so that no figure in them is typed."""
+"""Fills the tables of Markdown files from the JSON of measurements, so that no number in them is typed by hand.
+
+A table is between a line `<!-- FORM FILE WHAT, WHAT, ... -->` and a line `<!-- end -->`. FILE is relative to the
+Markdown file's folder.
+
+  table: rows of a benchmark's JSON, one a line. WHAT are names of rows; "batches*" stands for all that start so.
+  wide: the same rows, a line for each network and a column for each name.
+  machine: the machine of a benchmark's JSON.
+  scores: every output and the baseline of evaluate's JSON.
+  sweep: the rows WHAT, or all, of a sweep's Python file.
+  reproduction: the tables WHAT of a reproduction's folder of results: accuracy, model_1, costs.
+"""
 
 import json
 import pathlib
 import re
 
-from jaxdepth.runs import workdir
-from jaxdepth.studies import sweep
+from jaxdepth.benchmark import record
+from jaxdepth.data.files.writing import write_atomically
+from jaxdepth.errors import InputError
+from jaxdepth.studies import sweep, sweep_table
+from jaxdepth.studies.markdown_table import markdown_table
 from jaxdepth.studies.reproduce import scores
 
-_SCORES = ("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog")
-_HEADER = (
+_METRICS = ("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog")
+_COLUMNS = (
     *("what", "network", "batch", "type", "ours", "quartiles"),
-    *("other", "quartiles", "ratio", "which other"),
+    *("other", "quartiles", "speed-up", "which other"),
 )
 
 
 def fill(path):
-    """Fill the tables of the Markdown file at `path`.
+    """Fills the tables of a Markdown file.
 
-    A table stands between a line `<!-- FORM FILE WHAT, .. -->` and `<!-- end -->`; FILE is found from the folder of the
-    Markdown file. Of the JSON of a benchmark, `table` gives the rows whose `what` is one of WHAT or begins with one
-    that ends in `*`, a line each; `wide` a line for each network and a column for each `what`; `machine` (without WHAT)
-    what they were measured on. Of the file of a sweep, `sweep` gives the rows named by WHAT, or all; of the JSON of an
-    evaluation, `scores` gives every output and the baseline; of the folder of a reproduction's results, `reproduction`
-    gives the tables of `jaxdepth.studies.reproduce.scores` named by WHAT.
+    Raises:
+      InputError: for a table without rows.
+      OSError: if a file cannot be read or written.
     """
     path = pathlib.Path(path)
-    text = filled(path.read_text(), path.parent)
-    workdir.write_atomically(path, text.encode())
+    write_atomically(path, filled(path.read_text(), path.parent).encode())
 
 
 def filled(text, folder):
-    """The text with its tables filled. Raises ValueError for a table without rows."""
+    """Markdown with its tables filled.
+
+    Args:
+      text: the Markdown.
+      folder: that its files are relative to.
+
+    Raises:
+      InputError, OSError: as `fill`.
+    """
 
     def fill(match):
         begin, form, file, wanted, end = match.groups()
         wanted = [name.strip() for name in wanted.split(",") if name.strip()]
         return begin + _FORMS[form](pathlib.Path(folder, file), wanted) + end
 
-    return _FILLED.sub(fill, text)
+    return _MARKED.sub(fill, text)
 
 
 def _table(file, wanted):
     lines = [_cells(row) for row in _rows(file, wanted)]
-    used = [i for i in range(len(_HEADER)) if any(line[i] for line in lines)]
-    return _markdown([_HEADER[i] for i in used], [[line[i] for i in used] for line in lines])
+    used = [i for i in range(len(_COLUMNS)) if any(line[i] for line in lines)]
+    return markdown_table([[line[i] for i in used] for line in (_COLUMNS, *lines)])
 
 
 def _wide(file, wanted):
@@ -55,7 +73,8 @@ def _wide(file, wanted):
         line = lines.setdefault((row["network"] or "", str(row["batch"] or "")), {})
         line[row["what"]] = f"{_number(row['ours'])} {row['unit']}"
     header = ["network", "batch", *(column.rpartition(": ")[2] for column in columns)]
-    return _markdown(header, [[*key, *(line.get(column, "") for column in columns)] for key, line in lines.items()])
+    cells = [[*key, *(line.get(column, "") for column in columns)] for key, line in lines.items()]
+    return markdown_table([header, *cells])
 
 
 def _machine(file, _):
@@ -64,23 +83,31 @@ def _machine(file, _):
 
 
 def _sweep(file, wanted):
-    return sweep.table(sweep.load(file), wanted)
+    return sweep_table.table(sweep.load(file), wanted)
 
 
 def _scores(file, _):
     result = json.loads(file.read_text())
     rows = {"**prediction**": result["metrics"], **result["outputs"], "mean depth image": result["mean_depth_baseline"]}
-    header = ["", *_SCORES]
-    return _markdown(header, [[name, *(f"{row[metric]:.3f}" for metric in _SCORES)] for name, row in rows.items()])
+    header = ["", *_METRICS]
+    cells = [[name, *(f"{row[metric]:.3f}" for metric in _METRICS)] for name, row in rows.items()]
+    return markdown_table([header, *cells])
 
 
 def _reproduction(folder, wanted):
+    if unknown := [name for name in wanted if name not in _REPRODUCTION]:
+        raise InputError(f"{folder}: no table {unknown[0]!r}: expected some of {', '.join(_REPRODUCTION)}")
     results = scores.read(folder)
-    tables = [_REPRODUCTION[name](results) for name in wanted]
-    return "\n".join(_markdown(header, lines) for header, *lines in tables)
+    return "\n".join(_REPRODUCTION[name](results) for name in wanted)
 
 
-_REPRODUCTION = {"accuracy": scores.accuracy, "model_1": scores.model_1, "costs": scores.costs}
+_REPRODUCTION = {
+    "accuracy": lambda results: "\n".join(
+        f"{sentence}\n\n{markdown_table(table)}" for sentence, table in scores.accuracy(results)
+    ),
+    "model_1": lambda results: markdown_table(scores.model_1(results)),
+    "costs": lambda results: markdown_table(scores.costs(results)),
+}
 _FORMS = {
     "reproduction": _reproduction,
     "scores": _scores,
@@ -89,14 +116,15 @@ _FORMS = {
     "machine": _machine,
     "sweep": _sweep,
 }
-_FILLED = re.compile(rf"(<!-- ({'|'.join(_FORMS)}) (\S+)([^\n]*) -->\n).*?(<!-- end -->)", re.DOTALL)
+_MARKED = re.compile(rf"(<!-- ({'|'.join(_FORMS)}) (\S+)([^\n]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def _rows(file, wanted):
+    """The rows of a benchmark's JSON whose names are wanted."""
     rows = json.loads(file.read_text())["rows"]
     rows = [row for row in rows if any(_matches(row["what"], name) for name in wanted)]
     if not rows:
-        raise ValueError(f"{file.name}: no rows of {', '.join(wanted)}")
+        raise InputError(f"{file.name}: no rows of {', '.join(wanted)}")
     return rows
 
 
@@ -104,28 +132,26 @@ def _matches(what, wanted):
     return what.startswith(wanted[:-1]) if wanted.endswith("*") else what == wanted
 
 
-def _markdown(header, lines):
-    table = [header, ["---"] * len(header), *lines]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in table)
-
-
-def _number(value):
-    return "" if value is None else f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
-
-
 def _cells(row):
-    def between(quartiles):
-        return "" if quartiles is None else " to ".join(map(_number, quartiles))
-
+    """The cells of a benchmark's row under _COLUMNS."""
+    speedup = record.speedup(row)
     return [
         row["what"],
         row["network"] or "",
         str(row["batch"] or ""),
         row["dtype"] or "",
         f"{_number(row['ours'])} {row['unit']}",
-        between(row["quartiles"]),
+        _quartiles(row["quartiles"]),
         f"{_number(row['peer'])} {row['unit']}" if row["peer"] is not None else "",
-        between(row["peer_quartiles"]),
-        f"**{row['ratio']:.2f}**" if row["ratio"] is not None else "",
+        _quartiles(row["peer_quartiles"]),
+        f"**{record.show_speedup(speedup)}**" if speedup is not None else "",
         row["peer_name"] or "",
     ]
+
+
+def _quartiles(values):
+    return "" if values is None else " to ".join(map(_number, values))
+
+
+def _number(value):
+    return "" if value is None else f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"

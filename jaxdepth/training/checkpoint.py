@@ -8,14 +8,17 @@ from orbax.checkpoint import checkpoint_managers
 
 
 class Checkpoints:
-    """The checkpoints of a run: the last one, the one of the best validation delta1, and with `keep_every` those of
-    every so many steps. Written in the background.
+    """The checkpoints of a run: the last, the best by validation delta1, and with `keep_every` one every so many steps.
 
-    A checkpoint has two items, `model` (parameters and statistics) and `optimizer` (its state, the step and, where
-    the model is an average, what it is the average of), so that evaluation reads only the first. Restoring takes any
-    number of devices: the target says the sharding. A checkpoint is whole or not there: a killed write leaves a
-    temporary folder that the next run removes. With `read_only` nothing is made or removed, so that a run can be looked
-    at while it goes on.
+    They are written in the background. A checkpoint has two items: `model` (parameters and statistics) and `optimizer`
+    (its state, the step, and where the model is an average, what it is the average of), so that evaluation reads only
+    the first. Checkpoints restore on any number of devices. A killed write leaves a temporary folder, which the next
+    run removes.
+
+    Args:
+      folder: where they are kept.
+      keep_every: keep those whose step is a multiple of this, or None.
+      read_only: nothing is created or removed, so that a run can be read while it trains.
     """
 
     def __init__(self, folder, *, keep_every=None, read_only=False):
@@ -41,7 +44,7 @@ class Checkpoints:
         return self
 
     def __exit__(self, *_):
-        self._manager.close()  # waits for a write under way
+        self._manager.close()  # waits for a write in progress
 
     def last(self):
         """The step of the last checkpoint, or None."""
@@ -52,34 +55,56 @@ class Checkpoints:
         return self._manager.best_step()
 
     def save(self, state, *, delta1=None):
-        """Start writing the state under its global step; `delta1` is its validation score, where it has one."""
+        """Starts to write a checkpoint.
+
+        Args:
+          state: a TrainState; the checkpoint's step is its global step.
+          delta1: validation score, if it was validated at this step.
+        """
         self._manager.save(
             int(state.step),
             args=ocp.args.Composite(**{name: ocp.args.StandardSave(item) for name, item in state.items().items()}),
             metrics=None if delta1 is None else {"delta1": float(delta1)},
         )
 
-    def restore(self, state):
-        """The last checkpoint as a TrainState with the shapes and shardings of `state`, whose arrays are let go."""
-        targets = {name: _abstract(item) for name, item in state.items().items()}
-        return state.with_items(self._restore(self.last(), **targets))
+    def restore(self, shapes):
+        """Restores the last checkpoint.
+
+        Args:
+          shapes: a TrainState of jax.ShapeDtypeStruct with shardings, or of arrays.
+
+        Returns:
+          A TrainState with these shapes and shardings.
+        """
+        return shapes.with_items(self._restore(self.last(), **shapes.items()))
 
     def restore_model(self, shapes, *, step, sharding):
-        """Parameters and statistics {"params", "batch_stats"} of a step, in the given shapes.
+        """Restores the parameters and statistics of a checkpoint.
 
-        Raises FileNotFoundError where there is no such step.
+        Args:
+          shapes: {"params", "batch_stats"} as shapes.
+          step: a step, "last" or "best".
+          sharding: of all arrays.
+
+        Returns:
+          {"params", "batch_stats"} and the step.
+
+        Raises:
+          FileNotFoundError: if there is no such checkpoint.
         """
         steps = sorted(self._manager.all_steps())
         if not steps:
             raise FileNotFoundError(f"{self.folder}: no checkpoint in it yet")
-        if step not in steps:
+        named = {"last": self.last, "best": self.best}
+        found = named[step]() if step in named else step
+        if found not in steps:
             kept = ", ".join(map(str, steps))
-            raise FileNotFoundError(f"{self.folder}: no checkpoint of step {step}: expected one of those kept: {kept}")
+            raise FileNotFoundError(f"{self.folder}: no checkpoint {step}: expected last, best or one of {kept}")
         target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), shapes)
-        return self._restore(step, model=target)["model"]
+        return self._restore(found, model=target)["model"], found
 
     def _restore(self, step, **targets):
-        args = {name: ocp.args.StandardRestore(target) for name, target in targets.items()}
+        args = {name: ocp.args.StandardRestore(_abstract(target)) for name, target in targets.items()}
         return self._manager.restore(step, args=ocp.args.Composite(**args))
 
 

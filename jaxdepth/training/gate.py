@@ -1,12 +1,14 @@
 """The train gate (section 5.3): which outputs a step learns from, and how that changes over a training.
 
-Gate 0 is the fused output, gate k that of scale k. In general a network names its parameter groups by gate, and the
+Gate 0 is the fused output, gate k that of scale k. In general a network lists its parameter groups by gate, and the
 output of gate i belongs to group i.
 """
 
 import dataclasses
 
 import numpy as np
+
+from jaxdepth.errors import InputError
 
 SCHEDULES = ("joint", "cycle", "coarse_to_fine", "random")
 
@@ -16,9 +18,9 @@ class Gate:
     """What one step learns from; a static argument of the compiled step.
 
     Attributes:
-      losses: (gate, weight) of every output whose loss enters the step.
+      losses: (gate, weight) of each output whose loss enters the step.
       trained: names of the parameter groups that the step changes. Every other group keeps its parameters, optimizer
-        state and statistics bit for bit, and runs as in the test.
+        state and statistics bit for bit, and runs in test mode.
       stop_gradient: whether the fused output's gradient stops at the concatenation.
     """
 
@@ -28,7 +30,11 @@ class Gate:
 
 
 def single(gate, groups, *, stop_gradient):
-    """The gate that selects one output: scale `gate` alone, or the fusion (and, without `stop_gradient`, all) at 0."""
+    """The Gate of one output: scale `gate` alone, or for 0 the fusion, and without `stop_gradient` all groups.
+
+    Raises:
+      ValueError: if there is no such output.
+    """
     if not 0 <= gate < len(groups):
         raise ValueError(f"gate={gate}: expected 0 to {len(groups) - 1}")
     trained = (groups[gate],) if gate or stop_gradient else tuple(groups)
@@ -36,50 +42,53 @@ def single(gate, groups, *, stop_gradient):
 
 
 def joint(groups, weights, *, stop_gradient):
-    """The weighted sum of all outputs' losses in one step; an output of weight 0 is left out."""
+    """The Gate of all outputs' losses, weighted; an output of weight 0 is left out."""
     losses = tuple((output, weight) for output, weight in enumerate(weights) if weight)
     through = any(output == 0 for output, _ in losses) and not stop_gradient  # the fused loss reaches every group
     trained = tuple(groups) if through else tuple(groups[output] for output, _ in losses)
     return Gate(losses, trained, stop_gradient)
 
 
-def check(name, groups, *, weights, **_):
-    """Raise ValueError for a schedule's unknown name, weights of another number, negative or all zero, or weights for
-    `cycle`, which has none.
+def check(name, groups, *, weights, stop_gradient):
+    """Checks a schedule's settings. Arguments as for `schedule`.
+
+    Raises:
+      InputError: for an unknown name; for weights that are negative, all zero, or not one per group; for weights of
+        `cycle`, which has none.
     """
+    del stop_gradient  # any
     if name not in SCHEDULES:
-        raise ValueError(f"config.gate.name={name!r}: expected one of {', '.join(SCHEDULES)}")
+        raise InputError(f"config.gate.name={name!r}: expected one of {', '.join(SCHEDULES)}")
     if len(weights) and (len(weights) != len(groups) or min(weights) < 0 or not sum(weights)):
-        raise ValueError(
+        raise InputError(
             f"config.gate.weights={tuple(weights)}: expected {len(groups)} (for {', '.join(groups)}), not negative"
         )
     if name == "cycle" and len(weights):
-        raise ValueError(
-            f"config.gate.weights={tuple(weights)}: the gates of 'cycle' take turns and have no weights; give ()"
-        )
+        raise InputError(f"config.gate.weights={tuple(weights)}: expected () for 'cycle', whose gates take turns")
 
 
 def schedule(name, groups, *, steps, seed, weights, stop_gradient):
     """The gate as a function of the global step.
 
-    `joint` trains all outputs in every step, each loss times its weight; `cycle` takes gates 1, 2, .., K, 0 in turn, a
-    step each; `coarse_to_fine` divides `steps` into phases with gates K, .., 1, 0, as long as their weights say;
-    `random` draws a gate for each step with probability proportional to its weight.
+    `joint` trains all outputs in every step, each loss times its weight. `cycle` takes gates 1, 2, ..., K, 0 in turn.
+    `coarse_to_fine` divides the training into phases with gates K, ..., 1, 0, in proportion to their weights. `random`
+    draws a gate for each step, with probability proportional to its weight.
 
     Args:
       name: one of SCHEDULES.
       groups: the network's group names, by gate.
       steps: length of the training.
       seed: of the draws of `random`.
-      weights: one for each gate (fused output first), or empty for ones; of `cycle` empty.
+      weights: one for each gate, the fused output first; empty for ones, and for `cycle`.
       stop_gradient: whether the fused output's gradient stops at the concatenation.
 
     Returns:
       A function step -> Gate.
 
-    Raises ValueError as `check`.
+    Raises:
+      InputError: as `check`.
     """
-    check(name, groups, weights=weights)
+    check(name, groups, weights=weights, stop_gradient=stop_gradient)
     weights = tuple(float(w) for w in weights) or (1.0,) * len(groups)
     gates = [single(gate, groups, stop_gradient=stop_gradient) for gate in range(len(groups))]
     if name == "joint":
@@ -95,7 +104,17 @@ def schedule(name, groups, *, steps, seed, weights, stop_gradient):
 
 
 def spans(name, gate_at, groups, *, steps):
-    """For each group the (first, past the last) step of its training: its phases, or, without phases, all steps."""
+    """When each group is trained.
+
+    Args:
+      name: one of SCHEDULES.
+      gate_at: the function of `schedule`.
+      groups: the network's group names.
+      steps: length of the training.
+
+    Returns:
+      {group: (first, past the last) step}: its phases, or all steps for schedules without phases.
+    """
     if name != "coarse_to_fine":
         return dict.fromkeys(groups, (0, steps))
     trained = {group: [] for group in groups}

@@ -1,60 +1,59 @@
-"""Training losses: one value an image, which the caller reduces over the images that have a measurement."""
+"""Training losses: one value per image, which the caller averages over the images with valid depth."""
 
 import jax
 import jax.numpy as jnp
 
-
-def valid_mask(depth: jax.Array) -> jax.Array:
-    """True where a depth was measured: finite and above zero.
-
-    Args:
-      depth: metres, any shape; 0, negative, NaN and infinite values mean "no measurement".
-
-    Returns:
-      Booleans of the same shape.
-    """
-    return jnp.isfinite(depth) & (depth > 0)
+from jaxdepth.geometry.depth import is_valid
 
 
 def scale_invariant(log_depth: jax.Array, depth: jax.Array, *, lam: float = 0.5) -> jax.Array:
-    """The scale-invariant loss of each image, 1/n sum d^2 - lam/n^2 (sum d)^2 with d = log_depth - log(depth).
+    """Scale-invariant loss in log space (paper, section 4; Eigen 2014, eq. 4).
 
-    Section 4 of the paper, Eigen 2014, eq. 4. `lam=0` is the squared error of the logarithm, `lam=1` the error that
-    no common factor of the prediction changes. The sum runs over the n pixels where `depth` is valid; an image
-    without one has loss 0 and gradient 0. Computed in float32, so bfloat16 predictions are welcome.
+    With d = log_depth - log(depth) over the n valid pixels of an image: 1/n sum d^2 - lam/n^2 (sum d)^2.
 
     Args:
-      log_depth: [B, H, W], predicted natural logarithm of metres, any float dtype. Any value, NaN included, may
-        stand where `depth` is not valid.
-      depth: [B, H, W], true metres, 0 (or NaN, or infinite) = no measurement.
-      lam: in [0, 1].
+      log_depth: [B, H, W], predicted natural logarithm of metres, any float dtype. Any value, NaN included, may stand
+        where `depth` is invalid.
+      depth: [B, H, W], metres; 0, NaN or infinite where there is no measurement.
+      lam: in [0, 1]; 0 is plain L2, 1 ignores any common factor of the prediction.
 
     Returns:
-      float32 [B], never negative.
+      float32 [B], never negative; 0 with gradient 0 for an image without valid pixels.
 
     Raises:
-      ValueError: the shapes differ or are not [B, H, W], or `lam` is outside [0, 1].
+      ValueError: if the shapes differ or are not [B, H, W], or `lam` is out of range.
     """
     if not 0 <= lam <= 1:
         raise ValueError(f"lam={lam}: expected a number in [0, 1]")
     difference, valid = _log_difference(log_depth, depth)
     mean = masked_mean(difference, valid)
     centred = difference - mean[:, None, None]
-    # Equal to the formula above, but without the difference of two large numbers, which may come out below zero.
+    # Equal to the formula, but not a difference of two large numbers, which may round below zero.
     return masked_mean(jnp.square(centred), valid) + (1.0 - lam) * jnp.square(mean)
 
 
 def absolute(log_depth: jax.Array, depth: jax.Array) -> jax.Array:
-    """The mean |d| of each image, d = log_depth - log(depth): arguments, errors and result as in `scale_invariant`."""
+    """Mean |log_depth - log(depth)|. Arguments, errors and result as for `scale_invariant`."""
     difference, valid = _log_difference(log_depth, depth)
     return masked_mean(jnp.abs(difference), valid)
 
 
 def gradient_matching(log_depth: jax.Array, depth: jax.Array, *, scales: int = 4) -> jax.Array:
-    """The multi-scale gradient loss of each image: the mean |d_x| and |d_y| of d = log_depth - log(depth), summed.
+    """Multi-scale gradient matching loss (Li & Snavely 2018, MegaDepth, eq. 4).
 
-    Li & Snavely 2018 (MegaDepth), eq. 4. Scale s of `scales` has every 2**s-th pixel of d; a difference counts where
-    both of its pixels have a measurement. Arguments, errors and result as in `scale_invariant`.
+    The mean |d_x| and |d_y| of d = log_depth - log(depth), summed over scales. Scale s uses every 2**s-th pixel of d. A
+    difference counts if both of its pixels are valid.
+
+    Args:
+      log_depth: as for `scale_invariant`.
+      depth: as for `scale_invariant`.
+      scales: number of scales.
+
+    Returns:
+      float32 [B].
+
+    Raises:
+      ValueError: as `scale_invariant`.
     """
     difference, valid = _log_difference(log_depth, depth)
     total = jnp.zeros(len(depth))
@@ -66,7 +65,7 @@ def gradient_matching(log_depth: jax.Array, depth: jax.Array, *, scales: int = 4
 
 
 def training_loss(log_depth, depth, *, lam, absolute_weight, gradient_weight):
-    """`scale_invariant` of each image, plus `absolute` and `gradient_matching` times their weights: [B]."""
+    """`scale_invariant` plus weighted `absolute` and `gradient_matching`: float32 [B]."""
     total = scale_invariant(log_depth, depth, lam=lam)
     if absolute_weight:
         total += absolute_weight * absolute(log_depth, depth)
@@ -76,50 +75,69 @@ def training_loss(log_depth, depth, *, lam, absolute_weight, gradient_weight):
 
 
 def _log_difference(log_depth, depth):
-    """d [B, H, W], 0 where `depth` is not valid, and where it is. Raises ValueError for shapes that do not fit."""
+    """log_depth - log(depth) [B, H, W], 0 where `depth` is invalid, and the mask of valid pixels."""
     if log_depth.ndim != 3 or log_depth.shape != depth.shape:
         raise ValueError(f"log_depth {log_depth.shape}, depth {depth.shape}: expected two equal shapes [B, H, W]")
     log_depth, depth = log_depth.astype(jnp.float32), depth.astype(jnp.float32)
-    valid = valid_mask(depth)
-    # Both the logarithm's argument and the difference are masked: one `where` alone leaves 0 * inf in the gradient.
+    valid = is_valid(depth)
+    # Mask the logarithm's argument and the difference: a single `where` leaves 0 * inf in the gradient.
     log_truth = jnp.log(jnp.where(valid, depth, 1.0))
     return jnp.where(valid, log_depth - log_truth, 0.0), valid
 
 
 def masked_mean(values: jax.Array, valid: jax.Array) -> jax.Array:
-    """Mean over the valid pixels of each image: values and bool valid [B, H, W] -> [B], 0 where no pixel is valid."""
+    """Mean over each image's valid pixels.
+
+    Args:
+      values: [B, H, W].
+      valid: bool [B, H, W].
+
+    Returns:
+      [B]; 0 for an image without valid pixels.
+    """
     pixels = jnp.maximum(jnp.sum(valid, axis=(1, 2)), 1)
     return jnp.sum(jnp.where(valid, values, 0.0), axis=(1, 2)) / pixels.astype(values.dtype)
 
 
 def mean_over_images(values: jax.Array, depth: jax.Array, *, weight: jax.Array | None = None) -> jax.Array:
-    """Mean over the images that have a valid pixel, 0 if none has: what a training step minimises.
+    """Mean over the images with valid depth: what a training step minimises.
 
     Args:
-      values: [B], one value an image, such as `scale_invariant` gives.
-      depth: [B, H, W] metres; an image counts if `valid_mask` finds a pixel in it. A mask, or the number of valid
-        pixels [B], serves as well.
-      weight: [B], at least 0, None = all 1. An image of weight 0 (the padding of a last batch) has no part in the
-        mean, even if its value is NaN.
+      values: [B], one value per image.
+      depth: [B, H, W] metres. An image counts if it has a valid pixel. A mask [B, H, W], or a number of valid pixels
+        [B], works as well.
+      weight: [B], not negative; None weighs all images alike. An image of weight 0 (padding of a last batch) has no
+        effect, even if its value is NaN.
 
     Returns:
-      A float32 scalar.
+      float32 scalar; 0 if no image counts.
 
     Raises:
-      ValueError: `values` is not [B], or `depth` or `weight` is of another length.
+      ValueError: if `values` is not [B], or the lengths differ.
     """
     if values.ndim != 1 or depth.shape[:1] != values.shape:
         raise ValueError(f"values {values.shape}, depth {depth.shape}: expected [B] and [B] or [B, H, W]")
-    weight = image_weight(jnp.any(valid_mask(depth), axis=tuple(range(1, depth.ndim))), weight)
+    weight = image_weight(jnp.any(is_valid(depth), axis=tuple(range(1, depth.ndim))), weight)
     total = jnp.sum(weight)
-    # Weights may sum to less than 1, so the guard against 0/0 is a `where`, not a maximum.
+    # Weights may sum to less than 1, so a maximum would not do as the guard against 0/0.
     return jnp.sum(jnp.where(weight > 0, values, 0.0) * weight) / jnp.where(total > 0, total, 1.0)
 
 
 def image_weight(valid: jax.Array, weight: jax.Array | None) -> jax.Array:
-    """Weight of each image in a mean over images: float32 [B], 0 where `valid` (bool [B]) is false; None = all 1."""
+    """Weights of images in a mean.
+
+    Args:
+      valid: bool [B], which images count.
+      weight: [B], or None for 1.
+
+    Returns:
+      float32 [B]; 0 where `valid` is false.
+
+    Raises:
+      ValueError: if the shapes differ.
+    """
     if weight is None:
         return valid.astype(jnp.float32)
     if weight.shape != valid.shape:
-        raise ValueError(f"weight {weight.shape}: expected {valid.shape}, one number an image")
+        raise ValueError(f"weight {weight.shape}: expected {valid.shape}, one number per image")
     return jnp.where(valid, weight.astype(jnp.float32), 0.0)

@@ -1,42 +1,42 @@
-"""Learning rates and weight decay by parameter name, and updates that leave gated-out groups bit for bit alone.
+"""Optimizers whose learning rates and weight decays go by parameter name, for groups that a gate leaves out of a step.
 
 A group is a top-level name of the parameters (`fusion`, `scale1`, ...). Each has an optax chain and a state of its own:
-clipping, moments and weight decay of one group know nothing of another. Learning rates are functions of the global
-step, so a group that was gated out for a while does not fall behind; a group that is trained in one phase only has its
+clipping, moments and weight decay of one group do not depend on another. Learning rates are functions of the global
+step, so a group that was gated out for a while does not fall behind. A group that is trained in one phase only has its
 warm-up and its decay in that phase.
 """
 
-import dataclasses
 import re
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import traverse_util
 
+from jaxdepth.errors import InputError
+
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("constant", "cosine")
 _MOMENTUM = 0.9
 
 
-@dataclasses.dataclass(frozen=True)
-class Optimizer:
-    """`init(params) -> state`; `update(grads, state, params, *, step) -> (params, state)`, where `grads` has the groups
-    to change and no others."""
-
-    init: Callable
-    update: Callable
-    learning_rates: Callable  # step -> {parameter name: learning rate}
-
-
 def learning_rate_schedule(name, peak, *, span, warmup_steps):
-    """The learning rate as a function of the global step, of which `span` is (first, past the last).
+    """The learning rate as a function of the global step.
 
-    It rises linearly for `warmup_steps`, then stays (`constant`) or falls to 0 (`cosine`).
+    Args:
+      name: one of SCHEDULES: constant, or cosine decay to 0, after a linear warm-up.
+      peak: learning rate after the warm-up.
+      span: (first, past the last) global step.
+      warmup_steps: length of the warm-up, at most that of the span less one.
+
+    Returns:
+      A function step -> learning rate.
+
+    Raises:
+      InputError: for an unknown name.
     """
     if name not in SCHEDULES:
-        raise ValueError(f"config.optim.rules: schedule {name!r}: expected one of {', '.join(SCHEDULES)}")
+        raise InputError(f"config.optim.rules: schedule {name!r}: expected one of {', '.join(SCHEDULES)}")
     first, end = span
     steps = end - first
     warmup_steps = min(warmup_steps, steps - 1)
@@ -49,69 +49,73 @@ def learning_rate_schedule(name, peak, *, span, warmup_steps):
 
 
 def match_rules(names, rules):
-    """For each parameter name the index of the first rule whose pattern matches all of it.
+    """Finds the rule of each parameter.
 
     Args:
       names: names such as `scale1/block1/conv1/kernel`.
-      rules: (pattern, learning rate factor, weight decay factor, schedule name), the first match counts.
+      rules: (pattern, learning rate factor, weight decay factor, schedule); the first whose pattern matches the whole
+        name counts.
+
+    Returns:
+      {name: index of its rule}.
 
     Raises:
-      ValueError: for names that no rule covers, for a rule that covers no name, and for one that is not of this form.
+      InputError: for a name without a rule, a rule without a name, or a rule of another form.
     """
     if bad := [rule for rule in rules if len(rule) != 4]:
         form = "(pattern, learning rate factor, weight decay factor, schedule)"
-        raise ValueError(f"config.optim.rules: {bad[0]!r}: expected {form}")
+        raise InputError(f"config.optim.rules: {bad[0]!r}: expected {form}")
     try:
         patterns = [re.compile(rule[0]) for rule in rules]
     except re.error as error:
-        raise ValueError(f"config.optim.rules: {error.pattern!r} is no regular expression: {error}") from error
+        raise InputError(f"config.optim.rules: {error.pattern!r} is not a regular expression: {error}") from error
     matched = {name: [i for i, pattern in enumerate(patterns) if pattern.fullmatch(name)] for name in names}
     if missing := [name for name, hits in matched.items() if not hits]:
-        raise ValueError(
-            f"config.optim.rules cover no learning rate for {', '.join(missing[:3])} ({len(missing)} names)"
-        )
+        raise InputError(f"config.optim.rules: no rule for {', '.join(missing[:3])} ({len(missing)} parameters)")
     matched = {name: hits[0] for name, hits in matched.items()}
     if unused := set(range(len(rules))) - set(matched.values()):
-        raise ValueError(f"config.optim.rules: {rules[min(unused)][0]!r} matches no parameter of this network")
+        raise InputError(f"config.optim.rules: {rules[min(unused)][0]!r} matches no parameter of this network")
     return matched
 
 
 def make(params, *, name, learning_rate, rules, spans, warmup_steps, weight_decay, clip_norm):
-    """An optimizer for gated groups, each clipped by its own global norm.
+    """Makes an optimizer for gated groups.
 
-    `adamw` is Loshchilov & Hutter 2019 (weight decay beside the moments). `sgd` is stochastic gradient descent with
-    momentum .9 and the weight decay added to the gradient, as Eigen 2014 used it. Weight decay is for arrays with two
-    axes or more (kernels).
+    `adamw` is Loshchilov & Hutter 2019, with decoupled weight decay. `sgd` has momentum .9, and weight decay added to
+    the gradient, as in Eigen 2014. Weight decay applies to arrays with two or more axes (kernels).
 
     Args:
-      params: the parameters or their shapes.
+      params: parameters or their shapes.
       name: one of OPTIMIZERS.
-      learning_rate, weight_decay: before each rule's factors; weight_decay acts times the learning rate.
+      learning_rate: peak learning rate, before each rule's factor.
       rules: see `match_rules`.
       spans: group -> (first, past the last) global step of its training, over which its learning rates run.
-      warmup_steps: how many steps of its span a group's learning rates rise.
-      clip_norm: the largest gradient norm of a group.
+      warmup_steps: steps of a span over which its learning rates rise.
+      weight_decay: before each rule's factor; multiplied by the learning rate.
+      clip_norm: largest gradient norm of a group.
 
     Returns:
-      An Optimizer.
+      An optax.GradientTransformationExtraArgs. Its update takes the gradients of some groups, all parameters, and the
+      global step as the keyword `step`. It returns updates for these groups, and a state in which no other group has
+      changed.
 
     Raises:
-      ValueError: for an unknown name or schedule, and as `match_rules`.
+      InputError: for an unknown name or schedule, and as `match_rules`.
     """
     if name not in OPTIMIZERS:
-        raise ValueError(f"config.optim.name={name!r}: expected one of {', '.join(OPTIMIZERS)}")
+        raise InputError(f"config.optim.name={name!r}: expected one of {', '.join(OPTIMIZERS)}")
     shapes = traverse_util.flatten_dict(params, sep="/")
-    matched = match_rules(shapes, rules)
+    rule_of = match_rules(shapes, rules)
     schedules = {
         (group, i): learning_rate_schedule(schedule, learning_rate * factor, span=span, warmup_steps=warmup_steps)
         for i, (_, factor, _, schedule) in enumerate(rules)
         for group, span in spans.items()
     }
-    decays = {n: weight_decay * rules[i][2] if len(shapes[n].shape) > 1 else 0.0 for n, i in matched.items()}
+    decays = {n: weight_decay * rules[i][2] if len(shapes[n].shape) > 1 else 0.0 for n, i in rule_of.items()}
     decays = traverse_util.unflatten_dict(decays, sep="/")
 
     def chain(group):
-        decay = optax.stateless(lambda updates, params: jax.tree.map(_add, updates, params, decays[group]))
+        decay = optax.stateless(lambda updates, params: jax.tree.map(_add_decay, updates, params, decays[group]))
         clip = optax.clip_by_global_norm(clip_norm)
         if name == "sgd":
             return optax.chain(clip, decay, optax.trace(_MOMENTUM))
@@ -119,24 +123,20 @@ def make(params, *, name, learning_rate, rules, spans, warmup_steps, weight_deca
 
     chains = {group: chain(group) for group in params}
 
-    def learning_rates(step):
-        rates = {key: schedule(step) for key, schedule in schedules.items()}
-        return {name: rates[name.split("/")[0], i] for name, i in matched.items()}
-
     def init(params):
         return {group: chains[group].init(tree) for group, tree in params.items()}
 
-    def update(grads, state, params, *, step):
-        params, state = dict(params), dict(state)
-        rates = traverse_util.unflatten_dict(learning_rates(step), sep="/")
-        for group in grads:
-            updates, state[group] = chains[group].update(grads[group], state[group], params[group])
-            updates = jax.tree.map(lambda u, rate: -rate * u, updates, rates[group])
-            params[group] = optax.apply_updates(params[group], updates)
-        return params, state
+    def update(updates, state, params, *, step):
+        rates = {key: schedule(step) for key, schedule in schedules.items()}
+        rates = traverse_util.unflatten_dict({n: rates[n.split("/")[0], i] for n, i in rule_of.items()}, sep="/")
+        state, scaled = dict(state), {}
+        for group, grads in updates.items():
+            updates, state[group] = chains[group].update(grads, state[group], params[group])
+            scaled[group] = jax.tree.map(lambda u, rate: -rate * u, updates, rates[group])
+        return scaled, state
 
-    return Optimizer(init, update, learning_rates)
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _add(update, param, decay):
+def _add_decay(update, param, decay):
     return update + decay * param if decay else update

@@ -1,4 +1,4 @@
-"""The train state: all that a checkpoint holds, and all that a step changes."""
+"""The train state: everything that a step changes and a checkpoint holds."""
 
 import functools
 from typing import Any
@@ -9,11 +9,18 @@ import jax.numpy as jnp
 from absl import logging
 from flax import traverse_util
 
+from jaxdepth.errors import InputError
+
 
 class TrainState(flax.struct.PyTreeNode):
-    """Global step (int32 scalar), parameters, normalisation statistics and optimizer state, each by group.
+    """The state of a training.
 
-    `average` holds moving averages {"params", "batch_stats"} of the parameters and statistics; None: there are none.
+    Attributes:
+      step: int32 scalar, number of steps taken.
+      params: parameters by group.
+      batch_stats: normalisation statistics by group.
+      opt_state: optimizer state by group.
+      average: {"params", "batch_stats"}, exponential moving averages; None if the training keeps none.
     """
 
     step: Any
@@ -24,58 +31,87 @@ class TrainState(flax.struct.PyTreeNode):
 
     @property
     def variables(self):
-        """What the network is applied to once trained: {"params", "batch_stats"}, averages where there are."""
+        """{"params", "batch_stats"} for evaluation: the averages if there are any."""
         return self.average or {"params": self.params, "batch_stats": self.batch_stats}
 
     def items(self):
-        """The two items of a checkpoint: `model`, the variables, and `optimizer`, what training needs beside them."""
+        """The two items of a checkpoint: `model`, the variables, and `optimizer`, all else that training needs."""
         training = {"opt_state": self.opt_state, "step": self.step}
         if self.average:
             training |= {"params": self.params, "batch_stats": self.batch_stats}
         return {"model": self.variables, "optimizer": training}
 
     def with_items(self, items):
-        """The state that gave `items`; this one has its structure."""
+        """Inverse of `items`, for a state of the same structure."""
         if self.average:
             return self.replace(average=items["model"], **items["optimizer"])
         return self.replace(**items["model"], **items["optimizer"])
 
 
 def shapes(network, crop_size):
-    """The network's variables as shapes: {"params": ..., "batch_stats": ...}."""
-    picture = jax.ShapeDtypeStruct((1, *crop_size, 3), jnp.float32)
-    return jax.eval_shape(functools.partial(_init, network), jax.random.key(0), picture)
+    """The network's variables {"params", "batch_stats"} as shapes, for images of `crop_size` (h, w)."""
+    image = jax.ShapeDtypeStruct((1, *crop_size, 3), jnp.float32)
+    return jax.eval_shape(functools.partial(_init, network), jax.random.key(0), image)
 
 
-def create(network, optimizer, *, seed, crop_size, sharding, averaged=False):
-    """A fresh TrainState, made on the devices in the given sharding; a pure function of the seed.
+def create(network, optimizer, *, seed, log_depth, sharding, averaged=False):
+    """Makes a fresh state on the devices; a pure function of its arguments.
 
-    `averaged`: whether it holds moving averages of its parameters and statistics.
+    Args:
+      network: from `models.build`.
+      optimizer: from `optim.make`.
+      seed: of the random parameters.
+      log_depth: float32 [h, w], mean log depth image of the training crops, where the outputs start.
+      sharding: of all arrays.
+      averaged: whether the state holds moving averages.
+
+    Returns:
+      A TrainState.
     """
-
-    def init():
-        # The default generator's code is compiled anew for every parameter, ten times as slowly.
-        variables = _init(network, jax.random.key(seed, impl="rbg"), jnp.zeros((1, *crop_size, 3)))
-        average = jax.tree.map(jnp.copy, variables) if averaged else None
-        opt_state = optimizer.init(variables["params"])
-        return TrainState(jnp.zeros((), jnp.int32), **variables, opt_state=opt_state, average=average)
-
-    return jax.jit(init, out_shardings=sharding)()
+    init = functools.partial(_fresh, network, optimizer, seed, averaged)
+    return jax.jit(init, out_shardings=sharding)(jnp.asarray(log_depth, jnp.float32))
 
 
-def starting_from(state, variables):
-    """The fresh `state` with those of `variables` {"params", "batch_stats"} that have a name and a shape of its own."""
-    mine = traverse_util.flatten_dict({"params": state.params, "batch_stats": state.batch_stats})
-    theirs = traverse_util.flatten_dict(variables)
-    taken = {name: theirs[name] for name, x in mine.items() if name in theirs and theirs[name].shape == x.shape}
+def abstract(network, optimizer, *, crop_size, sharding, averaged=False):
+    """The shapes of `create`'s state, for images of `crop_size` (h, w): a TrainState of jax.ShapeDtypeStruct."""
+    init = functools.partial(_fresh, network, optimizer, 0, averaged)
+    fresh = jax.eval_shape(init, jax.ShapeDtypeStruct(crop_size, jnp.float32))
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), fresh)
+
+
+def init_from(state, variables):
+    """Takes over the arrays of another network whose names and shapes match.
+
+    Args:
+      state: a fresh TrainState.
+      variables: {"params", "batch_stats"} of the other network.
+
+    Returns:
+      The state with these arrays, and with averages that start at them.
+
+    Raises:
+      InputError: if none matches.
+    """
+    own = traverse_util.flatten_dict({"params": state.params, "batch_stats": state.batch_stats}, keep_empty_nodes=True)
+    others = traverse_util.flatten_dict(variables)
+    taken = {name: others[name] for name, x in own.items() if name in others and others[name].shape == x.shape}
     if not taken:
-        raise ValueError("config.initial: none of that run's weights has a name and shape of this network's")
-    logging.info("%d of %d arrays from the initial run", len(taken), len(mine))
-    new = traverse_util.unflatten_dict(mine | taken)
+        raise InputError("config.init_from: no array of that run has a name and shape of this network's")
+    logging.info("init_from: took %d of %d arrays", len(taken), len(own))
+    new = traverse_util.unflatten_dict(own | taken)
     average = jax.tree.map(jnp.copy, new) if state.average else None
     return state.replace(**new, average=average)
 
 
-def _init(network, key, picture):
-    """The network's variables; a collection that it does not have is empty."""
-    return {"params": {}, "batch_stats": {}, **network.init(key, picture)}
+def _init(network, key, image):
+    """The network's variables; collections that it does not have are empty."""
+    return {"params": {}, "batch_stats": {}, **network.init(key, image)}
+
+
+def _fresh(network, optimizer, seed, averaged, log_depth):
+    # The default generator's code is compiled anew for every parameter, ten times slower.
+    variables = _init(network, jax.random.key(seed, impl="rbg"), jnp.zeros((1, *log_depth.shape, 3)))
+    variables = network.starting_at(variables, log_depth)
+    average = jax.tree.map(jnp.copy, variables) if averaged else None
+    opt_state = optimizer.init(variables["params"])
+    return TrainState(jnp.zeros((), jnp.int32), **variables, opt_state=opt_state, average=average)

@@ -1,4 +1,4 @@
-"""The pure train and eval steps."""
+"""The pure train step, and the predict step of evaluation."""
 
 import functools
 
@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxdepth import models
+from jaxdepth.geometry.depth import is_valid
 from jaxdepth.training import losses
 
 
@@ -24,26 +25,31 @@ def make_train_step(
     ema_decay=0.0,
     first_steps=None,
 ):
-    """The compiled train step `(state, batch, gate) -> (state, metrics)`.
-
-    `state` is donated, `gate` (a `gate.Gate`) static: for each gate a program is compiled that computes no
-    more than its outputs need. Dropout is a function of `seed` and the global step. `batch` holds image [B, H, W, 3]
-    and depth [B, H, W]; the metrics are float32 scalars: `total_loss` (the weighted sum), `loss/GROUP` of each output
-    that the gate selects, and `grad_norm/GROUP` of each group that it trains.
+    """Makes the compiled train step.
 
     Args:
-      loss: `(log depth [B, H, W], depth) -> [B]`, see `jaxdepth.training.losses`.
-      draw: `(data, step) -> batch` where the step's second argument is what batches are drawn from, see
-        `jaxdepth.data.batches.device`.
-      accumulate: in how many parts the batch is computed, one after the other, where the whole does not fit into the
-        memory. The update is that of the whole batch, except that each part has a dropout of its own, and that batch
-        normalisation takes the statistics of a part and moves the stored ones once for each.
-      rematerialise: whether the backward pass computes what lies between the convolutions again instead of keeping it,
-        some two thirds of what it keeps. For accelerators: on a CPU XLA finds the values twice, and keeps them.
-      ema_decay: of the state's moving averages, where it has them, of the groups that the step trains; in the first
-        steps (1 + t) / (10 + t) where that is less, t = steps since the group's first one.
-      first_steps: group -> global step at which its training begins, as a later phase does; by default 0 for all. What
-        a group was before has no part in its average.
+      network: from `models.build`.
+      optimizer: from `optim.make`.
+      loss: (log depth [B, H, W], depth [B, H, W]) -> [B], see `losses`.
+      seed: of dropout, which is a function of the seed and the global step.
+      replicated: sharding of the state and the metrics.
+      batch_sharding: sharding of the batch.
+      draw: (data, step) -> batch, if the step's second argument is not a batch but data that batches are drawn from;
+        see `data.batches`. None if it is a batch.
+      accumulate: number of microbatches, computed one after the other, for batches that do not fit into memory. The
+        update is that of the whole batch, but each microbatch has its own dropout, is normalised by its own statistics,
+        and moves the stored ones once.
+      rematerialise: whether the backward pass recomputes what lies between convolutions, about two thirds of what it
+        would keep. For accelerators: on a CPU, XLA notices the repetition and keeps the values.
+      ema_decay: decay of the state's moving averages, applied to the groups that the step trains; in the first steps
+        (1 + t) / (10 + t) if that is less, with t steps since the group's first one.
+      first_steps: group -> global step at which its training starts, 0 by default; its average starts there.
+
+    Returns:
+      A function (state, batch, gate) -> (state, metrics). `state` is a TrainState, which is donated. `batch` holds
+      image [B, H, W, 3] and depth [B, H, W]. `gate` is a static `gate.Gate`; the program compiled for it computes only
+      what its outputs need. The metrics are float32 scalars: `total_loss`, the weighted sum; `loss/GROUP` of each
+      selected output; `grad_norm/GROUP` of each trained group.
     """
 
     @functools.partial(
@@ -63,14 +69,15 @@ def make_train_step(
 
         if rematerialise:
             loss_fn = jax.checkpoint(loss_fn, policy=_keep_products)
-        gradients = _in_parts(jax.value_and_grad(loss_fn, has_aux=True), accumulate)
+        gradients = _accumulated(jax.value_and_grad(loss_fn, has_aux=True), accumulate)
         (total, (values, batch_stats)), grads = gradients(trained, state.batch_stats, batch, key)
-        params, opt_state = optimizer.update(grads, state.opt_state, state.params, step=state.step)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params, step=state.step)
+        params = {**state.params, **optax.apply_updates(trained, updates)}
         average = state.average
         if average:
             since = {group: state.step - (first_steps or {}).get(group, 0) for group in gate.trained}
-            shares = {group: 1 - jnp.minimum(ema_decay, (1 + t) / (10 + t)) for group, t in since.items()}
-            average = _moved(average, {"params": params, "batch_stats": batch_stats}, shares)
+            step_sizes = {group: 1 - jnp.minimum(ema_decay, (1 + t) / (10 + t)) for group, t in since.items()}
+            average = _move_averages(average, {"params": params, "batch_stats": batch_stats}, step_sizes)
         state = state.replace(
             step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state, average=average
         )
@@ -80,14 +87,14 @@ def make_train_step(
     return train_step
 
 
-def _moved(average, new, shares):
-    """Averages with those of some groups moved towards `new` by each one's share of the way."""
+def _move_averages(average, new, step_sizes):
+    """Moves the averages of the groups in `step_sizes` towards `new`."""
     return {
         name: {
-            group: optax.incremental_update(new[name][group], x, shares[group]) if group in shares else x
-            for group, x in trees.items()
+            group: optax.incremental_update(new[name][group], x, step_sizes[group]) if group in step_sizes else x
+            for group, x in groups.items()
         }
-        for name, trees in average.items()
+        for name, groups in average.items()
     }
 
 
@@ -95,36 +102,47 @@ def _keep_products(primitive, *_, **__):
     return primitive.name in ("conv_general_dilated", "dot_general")
 
 
-def _in_parts(gradients, count):
-    """`gradients` of a batch as those of its parts, one after the other, in their share of the measured images."""
+def _accumulated(gradients, count):
+    """Gradient accumulation over `count` microbatches, weighted by their images with valid depth."""
     if count == 1:
         return gradients
 
     def accumulated(trained, batch_stats, batch, key):
-        # Part i has the examples i, i + count, ..: of each device as many.
+        # Microbatch i has the examples i, i + count, ..., so every device has the same number of each.
         parts = jax.tree.map(lambda x: x.reshape(-1, count, *x.shape[1:]).swapaxes(0, 1), batch)
-        images = losses.valid_mask(parts["depth"]).any((2, 3)).sum(1)
-        shares = images / jnp.maximum(images.sum(), 1)
-
+        images = is_valid(parts["depth"]).any((2, 3)).sum(1)
+        weights = images / jnp.maximum(images.sum(), 1)
         keys = jax.random.split(key, count)
 
         def add(carry, inputs):
             batch_stats, total = carry
-            part, key, share = inputs
+            part, key, weight = inputs
             (loss, (values, batch_stats)), grads = gradients(trained, batch_stats, part, key)
-            return (batch_stats, jax.tree.map(lambda t, x: t + share * x, total, (loss, values, grads))), None
+            return (batch_stats, jax.tree.map(lambda t, x: t + weight * x, total, (loss, values, grads))), None
 
-        one = jax.tree.map(lambda x: x[0], parts)
-        (loss, (values, _)), grads = jax.eval_shape(gradients, trained, batch_stats, one, key)
+        first = jax.tree.map(lambda x: x[0], parts)
+        (loss, (values, _)), grads = jax.eval_shape(gradients, trained, batch_stats, first, key)
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (loss, values, grads))
-        (batch_stats, (loss, values, grads)), _ = jax.lax.scan(add, (batch_stats, zeros), (parts, keys, shares))
+        (batch_stats, (loss, values, grads)), _ = jax.lax.scan(add, (batch_stats, zeros), (parts, keys, weights))
         return (loss, (values, batch_stats)), grads
 
     return accumulated
 
 
 def gate_losses(network, variables, batch, gate, *, loss, key):
-    """The loss of each output that the gate selects, by group name, and the new statistics of all groups."""
+    """Losses of the outputs that a gate selects.
+
+    Args:
+      network: from `models.build`.
+      variables: {"params", "batch_stats"}.
+      batch: {"image", "depth"}.
+      gate: a `gate.Gate`.
+      loss: as for `make_train_step`.
+      key: of dropout.
+
+    Returns:
+      {group: mean loss over the images with valid depth}, and the new statistics of all groups.
+    """
     selected = [output for output, _ in gate.losses]
     (_, outputs), updated = network.apply(
         variables,
@@ -138,12 +156,12 @@ def gate_losses(network, variables, batch, gate, *, loss, key):
     values = {}
     for group in (network.groups[output] for output in selected):
         per_image = loss(outputs[group], batch["depth"])
-        values[group] = losses.mean_over_images(per_image, losses.valid_mask(batch["depth"]))
+        values[group] = losses.mean_over_images(per_image, is_valid(batch["depth"]))
     frozen = {group: stats for group, stats in variables["batch_stats"].items() if group not in gate.trained}
     return values, {**updated.get("batch_stats", {}), **frozen}
 
 
-def make_predict_step(network, *, sharding, mirrored=False):
-    """The compiled `(variables, image) -> {group: log depth}` of `jaxdepth.models.outputs`."""
-    predict = functools.partial(models.outputs, network, mirrored=mirrored)
+def make_predict_step(network, *, sharding, flip_tta=False):
+    """Makes the compiled (variables, image) -> {group: log depth}, see `models.outputs`."""
+    predict = functools.partial(models.outputs, network, flip_tta=flip_tta)
     return jax.jit(predict, in_shardings=sharding, out_shardings=sharding)

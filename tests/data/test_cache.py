@@ -1,4 +1,4 @@
-"""What a killed process leaves in the cache."""
+"""The cache: its entries, their removal, and what killed processes leave behind."""
 
 import os
 import signal
@@ -6,7 +6,11 @@ import subprocess
 import sys
 import time
 
+import numpy as np
+import pytest
+
 from jaxdepth.data import cache
+from jaxdepth.errors import InputError
 
 KILLED = """
 import os, signal, sys
@@ -25,12 +29,24 @@ def make(folder):
     return {}
 
 
-def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path):
+def make_entries(tmp_path, kinds=("nyu", "rooms", "folder")):
+    """Makes an entry of each kind, the first one used last; returns their names."""
+    names = []
+    for age, kind in enumerate(kinds):
+        before = set(tmp_path.iterdir())
+        cache.arrays(kind, [kind], make, cache_dir=tmp_path)
+        (folder,) = set(tmp_path.iterdir()) - before
+        os.utime(folder / "meta.json", (1e9 - 60 * age, 1e9 - 60 * age))
+        names.append(folder.name)
+    return names
+
+
+def test_unfinished_entries_of_killed_processes_are_removed_after_a_day(tmp_path):
     assert subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], timeout=120).returncode == -signal.SIGKILL
     (left,) = tmp_path.iterdir()
     assert ".part-" in left.name
     cache.arrays("rooms", ["a"], make, cache_dir=tmp_path)
-    assert left.exists(), "it may be one that another process is making"
+    assert left.exists(), "another process may be making it"
 
     two_days_ago = time.time() - 2 * 86400
     os.utime(left, (two_days_ago, two_days_ago))
@@ -43,3 +59,70 @@ def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path):
     arrays, _ = cache.arrays("rooms", ["a"], lambda folder: 1 / 0, cache_dir=tmp_path)
     assert arrays["depth"].tolist() == [3, 3], "finished entries stay"
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_entries_are_listed_with_their_size_and_last_use(tmp_path):
+    assert cache.entries(cache_dir=tmp_path / "missing") == []
+    names = make_entries(tmp_path)
+    (tmp_path / "compiled").mkdir()  # of jax
+    listed = cache.entries(cache_dir=tmp_path)
+    assert [entry.folder.name for entry in listed] == names
+    for i, entry in enumerate(listed):
+        assert entry.used == 1e9 - 60 * i
+        assert entry.size == sum(file.stat().st_size for file in entry.folder.iterdir()) > 100
+        line = str(entry)
+        assert line.endswith(names[i]) and "0.0 MB" in line and "2001-09-" in line
+
+
+def test_opening_an_entry_counts_as_use(tmp_path):
+    *_, oldest = make_entries(tmp_path)
+    cache.arrays("folder", ["folder"], lambda folder: 1 / 0, cache_dir=tmp_path)
+    first, *_ = cache.entries(cache_dir=tmp_path)
+    assert first.folder.name == oldest and abs(first.used - time.time()) < 60
+
+
+def test_unfinished_entries_are_not_listed_and_not_removed(tmp_path):
+    (name,) = make_entries(tmp_path, kinds=("rooms",))
+    unfinished = tmp_path / "nyu-0123456789abcdef.part-xy"
+    unfinished.mkdir()
+    (unfinished / "meta.json").write_text("{}")  # the last file that is written
+    (listed,) = cache.entries(cache_dir=tmp_path)
+    assert listed.folder.name == name
+    cache.remove(["all"], cache_dir=tmp_path)
+    assert list(tmp_path.iterdir()) == [unfinished]
+
+
+def test_entries_are_removed_by_name_or_all_together(tmp_path):
+    names = make_entries(tmp_path)
+    removed = cache.remove([names[1], names[1]], cache_dir=tmp_path)
+    assert [entry.folder.name for entry in removed] == [names[1]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([names[0], names[2]])
+    assert {entry.folder.name for entry in cache.remove(["all"], cache_dir=tmp_path)} == {names[0], names[2]}
+    assert not list(tmp_path.iterdir())
+    assert cache.remove(["all"], cache_dir=tmp_path) == []
+
+
+def test_an_unknown_name_removes_nothing(tmp_path):
+    names = make_entries(tmp_path)
+    with pytest.raises(InputError, match=f"cache entry 'nyu-0': expected all, or some of {', '.join(names)}$"):
+        cache.remove([names[0], "nyu-0"], cache_dir=tmp_path)
+    with pytest.raises(InputError, match="cache entry '../outside'"):
+        cache.remove(["../outside", "all"], cache_dir=tmp_path)
+    assert len(cache.entries(cache_dir=tmp_path)) == 3
+    with pytest.raises(InputError, match="cache entry 'a': expected all, or some of none"):
+        cache.remove(["a"], cache_dir=tmp_path / "empty")
+
+
+def test_large_arrays_are_lazy_and_small_ones_are_mapped(tmp_path, monkeypatch):
+    def make_two(folder):
+        cache.create(folder, "large", (50, 4), "float32")[:] = np.arange(200).reshape(50, 4)
+        cache.create(folder, "small", (5,), "float32")[:] = 1
+        return {"fact": 7}
+
+    monkeypatch.setattr(cache, "_LARGE", 800)
+    for _ in range(2):  # made, then read
+        arrays, facts = cache.arrays("rooms", [1], make_two, cache_dir=tmp_path)
+        assert facts == {"fact": 7}
+        assert isinstance(arrays["small"].base, np.memmap) and not arrays["small"].flags.writeable
+        assert isinstance(arrays["large"], cache.LazyArray)
+        np.testing.assert_array_equal(arrays["large"][np.array([49, 0])], [[196, 197, 198, 199], [0, 1, 2, 3]])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdepth.data import splits
+from jaxdepth.errors import InputError
 
 ALL_IDS = np.arange(1, 1450)
 LISTS = splits.nyu_lists()
@@ -28,13 +29,13 @@ def test_paper_split_is_the_documented_shuffle():
     assert order[:5] == [1335, 392, 942, 404, 87]
 
 
-def test_official_split_is_that_of_the_data_set():
+def test_the_official_split_is_the_data_sets():
     train, val = LISTS["official"]
     assert val[:10] == (1, 2, 9, 14, 15, 16, 17, 18, 21, 28)  # head of testNdxs in splits.mat
     assert sorted(train + val) == list(range(1, 1450))
 
 
-def test_dev_lies_inside_the_official_training_frames_and_takes_stretches():
+def test_dev_cuts_the_official_training_frames_between_stretches():
     train, val = LISTS["dev"]
     assert sorted(train + val) == list(LISTS["official"][0])
     official = list(LISTS["official"][0])
@@ -47,7 +48,7 @@ def test_the_final_split_trains_on_all_official_training_frames():
     assert train == LISTS["official"][0] and val == LISTS["dev"][1]
 
 
-def test_positions_are_those_of_the_ids_in_the_source():
+def test_indices_are_those_of_the_ids_in_the_source():
     official = np.array(LISTS["official"][0])
     ids = official[::3]
     chosen = splits.split("dev", ids, lists=LISTS)
@@ -55,25 +56,25 @@ def test_positions_are_those_of_the_ids_in_the_source():
     assert set(ids[chosen.val]) == set(ids) & set(LISTS["dev"][1])
 
 
-def test_hash_names_the_frames_and_nothing_else():
+def test_the_hash_depends_on_the_name_and_the_frames_only():
     official = np.array(LISTS["official"][0])
     full = splits.split("dev", official, lists=LISTS)
     assert len(full.hash) == 12 and int(full.hash, 16) >= 0
-    assert splits.split("dev", ALL_IDS, lists=LISTS).hash == full.hash  # other frames beside do not matter
-    assert splits.split("dev", official[::-1], lists=LISTS).hash == full.hash  # nor does their order
+    assert splits.split("dev", ALL_IDS, lists=LISTS).hash == full.hash  # whatever other frames there are
+    assert splits.split("dev", official[::-1], lists=LISTS).hash == full.hash  # in any order
     others = {splits.split("dev", np.delete(official, i), lists=LISTS).hash for i in (0, 300, 794)}
     others |= {splits.split(name, ALL_IDS, lists=LISTS).hash for name in ("paper", "official", "all")}
     others.add(splits.split("paper", ALL_IDS, lists={"paper": LISTS["dev"]}).hash)  # the same frames under another name
     assert len(others | {full.hash}) == 8
 
 
-def test_all_is_every_frame_for_evaluation():
+def test_all_evaluates_every_frame():
     ids = np.array([4, 8, 1000])
     chosen = splits.split("all", ids, lists=LISTS)
     assert chosen.val.tolist() == [0, 1, 2] and chosen.train.size == 0 and chosen.name == "all"
 
 
-def test_rooms_have_their_own_split_whatever_split_of_nyu_is_asked_for():
+def test_rooms_have_one_split_whatever_the_name():
     ids = np.arange(100, 112)
     lists = splits.rooms_lists(ids, 9)
     for name in ("paper", "official", "dev", "rooms"):
@@ -84,34 +85,34 @@ def test_rooms_have_their_own_split_whatever_split_of_nyu_is_asked_for():
 
 
 @pytest.mark.parametrize("lists", [LISTS, splits.rooms_lists(ALL_IDS, 10)], ids=["nyu", "rooms"])
-def test_unknown_name(lists):
+def test_an_unknown_name_is_refused(lists):
     with pytest.raises(
-        ValueError,
+        InputError,
         match="config.data.split='test': expected one of paper, official, dev, final, scene, rooms, lists, blocks",
     ):
         splits.split("test", ALL_IDS, lists=lists)
 
 
-def test_split_of_another_source():
-    with pytest.raises(ValueError, match="config.data.split='rooms': this source has paper, official, dev, final, all"):
+def test_a_split_of_another_source_is_refused():
+    with pytest.raises(InputError, match="config.data.split='rooms': this source has paper, official, dev, final, all"):
         splits.split("rooms", ALL_IDS, lists=LISTS)
 
 
-def test_part_without_frames():
+def test_a_part_without_frames_is_refused():
     official = np.array(LISTS["official"][0])
     with pytest.raises(
-        ValueError,
+        InputError,
         match="config.data.split='official': the official test frames are not in this source: "
         "none of its 795 frames is among their 654",
     ):
         splits.split("official", official, lists=LISTS)
     assert len(splits.split("official", official, lists=LISTS, parts=("train",)).train) == 795
-    with pytest.raises(ValueError, match="the train frames of this split are not in this source"):
+    with pytest.raises(InputError, match="the train frames of this split are not in this source"):
         splits.split("dev", np.array(LISTS["dev"][1]), lists=LISTS)
     assert len(splits.split("dev", np.array(LISTS["dev"][1]), lists=LISTS, parts=("val",)).val) == 109
 
 
-def test_whole_scenes_are_a_fifth_of_the_frames_and_depend_on_nothing_else():
+def test_scenes_stay_whole_and_depend_on_their_names_only():
     sizes = np.random.default_rng(0).integers(1, 12, 240)
     scenes = [f"room_{i:04d}" for i, size in enumerate(sizes) for _ in range(size)]
     ids = np.arange(1, len(scenes) + 1)

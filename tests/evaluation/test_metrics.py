@@ -240,7 +240,7 @@ def test_weights_are_weights():
 
 def test_errors_name_the_thing():
     maps = jnp.ones((2, 3, 4))
-    with pytest.raises(ValueError, match="count=0: expected at least one image with a valid pixel"):
+    with pytest.raises(ValueError, match="no frame has a valid pixel to score"):
         metrics.finalize(sum_over_images(dict.fromkeys(NAMES, jnp.ones(2)), jnp.zeros(2, jnp.int32)))
     with pytest.raises(ValueError, match=r"log_depth \(2, 3, 4\), depth \(1, 3, 4\)"):
         depth_metrics(maps, maps[:1])

@@ -1,16 +1,26 @@
-"""The camera: conventions worked by hand, and resizing and cropping against what they do to the rays themselves."""
+"""The camera: conventions worked by hand, and intrinsics of resizes and crops against their rays."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdepth.geometry.camera import NYU_INTRINSICS, Intrinsics, back_project, crop_intrinsics, rays, resize_intrinsics
+from jaxdepth.geometry.camera import (
+    NYU_INTRINSICS,
+    Intrinsics,
+    back_project,
+    crop_intrinsics,
+    nyu_intrinsics,
+    rays,
+    resize_intrinsics,
+)
 
 CAMERA = Intrinsics(fx=10.0, fy=8.0, cx=3.25, cy=1.5)
 
 
-def test_nyu_is_the_toolbox_counted_from_zero():
+def test_nyus_camera_is_the_toolboxs_with_pixels_counted_from_0():
     np.testing.assert_allclose(NYU_INTRINSICS, (518.8579, 519.4696, 325.5824 - 1, 253.7362 - 1), rtol=0, atol=1e-9)
+    halved = (518.8579 / 2, 519.4696 / 2, (325.5824 - 0.5) / 2 - 0.5, (253.7362 - 0.5) / 2 - 0.5)
+    np.testing.assert_allclose(nyu_intrinsics((240, 320)), halved, rtol=1e-12)
 
 
 def test_resize_by_hand():

@@ -24,6 +24,7 @@ from numpy_eigen import (
 )
 
 from jaxdepth import models
+from jaxdepth.models.conv import xla_gradients
 from jaxdepth.training import gate, state
 
 NETWORKS = ("eigen", "autoencoder", "residual_coarse")
@@ -177,38 +178,25 @@ def test_model_2_changes_the_coarse_convolutions_of_eigens_network_and_nothing_e
     assert len([name for name in convolutions(params["coarse"]) if "projection" not in name]) == 15
 
 
-def start(name, mean_log_depth):
-    """The coarse and the second part's output with fresh parameters."""
-    net = network(name).clone(mean_log_depth=mean_log_depth)
-    key = jax.random.key(0, impl="rbg")
-    (_, outputs), _ = jax.jit(lambda image: net.init_with_output(key, image))(picture(SMALL))
-    return np.asarray(outputs["coarse"]), np.asarray(outputs[net.groups[0]])
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_starts_at_the_mean_depth_image(name):
     rows, columns = np.mgrid[: SMALL[0], : SMALL[1]] / 32
     mean = np.float32(0.8 * rows + 0.6 * np.sin(columns))
-    coarse, second = start(name, jnp.asarray(mean))
-    assert np.abs(mean - mean.mean()).mean() > 0.4  # so one number is not near the picture
+    net = network(name)
+
+    @jax.jit
+    def fresh_outputs(image):
+        variables = net.starting_at(net.init(jax.random.key(0, impl="rbg"), image), mean)
+        return net.apply(variables, image)[1]
+
+    outputs = fresh_outputs(picture(SMALL))
+    coarse, second = np.asarray(outputs["coarse"]), np.asarray(outputs[net.groups[0]])
+    assert np.abs(mean - mean.mean()).mean() > 0.4  # a single number is far from the image
     assert np.abs(coarse - mean).mean() < 0.25
     if name == "autoencoder":
         assert np.abs(second - mean.mean()).mean() < 0.25
-    else:  # the fine part begins as the coarse map
+    else:  # the fine part starts as the coarse map
         np.testing.assert_allclose(second, coarse, rtol=0, atol=1e-4)
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_the_mean_depth_is_a_start_and_no_part_of_the_function(name):
-    """A trained network is rebuilt without it."""
-    net, variables, image = random_case(name)
-    expected, _ = jax.jit(net.apply)(variables, image)
-    np.testing.assert_array_equal(jax.jit(net.clone(mean_log_depth=3.0).apply)(variables, image)[0], expected)
-
-
-def test_a_network_starts_at_the_mean_depth_that_is_a_number():
-    for output in start("eigen", 0.9):
-        assert np.abs(output - 0.9).mean() < 0.25
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -219,7 +207,7 @@ def test_gate_1_computes_the_coarse_part_only(name):
     prediction, outputs = jax.jit(functools.partial(net.apply, gate=1))(only, image)
     assert set(outputs) == {name for name in both if name.split("/")[0] == "coarse"}
     np.testing.assert_array_equal(prediction, outputs["coarse"])
-    np.testing.assert_allclose(prediction, both["coarse"], atol=1e-6)
+    np.testing.assert_allclose(prediction, both["coarse"], rtol=1e-5, atol=1e-4)
     assert np.abs(both[net.groups[0]] - both["coarse"]).mean() > 0.1
 
 
@@ -241,9 +229,11 @@ def test_the_gradient_stops_where_the_coarse_map_enters(name):
 
         return jax.jvp(outputs, [variables["params"]["coarse"]], [direction])[1]
 
-    of_second, of_coarse = derivatives(True)
+    with xla_gradients():  # the others have no forward mode
+        stopped, through = derivatives(True), derivatives(False)
+    of_second, of_coarse = stopped
     assert not np.any(of_second) and np.any(of_coarse)
-    of_second, also_of_coarse = derivatives(False)
+    of_second, also_of_coarse = through
     assert np.mean(np.asarray(of_second) != 0) > 0.9  # a ReLU may hide it from a few pixels
     np.testing.assert_array_equal(of_coarse, also_of_coarse)
 
@@ -281,9 +271,9 @@ def test_statistics_change_in_the_trained_group_only(name, normalised_group, nor
 
 def test_the_mean_depth_image_is_the_answer_to_every_picture():
     mean = np.random.default_rng(0).uniform(0, 2, small.SIZE).astype(np.float32)
-    net = models.build("mean_depth", dtype="float32").clone(mean_log_depth=jnp.asarray(mean))
+    net = models.build("mean_depth", dtype="float32")
     images = picture(small.SIZE)
-    variables = net.init(jax.random.key(0), images[:1])
+    variables = net.starting_at(net.init(jax.random.key(0), images[:1]), mean)
     assert set(variables) == {"batch_stats"} and state.shapes(net, small.SIZE)["params"] == {}
     prediction, outputs = net.apply(variables, images)
     np.testing.assert_array_equal(prediction, np.stack([mean, mean]))
@@ -295,7 +285,7 @@ def test_the_mean_depth_image_is_the_answer_to_every_picture():
 
 
 def test_a_step_of_the_mean_depth_image_changes_the_global_step_only():
-    net = models.build("mean_depth", dtype="float32").clone(mean_log_depth=0.9)
+    net = models.build("mean_depth", dtype="float32")
     train_state, train_step, _ = small.trainer(net, rules=())
     before, batch = small.bits(train_state), small.batch()
     after, metrics = train_step(train_state, batch, gate.single(0, net.groups, stop_gradient=True))

@@ -1,4 +1,4 @@
-"""jaxdepth.models.conv: the blocked gradients against the plain form, float64 numpy, and across devices."""
+"""models.conv: the blocked gradients against XLA's, float64 numpy, and across devices."""
 
 import functools
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxdepth.models.conv import Conv, conv
+from jaxdepth.models.conv import Conv, conv, xla_gradients
 
 SAME3 = ((1, 1), (1, 1))
 
@@ -20,14 +20,17 @@ def random_case(*shapes, dtype=jnp.float32):
 
 @functools.partial(jax.jit, static_argnames=("strides", "padding"))
 def both_forms(x, kernel, *, strides, padding):
-    """The output and the gradients of a weighted sum of it by x and by the kernel, blocked and plain."""
+    """The output, and the gradients of a weighted sum of it by x and by the kernel: blocked, and XLA's."""
 
-    def run(blocked_gradient):
-        form = functools.partial(conv, strides=strides, padding=padding, blocked_gradient=blocked_gradient)
-        y, pull = jax.vjp(form, x, kernel)
+    def run(function):
+        y, pull = jax.vjp(functools.partial(function, strides=strides, padding=padding), x, kernel)
         return y, *pull(jnp.arange(y.size, dtype=y.dtype).reshape(y.shape) % 7 - 3)
 
-    return run(True), run(False)
+    return run(conv), run(xla_conv)
+
+
+def xla_conv(x, kernel, *, strides=(1, 1), padding=SAME3):
+    return jax.lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 def assert_close(actual, expected, *, tolerance=1e-5):
@@ -61,7 +64,7 @@ def numpy_gradients(x, kernel, g, *, stride, pad):
         ((1, 1, 1, 64), (3, 3, 64, 32), (1, 1), SAME3),  # smaller than the kernel
         ((2, 2, 3, 64), (3, 3, 64, 32), (1, 1), SAME3),
         ((2, 7, 2, 5), (3, 5, 5, 32), (1, 1), ((0, 2), (3, 1))),
-        ((2, 7, 5, 5), (3, 3, 5, 2), (1, 1), SAME3),  # few features: the plain form
+        ((2, 7, 5, 5), (3, 3, 5, 2), (1, 1), SAME3),  # few features: XLA's gradient
         ((2, 22, 33, 3), (3, 5, 3, 32), (1, 1), ((0, 2), (3, 1))),
         ((2, 22, 33, 64), (3, 3, 64, 32), (1, 1), ((3, 3), (0, 4))),  # more padding than the kernel reaches
         ((2, 21, 33, 16), (4, 4, 16, 32), (2, 2), SAME3),
@@ -71,15 +74,15 @@ def numpy_gradients(x, kernel, g, *, stride, pad):
         ((2, 22, 33, 8), (4, 3, 8, 32), (2, 1), ((1, 2), (0, 1))),
     ],
 )
-def test_blocked_equals_plain(x_shape, kernel_shape, strides, padding):
+def test_blocked_equals_xla(x_shape, kernel_shape, strides, padding):
     x, kernel = random_case(x_shape, kernel_shape)
-    blocked, plain = both_forms(x, kernel, strides=strides, padding=padding)
-    assert_close(blocked, plain)
+    blocked, xla = both_forms(x, kernel, strides=strides, padding=padding)
+    assert_close(blocked, xla)
 
 
 @functools.partial(jax.jit, static_argnames=("stride", "pad"))
 def blocked_gradients(x, kernel, g, *, stride, pad):
-    form = functools.partial(conv, strides=(stride, stride), padding=((pad, pad),) * 2, blocked_gradient=True)
+    form = functools.partial(conv, strides=(stride, stride), padding=((pad, pad),) * 2)
     return jax.vjp(form, x, kernel)[1](g)
 
 
@@ -95,12 +98,27 @@ def test_gradients_match_float64(channels, size, stride):
 def test_kernel_gradient_is_blocked():
     x, kernel = random_case((2, 40, 40, 8), (3, 3, 8, 32))
 
-    def loops(blocked_gradient, features):
-        loss = lambda kernel: conv(x, kernel, blocked_gradient=blocked_gradient).sum()  # noqa: E731
-        return str(jax.make_jaxpr(jax.grad(loss))(kernel[..., :features])).count("scan[")
+    def loops(features):
+        gradient = jax.jit(jax.grad(lambda kernel: conv(x, kernel).sum()))
+        return gradient.lower(kernel[..., :features]).as_text().count("stablehlo.while")
 
-    assert loops(True, 32) == 1
-    assert loops(True, 8) == loops(False, 32) == 0  # too few features to gain
+    assert loops(32) == 1
+    assert loops(8) == 0  # too few features to gain
+    with xla_gradients():
+        assert loops(32) == 0
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_other_platforms_get_the_gradients_of_xla(platform):
+    x, kernel = random_case((2, 40, 40, 8), (4, 4, 8, 32))
+
+    def program(function):
+        loss = lambda x, kernel: function(x, kernel, strides=(2, 2), padding=SAME3).sum()  # noqa: E731
+        traced = jax.jit(jax.grad(loss, (0, 1))).trace(x, kernel)
+        return traced.lower(lowering_platforms=(platform,)).as_text()
+
+    assert program(conv).count("stablehlo.convolution") == program(xla_conv).count("stablehlo.convolution")
+    assert "stablehlo.while" not in program(conv)
 
 
 @pytest.mark.parametrize("channels", [8, 64])
@@ -123,7 +141,7 @@ def test_sharded_batch_equals_one_device(channels, size, stride):
 
     def gradients(x, kernel):
         def loss(x, kernel):
-            y = conv(x, kernel, strides=(stride, stride), padding=((pad, pad),) * 2, blocked_gradient=True)
+            y = conv(x, kernel, strides=(stride, stride), padding=((pad, pad),) * 2)
             return jnp.square(y).mean()
 
         return jax.grad(loss, (0, 1))(x, kernel)
@@ -138,15 +156,14 @@ def test_sharded_batch_equals_one_device(channels, size, stride):
 
 def test_checkpoint_and_eager():
     x, kernel = random_case((2, 9, 11, 6), (3, 3, 6, 32))
-    loss = lambda x, k: jnp.sum(jnp.sin(conv(x, k, blocked_gradient=True)))  # noqa: E731
-    expected = jax.grad(lambda x, k: jnp.sum(jnp.sin(conv(x, k))), (0, 1))(x, kernel)
+    loss = lambda x, k: jnp.sum(jnp.sin(conv(x, k)))  # noqa: E731
+    expected = jax.grad(lambda x, k: jnp.sum(jnp.sin(xla_conv(x, k))), (0, 1))(x, kernel)
     assert_close(jax.grad(loss, (0, 1))(x, kernel), expected)
     assert_close(jax.jit(jax.grad(jax.checkpoint(loss), (0, 1)))(x, kernel), expected)
 
 
-@pytest.mark.parametrize("blocked_gradient", [False, True])
-def test_module_parameters_and_types(blocked_gradient):
-    module = Conv(32, use_bias=True, dtype=jnp.bfloat16, blocked_gradient=blocked_gradient)
+def test_module_parameters_and_types():
+    module = Conv(32, use_bias=True, dtype=jnp.bfloat16)
     x = jnp.ones((1, 6, 8, 3))
     params = jax.jit(module.init)(jax.random.key(0), x)["params"]
     assert {name: (p.shape, p.dtype) for name, p in params.items()} == {

@@ -11,7 +11,9 @@ from jaxdepth import models
 
 
 def init(net, size=small.SIZE):
-    return jax.jit(net.init)(jax.random.key(0, impl="rbg"), jnp.zeros((1, *size, 3)))
+    """Fresh variables whose outputs start at a log depth of 0.9."""
+    fresh = jax.jit(net.init)(jax.random.key(0, impl="rbg"), jnp.zeros((1, *size, 3)))
+    return net.starting_at(fresh, small.log_depth(size))
 
 
 @pytest.mark.parametrize("upscaling", ["bilinear", "up_convolution"])

@@ -1,4 +1,4 @@
-"""Depth as files, read back by independent code."""
+"""Encoded depth maps, decoded by independent code."""
 
 import io
 
@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from jaxdepth import rooms
-from jaxdepth.output import encode as export
-from jaxdepth.output import figures
+from jaxdepth.geometry.camera import Intrinsics, nyu_intrinsics
+from jaxdepth.output import encode, figures
 from jaxdepth.rooms.scene import CORNERS
 
 VERTEX = np.dtype([(name, "<f4") for name in "xyz"] + [(name, "u1") for name in ("red", "green", "blue")])
@@ -29,15 +29,15 @@ def read_ply(data):
 
 
 def plane(points):
-    """(normal, distance of the farthest point, share beyond a millimetre) of the plane of least squares."""
+    """Least-squares plane of points [N, 3]: its normal, and the greatest distance of a point."""
     centred = points - points.mean(0)
     normal = np.linalg.svd(centred, full_matrices=False)[2][-1]
     return normal, np.abs(centred @ normal).max()
 
 
 @pytest.mark.slow
-def test_a_rendered_rooms_walls_are_flat_and_at_right_angles():
-    """Depth, intrinsics and pixel centres fit together: the walls of one label are told apart by the world's axes."""
+def test_walls_of_a_rendered_room_are_flat_and_at_right_angles():
+    """So depth, intrinsics and pixel centres agree. Walls share a label; they are told apart in world coordinates."""
     size = (120, 160)
     checked = 0
     draw_scene = jax.jit(rooms.draw_scene)
@@ -45,7 +45,7 @@ def test_a_rendered_rooms_walls_are_flat_and_at_right_angles():
     rectangular = [(index, scene) for index, scene in scenes if not np.any(scene.flat_half[:CORNERS])]
     for index, scene in rectangular[:4]:
         frame = {name: np.asarray(value) for name, value in rooms.render(3, index, size=size).items()}
-        vertices = read_ply(export.ply(frame["depth"], frame["image"], rooms.camera_intrinsics(size)))
+        vertices = read_ply(encode.ply(frame["depth"], frame["image"], nyu_intrinsics(size)))
         np.testing.assert_array_equal(vertices["green"].reshape(size), frame["image"][..., 1])
         points = np.stack([vertices[name] for name in "xyz"], -1).astype(np.float64)
         world = points @ np.asarray(scene.rotation, np.float64).T + np.asarray(scene.position, np.float64)
@@ -68,21 +68,36 @@ def test_a_rendered_rooms_walls_are_flat_and_at_right_angles():
     assert checked >= 4
 
 
-def test_numbers_come_back():
+def test_npy_is_exact_and_png_is_in_millimetres():
     depth = np.float32([[0.0004, 1.2344], [70.0, 9.9996]])
-    np.testing.assert_array_equal(np.load(io.BytesIO(export.npy(depth))), depth)
-    picture = Image.open(io.BytesIO(export.png(depth)))
+    np.testing.assert_array_equal(np.load(io.BytesIO(encode.npy(depth))), depth)
+    picture = Image.open(io.BytesIO(encode.png(depth)))
     assert picture.mode.startswith("I;16")
     np.testing.assert_array_equal(np.asarray(picture), [[0, 1234], [65535, 10000]])
 
 
-def test_colours_have_a_legend_in_metres():
+def test_a_point_cloud_leaves_out_pixels_without_depth():
+    depth = np.float32([[2.0, 0.0], [0.0, 4.0]])
+    pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    vertices = read_ply(encode.encode("ply", depth, pixels, Intrinsics(fx=2.0, fy=4.0, cx=0.5, cy=0.5)))
+    assert vertices.tolist() == [(-0.5, -0.25, 2.0, 0, 1, 2), (1.0, 0.5, 4.0, 9, 10, 11)]
+
+
+def test_every_format_is_encoded_by_its_name():
+    depth, pixels = np.float32([[1.0, 2.0], [3.0, 4.0]]), np.zeros((2, 2, 3), np.uint8)
+    starts = {"npy": b"\x93NUMPY", "png": b"\x89PNG", "color": b"\x89PNG", "ply": b"ply\n"}
+    assert set(starts) == set(encode.FORMATS)
+    for kind, start in starts.items():
+        assert encode.encode(kind, depth, pixels, Intrinsics(1.0, 1.0, 0.5, 0.5)).startswith(start)
+
+
+def test_colours_have_a_colour_bar_in_metres():
     for size in ((2, 2), (50, 400), (400, 50), (48, 64)):
         depth = np.linspace(1, 5, size[0] * size[1], dtype=np.float32).reshape(size)
         figure = figures.depth_figure(depth)
         axis, legend = figure.axes
         assert legend.get_ylabel() == "depth (m)" and axis.images[0].get_clim() == (1, 5)
-        picture = np.asarray(Image.open(io.BytesIO(export.color(depth))).convert("RGB"))
+        picture = np.asarray(Image.open(io.BytesIO(encode.color(depth))).convert("RGB"))
         colours = np.uint8(np.round(255 * np.array(figures.DEPTH_COLORS([0.0, 1.0]))[:, :3]))
         for colour in colours:
             assert (np.abs(np.int64(picture) - colour).max(-1) <= 2).any()

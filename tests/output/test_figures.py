@@ -1,5 +1,6 @@
-"""What the pictures show: read back from the written PNG, or from the figure's artists."""
+"""What the figures show, read from the written PNG or from the figure's artists."""
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def legends(figure):
 
 
 def drawn_maps(figure):
-    """The depth maps of a panel in reading order (pictures have a third dimension)."""
+    """The depth maps of a panel, row by row (pictures have a third axis)."""
     artists = [axis.images[0] for axis in figure.axes if axis.images]
     return [artist for artist in artists if artist.get_array().ndim == 2]
 
@@ -42,7 +43,7 @@ def test_panel_writes_a_readable_png(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_panel_has_a_row_an_example_and_a_column_a_map():
+def test_panel_has_a_row_for_each_example_and_a_column_for_each_map():
     images, prediction, truth = example(count=3)
     columns = {"scale 1": prediction, "fused": prediction}
     figure = figures.panel_figure(images, columns, truth=truth, row_titles=["a", "b", "c"])
@@ -56,7 +57,7 @@ def test_panel_has_a_row_an_example_and_a_column_a_map():
     np.testing.assert_array_equal(maps[5].get_array(), truth[1])
 
 
-def test_legend_spans_the_truth_and_the_row_shares_it():
+def test_the_colour_scale_of_a_row_spans_its_truth():
     images, prediction, truth = example()
     truth[1] += 3
     prediction[0, 0, 0] = 50.0
@@ -75,7 +76,7 @@ def test_legend_spans_the_truth_and_the_row_shares_it():
 
 
 @pytest.mark.parametrize("with_truth", [False, True])
-def test_legend_spans_the_predictions_where_no_truth_is(with_truth):
+def test_without_truth_the_colour_scale_spans_the_predictions(with_truth):
     images, prediction, truth = example(count=1)
     figure = figures.panel_figure(images, {"fused": prediction}, truth=0 * truth if with_truth else None)
     assert len(drawn_maps(figure)) == 1 + with_truth
@@ -98,14 +99,14 @@ def test_invalid_truth_is_grey(tmp_path):
         with Image.open(tmp_path / "panel.png") as picture:
             pixels = np.asarray(picture.convert("RGB"))
         grey[name] = np.all(pixels == GREY, axis=-1)
-    # 2.6 inches at 110 dots are the width of a cell; half of its height is without measurement.
+    # A cell is 2.6 inches wide at 110 dots per inch; half of its height has no measurement.
     assert grey["half"].sum() > 0.8 * (2.6 * 110) ** 2 * 24 / 32 / 2
     assert grey["none"].sum() < 0.02 * grey["half"].sum()
     assert not grey["half"][:, : pixels.shape[1] // 2].any()  # the prediction is complete
 
 
 @pytest.mark.parametrize("holes", ["all", "constant"])
-def test_degenerate_maps_are_drawn(tmp_path, holes):
+def test_empty_and_constant_maps_are_drawn(tmp_path, holes):
     images, _, truth = example(count=1)
     truth[:] = 0.0 if holes == "all" else 2.0
     figures.panel(tmp_path / "panel.png", images.astype(np.float32) / 255, {"fused": truth}, truth=truth)
@@ -121,30 +122,30 @@ def test_panel_errors_name_the_thing(tmp_path):
         figures.panel(path, images, {})
     with pytest.raises(ValueError, match=r"column 'fused' \(1, 24, 32\): expected \[2, h, w\]"):
         figures.panel(path, images, {"fused": prediction[:1]}, truth=truth)
-    with pytest.raises(ValueError, match="row_titles: 1 names, expected 2"):
+    with pytest.raises(ValueError, match="row_titles: 1 titles, expected 2"):
         figures.panel(path, images, {"fused": prediction}, row_titles=["a"])
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("breaks", ["savefig", "replace"])
-def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch, breaks):
+@pytest.mark.parametrize("fails", ["drawing", "writing"])
+def test_a_failure_keeps_the_old_file(tmp_path, monkeypatch, fails):
     path = tmp_path / "curves.png"
     path.write_bytes(b"old")
 
-    def half_a_file(self, target, **_):
-        with open(target, "wb") as file:
-            file.write(b"half")
-        raise OSError("disk full")
+    def half_a_picture(self, target, **_):
+        target.write(b"half")
+        raise RuntimeError("drawing failed")
 
-    def refused(*_):
-        raise OSError("disk full")
-
-    if breaks == "savefig":
-        monkeypatch.setattr(Figure, "savefig", half_a_file)
-    else:
-        monkeypatch.setattr(figures.os, "replace", refused)
-    with pytest.raises(OSError, match="disk full"):
-        figures.curves(path, [])
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if fails == "drawing":
+        monkeypatch.setattr(Figure, "savefig", half_a_picture)
+    else:  # as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limit[1]))
+    try:
+        with pytest.raises((RuntimeError, OSError), match=f"drawing failed|File too large: '{path}'"):
+            figures.curves(path, [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -177,7 +178,7 @@ def test_curves_writes_a_readable_png(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_curves_show_what_the_records_say():
+def test_curves_show_the_records():
     loss_axis, accuracy_axis = figures.curves_figure(records()).axes
     loss = lines_of(loss_axis)
     np.testing.assert_array_equal(loss["validation"].get_xydata(), [[step, 0.5] for step in (50, 100, 150, 200)])
@@ -192,20 +193,20 @@ def test_curves_show_what_the_records_say():
 
 def test_training_loss_is_smoothed_over_neighbours():
     lines = records()
-    next(line for line in lines if line["step"] == 100)["rooms/train/loss"] = None  # NaN, as JSON may write it
+    next(line for line in lines if line["step"] == 100)["rooms/train/loss"] = None  # null in JSON
     axis = figures.curves_figure(lines).axes[0]
     raw, smooth = axis.lines[0].get_ydata(), lines_of(axis)["training (smoothed)"].get_ydata()
     assert raw.shape == smooth.shape == (200,)
-    assert np.isnan(raw[99]) and np.isnan(smooth[99])  # a gap stays a gap, and does not spread
+    assert np.isnan(raw[99]) and np.isnan(smooth[99])  # the gap does not spread
     good = np.delete(np.arange(200), 99)
     assert np.isfinite(smooth[good]).all()
-    for k in good:  # mean over the five neighbours on either side that exist
+    for k in good:  # mean over up to five neighbours on each side
         window = raw[max(k - 5, 0) : k + 6]
         assert smooth[k] == pytest.approx(np.nanmean(window))
     assert np.std(smooth[good]) < 0.2 * np.std(raw[good])
 
 
-def test_loss_over_decades_has_a_logarithmic_axis():
+def test_a_loss_over_a_decade_has_a_logarithmic_axis():
     lines = [{"step": step, "rooms/train/loss": 10.0 / step} for step in range(1, 60)]
     assert figures.curves_figure(lines).axes[0].get_yscale() == "log"
     lines.append({"step": 60, "rooms/train/loss": 0.0})
@@ -248,7 +249,7 @@ def test_validation_curves_compare_trainings(tmp_path):
         assert picture.size[0] > 600
 
 
-def test_needs_neither_pyplot_nor_jax():
+def test_neither_pyplot_nor_jax_is_imported():
     code = "import sys, jaxdepth.output.figures; print({'matplotlib.pyplot', 'jax', 'tensorflow'} & set(sys.modules))"
     root = Path(figures.__file__).parents[2]
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)

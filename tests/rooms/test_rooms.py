@@ -1,4 +1,4 @@
-"""The rooms: depth and labels against a brute-force float64 ray caster, planes, shadows, purity and ranges."""
+"""Built-in rooms: depth and labels against a brute-force float64 ray caster, planes, shadows, purity and ranges."""
 
 import functools
 
@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from jaxdepth import rooms
-from jaxdepth.geometry.camera import back_project
+from jaxdepth.geometry.camera import back_project, nyu_intrinsics
 from jaxdepth.rooms import sensor, texture
 from jaxdepth.rooms.cast import cast
-from jaxdepth.rooms.furniture import BOXES, KINDS
-from jaxdepth.rooms.scene import CLEARANCE, FIRST_FLAT, FIRST_PART, PARTS, PIECES, SURFACES
+from jaxdepth.rooms.flat_objects import WALL_OBJECTS
+from jaxdepth.rooms.furniture import KINDS
+from jaxdepth.rooms.parts import BOXES, PARTS
+from jaxdepth.rooms.scene import CLEARANCE, FIRST_FLAT, FIRST_PART, PIECES, SURFACES
 
 SIZE = (48, 64)
 SEED, COUNT = 7, 12
@@ -26,13 +28,13 @@ def made():
 
 @pytest.fixture(scope="module")
 def drawn():
-    """400 scenes without their pictures."""
+    """400 scenes."""
     return jax.jit(jax.vmap(rooms.draw_scene, in_axes=(None, 0)))(SEED, jnp.arange(400))
 
 
 @pytest.fixture(scope="module")
 def scenes(drawn):
-    """The same in float64."""
+    """The scenes of `drawn` in float64."""
     return jax.tree.map(lambda a: np.asarray(a, np.float64), drawn)
 
 
@@ -41,7 +43,7 @@ def take(scenes, i):
 
 
 def bodies(scene):
-    """Every body: (middle, three half edges, label, "box", "cylinder" or "ellipsoid"), the room itself first."""
+    """Yields each body: (middle, three half edges, label, "box", "cylinder" or "ellipsoid"); the room comes first."""
     yield scene.room / 2, np.eye(3) * scene.room / 2, None, "box"
     for i, (middle, half) in enumerate(zip(scene.flat_middle, scene.flat_half, strict=True)):
         if half.max() > 0:
@@ -57,7 +59,7 @@ def bodies(scene):
 
 
 def brute_force(scene, size):
-    """Depth along z and label, float64: of boxes by each face, of round bodies by small steps along each ray."""
+    """Depth along z, float64, and label: boxes face by face, round bodies by small steps along each ray."""
     rows, columns = np.mgrid[: size[0], : size[1]]
     sy, sx = size[0] / 480, size[1] / 640  # NYU's camera, in the pixels of the frame
     x = (columns - ((324.5824 + 0.5) * sx - 0.5)) / (518.8579 * sx)
@@ -93,36 +95,28 @@ def test_depth_and_label_against_brute_force(made, scenes):
         depth, label = brute_force(take(scenes, i), SIZE)
         agree.append((np.abs(made["depth"][i] - depth) < 0.005) & (made["label"][i] == label))
         rounds += sum(kind != "box" for *_, kind in bodies(take(scenes, i)))
-    # A ray that meets an edge may fall on either side of it in float32, and two faces may lie on each other.
+    # At an edge, float32 may put a ray on the other side, and two faces may coincide.
     assert np.mean(agree) > 0.998
     assert rounds > COUNT // 2
 
 
-def test_all_that_is_drawn_is_seen_somewhere():
+def test_every_class_of_the_tables_is_seen():
     frames = rooms.frames(SEED, 0, 200, size=(24, 32))
     seen = {rooms.LABELS[i] for i in np.unique(frames["label"])}
-    drawn = {kind.label for kind in KINDS} | {
-        "floor",
-        "ceiling",
-        "wall",
-        "door",
-        "window",
-        "picture",
-        "pillow",
-        "books",
-    }
+    furniture = {kind.label for kind in KINDS} | {part.label for kind in KINDS for part in kind.parts if part.label}
+    drawn = {"floor", "ceiling", "wall", "floor mat"} | {thing.label for thing in WALL_OBJECTS} | furniture
     assert drawn <= seen
 
 
 def plane(points):
-    """Normal and largest distance from the best plane through points [n, 3], float64."""
+    """Least-squares plane through points [N, 3]: its normal, and the largest distance of a point from it."""
     centred = points - points.mean(axis=0)
     normal = np.linalg.svd(centred, full_matrices=False)[2][2]
     return normal, np.abs(centred @ normal).max()
 
 
 def test_floor_is_a_plane_below_the_camera_and_walls_stand_on_it(made, scenes):
-    points = np.asarray(back_project(made["depth"], rooms.camera_intrinsics(SIZE)), np.float64)
+    points = np.asarray(back_project(made["depth"], nyu_intrinsics(SIZE)), np.float64)
     bends = []
     for i in range(COUNT):
         floor = points[i][made["label"][i] == FLOOR]
@@ -132,20 +126,19 @@ def test_floor_is_a_plane_below_the_camera_and_walls_stand_on_it(made, scenes):
         assert residual < 1e-3
         eye_height = np.abs(floor.mean(axis=0) @ normal)
         np.testing.assert_allclose(eye_height, take(scenes, i).position[2], atol=1e-3)
-        # Neighbouring pixels of one wall span directions of which one at least is vertical: the wall's own normal, from
-        # the cross product of both, is horizontal.
+        # The normal of a wall, from the cross product of the differences to two neighbouring pixels, is horizontal.
         wall = made["label"][i] == WALL
         one_wall = wall[:-2, :-2] & wall[2:, :-2] & wall[:-2, 2:]
         normals = np.cross(points[i][2:, :-2] - points[i][:-2, :-2], points[i][:-2, 2:] - points[i][:-2, :-2])
         normals = normals[one_wall] / np.linalg.norm(normals[one_wall], axis=-1, keepdims=True)
         assert np.median(np.abs(normals @ normal)) < 1e-3
-        # The measure tells depth along z from ray length: that would bend the floor.
+        # The test can tell depth along z from ray length, which would bend the floor.
         length = np.linalg.norm(floor, axis=1, keepdims=True)
         bends.append(plane(floor * length / floor[:, 2:])[1])
     assert len(bends) >= COUNT // 3 and min(bends) > 0.01
 
 
-def test_a_frame_depends_on_seed_and_index_alone(made):
+def test_a_frame_depends_only_on_seed_and_index(made):
     later = rooms.frames(SEED, 3, 2, size=SIZE)
     single = rooms.render(SEED, 4, size=SIZE)
     for name in ("image", "depth", "label"):
@@ -167,7 +160,7 @@ def test_dtypes_shapes_and_ranges(made):
     assert made["label"].min() >= 1 and made["label"].max() < len(rooms.LABELS)
 
 
-def test_pictures_are_exposed_and_have_contrast(made):
+def test_images_are_exposed_and_have_contrast(made):
     image = made["image"].astype(float)
     assert np.all((image.mean(axis=(1, 2, 3)) > 50) & (image.mean(axis=(1, 2, 3)) < 200))
     assert np.all(image.std(axis=(1, 2, 3)) > 5)
@@ -176,7 +169,7 @@ def test_pictures_are_exposed_and_have_contrast(made):
 
 
 @pytest.mark.slow
-def test_small_pictures_have_smooth_edges(drawn, monkeypatch):
+def test_small_images_have_smooth_edges(drawn, monkeypatch):
     def seen():
         view = jax.jit(functools.partial(rooms.view, size=(48, 64)))
         return [view(take(drawn, i)) for i in range(8)]
@@ -191,7 +184,7 @@ def test_small_pictures_have_smooth_edges(drawn, monkeypatch):
     assert np.abs(np.diff(smooth, axis=2)).mean() < 0.9 * np.abs(np.diff(plain, axis=2)).mean()
 
 
-def test_patches_lie_on_some_surfaces_and_differ_between_them():
+def test_some_surfaces_have_patches_of_their_own():
     across, along = (jnp.asarray(a, jnp.float32) for a in np.meshgrid(np.linspace(0, 4, 64), np.linspace(0, 2.5, 40)))
     look = jax.jit(functools.partial(texture.patches, across, along, pixel=0.01))
     covers = []
@@ -203,12 +196,12 @@ def test_patches_lie_on_some_surfaces_and_differ_between_them():
     shares = np.array([cover.mean() for cover in covers])
     assert 0.2 < np.mean(shares == 0) < 0.6 and shares.max() > 0.2
     assert len({cover.tobytes() for cover in covers}) > 50
-    # What is smaller than a few pixels would flicker.
+    # Patches of a few pixels are left out.
     far, _ = texture.patches(across, along, pixel=1.0, number=jnp.full(across.shape, int(shares.argmax())))
     assert not np.any(far)
 
 
-def test_no_frames_and_a_negative_count():
+def test_zero_frames_and_a_negative_count():
     assert rooms.frames(SEED, 0, 0, size=SIZE)["depth"].shape == (0, *SIZE)
     with pytest.raises(ValueError, match="count=-1: expected 0 or more frames"):
         rooms.frames(SEED, 0, -1, size=SIZE)
@@ -219,7 +212,7 @@ def test_seed_and_index_may_be_traced():
     assert traced["depth"].shape == (3, *SIZE)
 
 
-def test_cameras_stand_free_and_look_into_the_room(scenes):
+def test_cameras_have_clearance_and_look_into_the_room(scenes):
     assert np.all(scenes.room >= [2.2, 3.2, 2.4]) and np.all(scenes.room <= [6, 8, 3.2])
     x, y, eye = scenes.position.T
     assert 0.9 <= eye.min() and eye.max() <= 1.7
@@ -234,12 +227,12 @@ def test_cameras_stand_free_and_look_into_the_room(scenes):
     for i in range(len(scenes.room)):
         one = take(scenes, i)
         outside = np.maximum(np.abs(one.position[:2] - one.flat_middle[:2, :2]) - one.flat_half[:2, :2], 0)
-        for gap, half in zip(outside, one.flat_half[:2], strict=True):  # of the corners that are cut off the plan
+        for gap, half in zip(outside, one.flat_half[:2], strict=True):  # the corner blocks
             assert half[0] == 0 or gap.max() > 0.63
 
 
 def footprint(scene, piece):
-    """Least and greatest x and y of a piece in the world, [2, 2], and whether it is there."""
+    """Least and greatest x and y of a piece in the world, [2, 2]; None if it is absent."""
     there = scene.half[piece].max(axis=1) > 0
     signs = np.array([(a, b) for a in (-1, 1) for b in (-1, 1)])
     corners = scene.middle[piece, there][:, None, :2] + signs[None] * scene.half[piece, there][:, None, :2]
@@ -248,24 +241,24 @@ def footprint(scene, piece):
     return np.stack([world.min(0), world.max(0)]) if there.any() else None
 
 
-def test_furniture_stands_in_the_room_apart(scenes):
+def test_furniture_is_inside_the_room_and_apart(scenes):
     counts = []
     for i in range(100):
         one = take(scenes, i)
-        places = [place for place in (footprint(one, p) for p in range(PIECES)) if place is not None]
-        counts.append(len(places))
-        for n, (low, high) in enumerate(places):
+        footprints = [found for found in (footprint(one, p) for p in range(PIECES)) if found is not None]
+        counts.append(len(footprints))
+        for n, (low, high) in enumerate(footprints):
             assert np.all(low > -0.03) and np.all(high < one.room[:2] + 0.03)
             to_camera = np.maximum(np.maximum(low - one.position[:2], one.position[:2] - high), 0)
             assert np.linalg.norm(to_camera) > CLEARANCE
-            for other_low, other_high in places[:n]:
+            for other_low, other_high in footprints[:n]:
                 assert np.any((low > other_high - 0.03) | (high < other_low + 0.03))
         assert np.all(one.half >= 0) and (one.middle[..., 2] + one.half[..., 2]).max() < 2.4
     assert min(counts) < max(counts) and 5 < np.mean(counts) <= PIECES
 
 
 def room_by_hand(scene, *, box_half):
-    """A plain grey room of 4 x 6 x 3 m seen along y; one box in the middle, one lamp behind it on the left."""
+    """A plain grey room of 4 x 6 x 3 m, seen along y, with a box in the middle and a lamp behind it on the left."""
     nothing = jax.tree.map(jnp.zeros_like, scene)
     middle, half = nothing.middle, nothing.half
     return scene._replace(
@@ -291,19 +284,19 @@ def test_a_room_by_hand_and_its_shadow(drawn):
     size, half = (96, 128), (0.5, 0.25, 0.5)
     view = jax.jit(lambda scene: rooms.view(scene, size=size))
     bare, with_box = (view(room_by_hand(take(drawn, 0), box_half=h)) for h in ((0.0, 0.0, 0.0), half))
-    # Focal lengths 103.8 and 103.9, centre at column 64.52 and row 50.15. The far wall is 5.5 m away along z in every
-    # pixel that shows it: 2 m are 37.7 pixels to each side.
+    # Focal lengths are 103.8 and 103.9 pixels, the centre is at column 64.52 and row 50.15. The far wall is 5.5 m away
+    # along z; its half width of 2 m is 37.7 pixels.
     np.testing.assert_allclose(bare["depth"][50, 27:103], 5.5, atol=1e-5)
-    # The box's front is 3.75 m away: half a metre is 13.8 pixels to each side; its top is .2 m or 5.5 pixels below the
-    # centre, its foot 1.2 m or 33.2 pixels.
+    # The box's front is 3.75 m away. Its half width of .5 m is 13.8 pixels; its top is .2 m or 5.5 pixels below the
+    # centre, its bottom 1.2 m or 33.2 pixels.
     front = np.abs(np.asarray(with_box["depth"]) - 3.75) < 1e-5
     expected = np.zeros(size, bool)
     expected[56:84, 51:79] = True
     np.testing.assert_array_equal(front & (np.asarray(with_box["label"]) == rooms.LABELS.index("box")), expected)
 
-    # Where the floor shows in both, the box darkens the points whose way to the lamp, .24 m wide, leads through it.
+    # Points on the floor are darker where the box is between them and the lamp, which is .24 m wide.
     floor = (np.asarray(bare["label"]) == FLOOR) & (np.asarray(with_box["label"]) == FLOOR)
-    camera = np.asarray(back_project(bare["depth"], rooms.camera_intrinsics(size)), np.float64)
+    camera = np.asarray(back_project(bare["depth"], nyu_intrinsics(size)), np.float64)
     points = np.stack([2 + camera[..., 0], 0.5 + camera[..., 2], 1.2 - camera[..., 1]], axis=-1)[floor]
     np.testing.assert_allclose(points[:, 2], 0, atol=1e-5)
 
@@ -319,15 +312,15 @@ def test_a_room_by_hand_and_its_shadow(drawn):
     ratio = np.log1p(-(shown[1] ** 2)) / np.log1p(-(shown[0] ** 2))  # of the light, before the tone curve
     lit, shadow = ~through(0.1).any(0), through(-0.02).all(0)
     assert lit.sum() > 200 and shadow.sum() > 50
-    level = np.median(ratio[lit])  # the exposure of the picture as a whole
+    level = np.median(ratio[lit])  # ratio of the exposures
     assert np.mean(np.abs(ratio[lit] / level - 1) < 0.12) > 0.98
     assert np.mean(ratio[shadow] / level < 0.6) > 0.98
     soft = ~lit & ~shadow
     assert np.mean((ratio[soft] / level > 0.45) & (ratio[soft] / level < 0.9)) > 0.1, "no half shadow"
 
 
-def test_rays_along_an_axis_meet_the_wall_ahead(drawn):
-    # The other components are 0 or next to it: neither divides by 0 nor puts a wall behind the camera before it.
+def test_rays_along_an_axis_hit_the_wall_ahead(drawn):
+    # The other components are 0 or nearly 0. They must not divide by 0, or bring the wall behind the camera forward.
     scene = room_by_hand(take(drawn, 0), box_half=(0.0, 0.0, 0.0))
     small = jnp.array([[0.0, -0.0, 1e-9, -1e-9]])
     distance, surface, axis = cast(scene, scene.position, (small, jnp.ones_like(small), small))
@@ -336,14 +329,14 @@ def test_rays_along_an_axis_meet_the_wall_ahead(drawn):
 
 
 def test_the_sensor_quantises_shadows_and_blurs():
-    """A board 1 m away before a wall at 4 m."""
+    """A board at 1 m before a wall at 4 m."""
     size = (96, 128)
     depth = jnp.full(size, 4.0).at[:, 40:80].set(1.0)
     frame = {"image": jnp.full((*size, 3), 128, jnp.uint8), "depth": depth, "label": jnp.ones(size, jnp.int32)}
-    intrinsics = rooms.camera_intrinsics(size)
+    intrinsics = nyu_intrinsics(size)
     seen = jax.jit(lambda key: sensor.sense(frame, key, intrinsics=intrinsics))(jax.random.key(3))
     found = np.asarray(seen["depth"], np.float64)
-    # The shift of the board against the wall: .075 m x 103.8 pixels x (1 - 1/4) = 5.8 pixels of the wall, on its left.
+    # The board's shadow covers .075 m x 103.8 pixels x (1 - 1/4) = 5.8 pixels of the wall, on its left.
     holes = (found == 0).mean(axis=0)
     assert np.all(holes[35:40] == 1) and holes[:34].max() < 0.1 and holes[40:].max() < 0.1
     for true, columns in ((1.0, slice(42, 78)), (4.0, slice(85, 125))):

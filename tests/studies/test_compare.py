@@ -1,4 +1,4 @@
-"""Networks side by side."""
+"""Networks side by side on the same frames."""
 
 import fake_nyu
 import numpy as np
@@ -8,6 +8,7 @@ from PIL import Image
 
 from jaxdepth import evaluate
 from jaxdepth.data import splits
+from jaxdepth.errors import InputError
 from jaxdepth.output import figures
 from jaxdepth.studies import compare
 
@@ -21,8 +22,8 @@ def test_frames_run_from_the_best_to_the_worst(tmp_path, monkeypatch):
     )
     runs, drawn, panel = {}, [], figures.panel
     for seed, name in enumerate(("one", "two")):
-        place = {"one": others, "two": mat}[name]  # the last one's frames are judged
-        settings = {"data.source": "nyu", "data.path": str(place), "data.split": "dev"}
+        file = {"one": others, "two": mat}[name]  # both are scored on the last one's frames
+        settings = {"data.source": "nyu", "data.path": str(file), "data.split": "dev"}
         runs[name] = small.random_run(tmp_path / name, seed=seed, **settings)
 
     def spy(*arguments, **named):
@@ -46,12 +47,12 @@ def test_frames_run_from_the_best_to_the_worst(tmp_path, monkeypatch):
     runs = {"all": small.random_run(tmp_path / "all", **settings), "two": runs["two"]}
     compare.compare(tmp_path / "b.png", runs, count=2)
     assert list(drawn[1][0][2]) == ["all (trained on 3 of 3)", "two"]
-    with pytest.raises(ValueError, match="count=4: the split has 3 frames"):
+    with pytest.raises(InputError, match="count=4: the split has 3 frames"):
         compare.compare(tmp_path / "a.png", {"two": runs["two"]}, count=4)
 
 
-def test_no_network(tmp_path):
-    with pytest.raises(ValueError, match="no workdir"):
+def test_no_network_and_no_frame(tmp_path):
+    with pytest.raises(InputError, match="no workdir"):
         compare.compare(tmp_path / "a.png", {})
-    with pytest.raises(ValueError, match="count=0: expected 1"):
+    with pytest.raises(InputError, match="count=0: expected 1"):
         compare.compare(tmp_path / "a.png", {"one": tmp_path}, count=0)

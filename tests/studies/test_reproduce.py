@@ -1,4 +1,4 @@
-"""The job that redoes the paper: small networks of every kind, through to the report."""
+"""The job that reproduces the paper: small networks of every kind, from the training to the report."""
 
 import json
 import types
@@ -10,8 +10,9 @@ import small
 
 from jaxdepth import models, rooms
 from jaxdepth.data import splits
-from jaxdepth.runs import workdir
-from jaxdepth.studies import reproduce, tables
+from jaxdepth.errors import InputError
+from jaxdepth.runs import metrics_log, record
+from jaxdepth.studies import experiment, reproduce, tables
 from jaxdepth.studies.reproduce import figures, job, report, scores
 
 _SMALL = {
@@ -21,7 +22,7 @@ _SMALL = {
 
 
 @pytest.fixture(autouse=True)
-def rooms_that_cost_nothing(request, monkeypatch):
+def blank_rooms(request, monkeypatch):
     if "slow" not in request.keywords:
         monkeypatch.setattr(rooms, "frames", small.blank_rooms)
 
@@ -43,7 +44,7 @@ def given(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def configs(tmp_path_factory):
-    """The settings of configs/ with channels by the handful."""
+    """The files of configs/ with few channels."""
     folder = tmp_path_factory.mktemp("configs")
     for name in ("eigen", "autoencoder", "residual_coarse", "kscale", "best"):
         change = _SMALL.get(name, "config.model.width = 1 / 32")
@@ -59,7 +60,7 @@ def configs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def of_nyu(configs, given, tmp_path_factory):
-    """The plan of a job on twelve of NYU's frames, and results of it with numbers that tell them apart."""
+    """The plan of a job on twelve of NYU's frames, and results of it, each with other numbers."""
     folder = tmp_path_factory.mktemp("nyu")
     train_ids, val_ids = splits.nyu_lists()["dev"]
     fake_nyu.write_mat(folder / "nyu_depth_v2_labeled.mat", 12, ids=sorted([*train_ids[:8], *val_ids[:4]]))
@@ -71,21 +72,24 @@ def of_nyu(configs, given, tmp_path_factory):
     results = {}
     for i, training in enumerate(plan):
         protocol = {
-            "network_input": "centre",
+            "network_input": "centre 64x80 of 72x88",
             "truth": "depth",
             "max_depth": 10.0,
             "source": "nyu",
             "split_hash": f"hash of {training.split}",
             "frames": 4,
+            "scored_at": [480, 640],
+            "rows": [45, 471],
+            "columns": [41, 601],
         }
-        judged = {"metrics": metrics(i), "mean_depth_baseline": metrics(105), "protocol": protocol}
+        scored = {"metrics": metrics(i), "mean_depth_baseline": metrics(105), "protocol": protocol}
         results[training.name, training.split] = {
             "name": training.name,
             "title": training.title,
             "published": training.published,
             "split": training.split,
-            "paper": judged,
-            "eigen_crop": judged | {"metrics": metrics(100 + i)},
+            "paper": scored,
+            "eigen_crop": scored | {"metrics": metrics(100 + i)},
             "third": metrics(200 + i),
             "steps": 3,
             "steps_per_epoch": 2,
@@ -104,44 +108,64 @@ def of_nyu(configs, given, tmp_path_factory):
     return plan, results
 
 
-def test_nyus_frames_are_split_twice_and_the_flattering_split_is_named(of_nyu):
+def test_nyus_frames_are_split_twice_and_the_report_says_which_split_to_trust(of_nyu):
     plan, results = of_nyu
     assert [(t.name, t.split) for t in plan[:3]] == [("eigen", "paper"), ("eigen", "dev"), ("autoencoder", "paper")]
     assert len(plan) == 13 and plan[-1].split == "dev" and plan[-3].name == "best-rooms"
     text = report.as_markdown(results, [], given={"data.path": "there", "batch_size": 4, "data.crop_size": [64, 80]})
-    assert "| paper, paper: delta1 | dev, paper: delta1 | paper, eigen_crop: delta1 |" in text
     command = (
         "`python launch/reproduce.py --workdir=DIR --steps=3 --config.batch_size=4 '--config.data.crop_size=(64, 80)'`"
     )
-    assert command in text and "numbers flatter, and `dev`" in text
+    assert command in text and "Its numbers are too high; trust those of `dev`" in text
 
 
-def test_every_network_is_in_the_tables_beside_the_papers_numbers_and_the_floor(of_nyu):
-    text = report.as_markdown(of_nyu[1], [("A figure", "what it shows.", "figures/a.png")], given={})
-    table = text[text.index("## Table 2") : text.index("## Table 1")].splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table if line.startswith("|")][2:]
-    assert [row[:6] for row in rows] == [
-        ["Eigen 2014", "", "0.500", "0.501", "0.600", "0.601"],
-        ["Model 1, auto-encoder refine network", "0.356", "0.502", "0.503", "0.602", "0.603"],
-        ["Model 2, residual coarse prediction", "0.430", "0.504", "0.505", "0.604", "0.605"],
-        ["Model 3, multi-scale residual network", "0.406", "0.506", "0.507", "0.606", "0.607"],
-        ["Model 3, up-convolution", "", "0.508", "0.509", "0.608", "0.609"],
-        ["the best recipe, cut short", "", "", "", "0.611", "0.612"],
-        ["mean depth image, which looks at no picture", "", "0.605", "0.605", "0.605", "0.605"],
+def rows_of(text, header):
+    """The cells of the Markdown table with a header."""
+    lines = text[text.index(header) :].split("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_every_network_is_in_the_tables_beside_the_papers_numbers_and_the_baseline(of_nyu):
+    drawn = [figures.Drawn("A figure", "What it shows.", "figures/a.png")]
+    text = report.as_markdown(of_nyu[1], drawn, given={})
+    assert (
+        "on the paper's random split and `dev`. Protocol `paper`; the network sees the centre 64x80 of 72x88.\n\n"
+        in text
+    )
+    assert rows_of(text, "| network | paper's own | random split, delta1 | dev split, delta1 |") == [
+        ["Eigen 2014", "", "0.500", "0.501"],
+        ["Model 1, auto-encoder refine network", "0.356", "0.502", "0.503"],
+        ["Model 2, residual coarse prediction", "0.430", "0.504", "0.505"],
+        ["Model 3, multi-scale residual network", "0.406", "0.506", "0.507"],
+        ["Model 3, up-convolution", "", "0.508", "0.509"],
+        ["mean depth image (ignores the picture)", "", "0.605", "0.605"],
     ]
-    assert "\nAbove the mean depth image on `dev`: Model 2, residual coarse prediction; Model 3" not in text
-    assert "\nAbove the mean depth image on `dev`: Model 3, multi-scale residual network; Model 3, up" in text
-    assert text.count("\nNot above it: Eigen 2014; Model 1") == 2
-    for split in ("paper", "dev"):
-        assert f"\nAbove the paper's own number on `{split}`: Model 1" in text
-    model_1 = text[text.index("## Table 1") : text.index("## What")]
-    assert "| the paper's | 150 | 0.2916 | 0.3506 |" in model_1
-    assert "| ours, dev | 0.5 | 0.4030 | 0.7030 |" in model_1 and "| ours, dev | 1.5 | 0.2030 | 0.5030 |" in model_1
+    assert "Protocol `eigen_crop`: rows 45 to 471, columns 41 to 601 of 480x640.\n\n" in text
+    field = (
+        "| network | random split, delta1 | dev split, delta1 | dev split, abs_rel | dev split, rmse | dev split, log"
+    )
+    assert rows_of(text, field) == [
+        ["Eigen 2014", "0.600", "0.601", "0.401", "1.000", "0.100"],
+        ["Model 1, auto-encoder refine network", "0.602", "0.603", "0.403", "1.000", "0.100"],
+        ["Model 2, residual coarse prediction", "0.604", "0.605", "0.405", "1.000", "0.100"],
+        ["Model 3, multi-scale residual network", "0.606", "0.607", "0.407", "1.000", "0.100"],
+        ["Model 3, up-convolution", "0.608", "0.609", "0.409", "1.000", "0.100"],
+        ["the best recipe, cut short", "0.611", "0.612", "0.412", "1.000", "0.100"],
+        ["mean depth image (ignores the picture)", "0.605", "0.605", "0.405", "1.000", "0.100"],
+    ]
+    assert "\nBetter than the mean depth image on the dev split (`eigen_crop`): Model 3, multi" in text
+    assert text.count("\nNot better: Eigen 2014; Model 1") == 2
+    for split in ("random", "dev"):
+        assert f"\nBetter than the paper's own number on the {split} split (`paper`): Model 1" in text
+    model_1 = rows_of(text, "| Model 1 | epoch | loss | delta1 |")
+    assert ["paper's own", "150", "0.2916", "0.3506"] in model_1
+    assert ["ours, dev split", "0.5", "0.4030", "0.7030"] in model_1
+    assert ["ours, dev split", "1.5", "0.2030", "0.5030"] in model_1
     assert "| the best recipe, first on rooms | 2 | 2 | 7 | 1 |" in text
     assert text.rstrip().endswith("![A figure](figures/a.png)")
 
 
-def test_the_page_holds_its_pictures_and_scrolls_its_tables(tmp_path):
+def test_the_page_contains_its_pictures_and_scrolls_its_tables(tmp_path):
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "a.png").write_bytes(b"a picture")
     page = report.as_html("# Title\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n![A](figures/a.png)\n", tmp_path)
@@ -150,20 +174,19 @@ def test_the_page_holds_its_pictures_and_scrolls_its_tables(tmp_path):
 
 
 def test_each_figure_shows_the_networks_that_it_names(of_nyu, tmp_path, monkeypatch):
-    """Networks that answer with their name, step and output instead of a depth."""
+    """Networks whose depth is their name, step and output."""
     plan, _ = of_nyu
     for training in plan:
-        place = job.run_folder(tmp_path, training)
-        place.mkdir(parents=True)
-        (place / "config.json").write_text(json.dumps({"config": training.config.to_dict(), "data": {}}))
+        folder = job.run_folder(tmp_path, training)
+        folder.mkdir(parents=True)
+        (folder / record.NAME).write_text(json.dumps(record.RunRecord(training.config.to_dict()).to_json()))
         lines = [{"step": 1, "nyu/train/loss": 9.0}, {"step": 2, "nyu/val/loss": 0.5, "nyu/val/delta1": 0.25}]
-        (place / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
-    def load(place, *, step=None):
-        groups = models.build(**workdir.read_config(place)["config"]["model"]).groups
-        said = {group: f"{place.parent.name} {place.name} {step} {group}" for group in groups}
-        network = types.SimpleNamespace(groups=groups)
-        return types.SimpleNamespace(network=network, predict_outputs=lambda image, *, intrinsics: said)
+    def load(folder, *, step):
+        groups = models.build(**record.read(folder).config["model"]).groups
+        depths = {group: f"{folder.parent.name} {folder.name} {step} {group}" for group in groups}
+        return types.SimpleNamespace(groups=groups, predict_outputs=lambda image, *, intrinsics: depths)
 
     panels, curves = {}, {}
 
@@ -181,24 +204,24 @@ def test_each_figure_shows_the_networks_that_it_names(of_nyu, tmp_path, monkeypa
     kept = {"steps_per_epoch": 2, "paper": {"mean_depth_baseline": {"delta1": 0.125}}}
     monkeypatch.setattr(job, "result", lambda folder, training: kept)
     drawn = figures.draw(tmp_path, plan)
-    assert [path for *_, path in drawn] == [f"figures/{name}.png" for name in (*panels, *curves)]
-    assert all("Split `dev`" in text for _, text, _ in drawn[:4])
+    assert [figure.path for figure in drawn] == [f"figures/{name}.png" for name in (*panels, *curves)]
+    assert all("Split `dev`" in figure.text for figure in drawn[:4])
     assert panels["networks"] == {
-        "Eigen 2014": {"dev eigen None fine"},
-        "Model 1": {"dev autoencoder None autoencoder"},
-        "Model 2": {"dev residual_coarse None fine"},
-        "Model 3": {"dev kscale None fusion"},
-        "best recipe": {"dev best None fusion"},
+        "Eigen 2014": {"dev eigen last fine"},
+        "Model 1": {"dev autoencoder last autoencoder"},
+        "Model 2": {"dev residual_coarse last fine"},
+        "Model 3": {"dev kscale last fusion"},
+        "best recipe": {"dev best last fusion"},
     }
     assert panels["model-1"] == {
         "after a third": {"dev autoencoder 1 autoencoder"},
-        "at the end": {"dev autoencoder None autoencoder"},
-        "coarse map alone": {"dev autoencoder None coarse"},
+        "at the end": {"dev autoencoder last autoencoder"},
+        "coarse map alone": {"dev autoencoder last coarse"},
     }
-    both = {"up-convolution": {"dev up_convolution None fusion"}, "bilinear": {"dev kscale None fusion"}}
+    both = {"up-convolution": {"dev up_convolution last fusion"}, "bilinear": {"dev kscale last fusion"}}
     assert panels["upscaling"] == both
-    scales = {f"scale {i}": {f"dev kscale None scale{i}"} for i in (3, 2, 1)}
-    assert list(panels["scales"].items()) == [*scales.items(), ("final", {"dev kscale None fusion"})]
+    scales = {f"scale {i}": {f"dev kscale last scale{i}"} for i in (3, 2, 1)}
+    assert list(panels["scales"].items()) == [*scales.items(), ("final", {"dev kscale last fusion"})]
     assert list(curves) == ["curves-paper", "curves-dev"]
     for runs, baseline in curves.values():
         assert len(runs) == 5 and "the best recipe, cut short" not in runs and baseline == 0.125
@@ -206,23 +229,23 @@ def test_each_figure_shows_the_networks_that_it_names(of_nyu, tmp_path, monkeypa
 
 
 @pytest.mark.slow
-def test_a_whole_job_and_that_what_is_done_is_not_done_again(configs, given, tmp_path, monkeypatch):
+def test_a_whole_job_and_that_it_is_not_done_twice(configs, given, tmp_path, monkeypatch):
     assert reproduce.reproduce(tmp_path, configs=configs, given=given, steps=3)
     text = (tmp_path / "report.md").read_text()
     kept = {name: json.loads((tmp_path / "results" / f"rooms-{name}.json").read_text()) for name in ("best", "kscale")}
     for result in kept.values():
         assert f"{result['eigen_crop']['metrics']['delta1']:.3f}" in text
         assert result["third"]["loss"] != result["paper"]["metrics"]["loss"] and result["images_per_second"] > 0
-    assert "flatter" not in text  # frames that bring one split
+    assert "random split" not in text  # rooms have one split
     pictures = {path.name for path in (tmp_path / "figures").iterdir()}
     assert pictures == {"networks.png", "model-1.png", "upscaling.png", "scales.png", "curves-rooms.png"}
     page = (tmp_path / "report.html").read_text()
     assert page.count("data:image/png;base64,") == len(pictures)
 
-    def refuse(*_):
-        raise AssertionError("trained once more")
+    def refuse(*_, **__):
+        raise AssertionError("trained again")
 
-    monkeypatch.setattr(job, "train_and_evaluate", refuse)
+    monkeypatch.setattr(experiment, "train_and_evaluate", refuse)
     (tmp_path / "report.html").unlink()
     assert reproduce.reproduce(tmp_path, configs=configs, given=given, steps=3)
     assert (tmp_path / "report.html").is_file()
@@ -230,63 +253,67 @@ def test_a_whole_job_and_that_what_is_done_is_not_done_again(configs, given, tmp
 
 @pytest.fixture
 def trainings(monkeypatch):
-    """Stands for the trainings and their evaluation: `asked` what for, `stopped_at` in which of them SIGTERM comes."""
-    seen = types.SimpleNamespace(asked=[], stopped_at=None)
+    """Stands in for the trainings and their scores.
 
-    def train(config, place, *, title):
-        seen.asked.append((place.parent.name, place.name, config.initial, title))
-        place.mkdir(parents=True, exist_ok=True)
-        if len(seen.asked) == seen.stopped_at:
+    `calls` has the calls; SIGTERM comes in call number `stopped_at`.
+    """
+    seen = types.SimpleNamespace(calls=[], stopped_at=None)
+
+    def train(config, folder, *, title):
+        seen.calls.append((folder.parent.name, folder.name, config.init_from, title))
+        folder.mkdir(parents=True, exist_ok=True)
+        if len(seen.calls) == seen.stopped_at:
             lines = [{"step": step, "wall_time": float(10 * step), "rooms/train/loss": 1.0} for step in (1, 2)]
-            (place / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+            (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
             return None
-        (place / "config.json").write_text('{"config": {}, "data": {"train_frames": 8}}')
+        run = record.RunRecord(config.to_dict(), train_frames=8)
+        (folder / record.NAME).write_text(json.dumps(run.to_json()))
         return {}
 
-    monkeypatch.setattr(job, "train_and_evaluate", train)
-    monkeypatch.setattr(job, "_judged", lambda *_, **__: {"metrics": {}})
-    monkeypatch.setattr(report, "write", lambda folder, plan: seen.asked.append("report"))
+    monkeypatch.setattr(experiment, "train_and_evaluate", train)
+    monkeypatch.setattr(experiment, "score", lambda *_, **__: {"metrics": {}})
+    monkeypatch.setattr(report, "write", lambda folder, plan: seen.calls.append("report"))
     return seen
 
 
-def test_a_stopped_job_says_so_and_goes_on(configs, given, tmp_path, trainings):
+def test_a_stopped_job_is_continued(configs, given, tmp_path, trainings):
     trainings.stopped_at = 2
     assert not reproduce.reproduce(tmp_path, configs=configs, given=given, steps=4)
-    assert [name for _, name, *_ in trainings.asked] == ["eigen", "autoencoder"]
+    assert [name for _, name, *_ in trainings.calls] == ["eigen", "autoencoder"]
     assert [file.name for file in (tmp_path / "results").iterdir()] == ["rooms-eigen.json"]
     assert reproduce.reproduce(tmp_path, configs=configs, given=given, steps=4)
-    names = [name for _, name, *_ in trainings.asked[2:-1]]
+    names = [name for _, name, *_ in trainings.calls[2:-1]]
     assert names == ["autoencoder", "residual_coarse", "kscale", "up_convolution", "best-rooms", "best"]
-    assert trainings.asked[-1] == "report"
-    *_, (split, _, begins_with, title) = trainings.asked[:-1]
-    assert split == "rooms" and begins_with == str(tmp_path / "runs" / "rooms" / "best-rooms")
-    assert title.startswith("7/7 best (rooms), all: ")
+    assert trainings.calls[-1] == "report"
+    *_, (split, _, init_from, title) = trainings.calls[:-1]
+    assert split == "rooms" and init_from == str(tmp_path / "runs" / "rooms" / "best-rooms")
+    assert title.startswith("7/7 best (rooms), ") and "h left" in title
 
 
 @pytest.mark.parametrize(("ids", "trusted"), [(range(1, 1450), "official"), (splits.nyu_lists()["official"][0], "dev")])
-def test_the_official_split_is_taken_where_its_frames_are_there(configs, given, monkeypatch, ids, trusted):
+def test_the_official_split_is_used_if_its_test_frames_are_there(configs, given, monkeypatch, ids, trusted):
     frames = types.SimpleNamespace(name="nyu", ids=np.array(ids), splits=splits.nyu_lists())
-    monkeypatch.setattr(job.selection, "of_settings", lambda *_, **__: frames)
+    monkeypatch.setattr(job.selection, "open_frames", lambda **_: frames)
     assert {t.split for t in job.plan(configs, given=given, steps=3)} == {"paper", trusted, "rooms"}
 
 
-def test_the_best_recipe_is_judged_on_rooms_that_it_has_not_seen(configs, given):
+def test_the_best_recipe_is_scored_on_rooms_that_it_has_not_seen(configs, given):
     *_, kscale, _, best_rooms, best = job.plan(configs, given=given, steps=3)
     assert best.config.seed == kscale.config.seed != best_rooms.config.seed
     assert best_rooms.config.data.sensor and not best.config.data.sensor
 
 
-def test_the_time_left_is_guessed_from_the_work_done(configs, given, tmp_path):
-    """One training is done, another by a quarter, with a pause of a day in it."""
+def test_the_time_left_is_estimated_from_the_work_done(configs, given, tmp_path):
+    """One training is done, and a quarter of another, with a pause of a day in it."""
     plan = job.plan(configs, given=given, steps=8)
     job.open_job(tmp_path, given=given, steps=8)
     assert job.progress(tmp_path, plan) == (0, None)
     (tmp_path / "results" / "rooms-eigen.json").write_text(json.dumps({"seconds": 60.0}))
-    place = job.run_folder(tmp_path, plan[1])
-    place.mkdir(parents=True)
+    folder = job.run_folder(tmp_path, plan[1])
+    folder.mkdir(parents=True)
     lines = [{"step": step, "wall_time": 10.0 * step + 86400 * (step > 5), "rooms/train/loss": 1.0} for step in (1, 2)]
     lines += [{"step": 2, "wall_time": 86420.0, "rooms/val/loss": 1.0}]
-    (place / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     done, left = job.progress(tmp_path, plan)
     total = sum(t.work for t in plan)
     assert done == pytest.approx((plan[0].work + plan[1].work / 4) / total)
@@ -298,21 +325,21 @@ def test_the_rate_is_that_of_training_alone():
     times = {20: 1.0, 40: 2.0, 60: 90.0, 80: 91.0, 100: 92.0, 120: 90000.0, 140: 90001.0}
     lines = [{"step": step, "wall_time": time, "nyu/train/loss": 1.0} for step, time in times.items()]
     lines.insert(4, {"step": 80, "wall_time": 91.5, "nyu/val/loss": 1.0})
-    rate, seconds = workdir.pace(lines)
+    rate, seconds = metrics_log.pace(lines)
     assert rate == pytest.approx(20) and seconds == pytest.approx(4 + 2 * (60 + 5))
-    assert workdir.pace(lines[:1]) == (None, 0)
+    assert metrics_log.pace(lines[:1]) == (None, 0)
 
 
-def test_another_job_in_the_folder_and_settings_that_are_the_jobs_own(configs, given, tmp_path):
+def test_another_job_in_the_folder_and_settings_that_the_job_sets(configs, given, tmp_path):
     job.open_job(tmp_path, given=given, steps=3)
     job.open_job(tmp_path, given=given | {"data.path": "elsewhere"}, steps=3)
-    with pytest.raises(ValueError, match="holds another job"):
+    with pytest.raises(InputError, match="holds another job"):
         job.open_job(tmp_path, given=given, steps=4)
-    with pytest.raises(ValueError, match="config.steps: the job sets it itself"):
+    with pytest.raises(InputError, match="config.steps: the job sets it itself"):
         job.plan(configs, given=given | {"steps": 5}, steps=3)
-    with pytest.raises(ValueError, match="steps=2: expected 3"):
+    with pytest.raises(InputError, match="steps=2: expected 3"):
         job.plan(configs, given=given, steps=2)
-    with pytest.raises(ValueError, match="kscale.py"):
+    with pytest.raises(InputError, match="kscale.py"):
         job.plan(configs, given=given | {"data.nonsense": 1}, steps=3)
 
 
@@ -321,10 +348,10 @@ def test_a_markdown_file_takes_the_jobs_tables(of_nyu, tmp_path):
     for (name, split), kept in of_nyu[1].items():
         (tmp_path / "results" / f"{split}-{name}.json").write_text(json.dumps(kept))
     text = tables.filled("<!-- reproduction results model_1, costs -->\n<!-- end -->", tmp_path)
-    assert "| ours, dev | 1.5 | 0.2030 | 0.5030 |" in text and "| Eigen 2014 | 2 | 2 | 7 | 1 |" in text
+    assert "| ours, dev split | 1.5 | 0.2030 | 0.5030 |" in text and "| Eigen 2014 | 2 | 2 | 7 | 1 |" in text
+    text = tables.filled("<!-- reproduction results accuracy -->\n<!-- end -->", tmp_path)
+    assert text.count("\n\n| network |") == 2 and "-->\nAs in the paper, inside the network's centre crop" in text
+    with pytest.raises(InputError, match="no table 'speed': expected some of accuracy, model_1, costs"):
+        tables.filled("<!-- reproduction results speed -->\n<!-- end -->", tmp_path)
     with pytest.raises(FileNotFoundError, match="no results of a job"):
         scores.read(tmp_path)
-
-
-def test_a_table_of_markdown():
-    assert report._table([["a", "b"], ["1", "2"]]) == ["| a | b |", "| --- | --- |", "| 1 | 2 |", ""]

@@ -1,14 +1,15 @@
-"""A list of trainings: what is trained and what is not again, and the comparison of rows."""
+"""Sweeps: which rows are trained, and which results are refused."""
 
 import json
+import logging
 
 import fake_nyu
-import numpy as np
 import pytest
 import small
 
 from jaxdepth.data import splits
-from jaxdepth.studies import sweep
+from jaxdepth.errors import InputError
+from jaxdepth.studies import experiment, sweep, sweep_table
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def plan(tmp_path, data):
+    """A sweep of two rows. Its base config, base.py beside it, is `configs/kscale.py`."""
     settings = small.settings(data, steps=2).to_dict()
     common = {
         name: settings[name] for name in ("steps", "batch_size", "log_every", "panel_frames", "checkpoint_every")
@@ -31,102 +33,147 @@ def plan(tmp_path, data):
     rows = {"as it is": {}, "no features": {"model.features": False}}
     file = tmp_path / "sweeps" / "small.py"
     file.parent.mkdir()
-    file.write_text(f"CONFIG = {str(small.CONFIGS / 'kscale.py')!r}\nCOMMON = {common!r}\nROWS = {rows!r}\n")
+    write_base(file.parent)
+    file.write_text(f"CONFIG = 'base.py'\nCOMMON = {common!r}\nROWS = {rows!r}\n")
     return sweep.load(file)
 
 
+def write_base(folder, change="pass"):
+    """Writes the base config: `configs/kscale.py` with a change, a statement about `config`."""
+    (folder / "base.py").write_text(
+        "import runpy\n\n\n"
+        'def get_config(arg=""):\n'
+        f"    config = runpy.run_path({str(small.CONFIGS / 'kscale.py')!r})['get_config'](arg)\n"
+        f"    {change}\n    return config\n"
+    )
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Makes a training end the test."""
+    monkeypatch.setattr(experiment, "train_and_evaluate", lambda *_, **__: pytest.fail("it trained"))
+
+
+def keep_result(plan, name, *, seed=0, **changes):
+    """Writes a result of a row as `sweep.run` would, without training; `changes` are of its "row"."""
+    config = sweep._config(name, plan.rows[name], seed, None)
+    row = {"name": name, "seed": seed, "config": sweep.resolved(config)} | changes
+    row = {key: value for key, value in row.items() if value is not None}
+    file = plan.results / f"{name.replace(' ', '-')}-seed{seed}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"row": row}))
+    return file
+
+
 def test_rows_are_trained_once_and_compared(plan, data, tmp_path):
-    places = dict(folder=tmp_path / "runs", seeds=(0,), path=str(data))
-    assert sweep.run(plan, **places, names=["no features"])
+    arguments = dict(folder=tmp_path / "runs", seeds=(0,), path=str(data))
+    assert sweep.run(plan, **arguments, names=["no features"])
     assert set(sweep.read(plan)) == {"no features"}
-    assert sweep.table(plan).splitlines()[2].endswith("|  |"), "nothing to compare with"
-    with pytest.raises(ValueError, match="no result of as it is"):
-        sweep.table(plan, ["as it is", "no features"])
+    assert sweep_table.table(plan).splitlines()[2].endswith("|  |"), "no first row to compare with"
+    with pytest.raises(InputError, match="no result of as it is"):
+        sweep_table.table(plan, ["as it is", "no features"])
     (file,) = (tmp_path / "results" / "sweep-small").iterdir()
-    other = json.loads(file.read_text())  # stands for the first row's training
-    other["row"] |= {"name": "as it is", "settings": plan.rows["as it is"], "parameters": 10**6}
+    other = json.loads(file.read_text())  # stands in for the first row's training
+    other["row"]["name"], other["row"]["config"]["model"]["features"] = "as it is", True
     file.with_name("as-it-is-seed0.json").write_text(json.dumps(other))
     written = file.stat().st_mtime_ns
-    assert sweep.run(plan, **places) and file.stat().st_mtime_ns == written
+    assert sweep.run(plan, **arguments) and file.stat().st_mtime_ns == written
     found = sweep.read(plan)
     first, second = (found[name][0] for name in ("as it is", "no features"))
-    assert second["row"]["settings"]["model.features"] is False and second["row"]["parameters"] > 1000
+    assert second["row"]["parameters"] > 1000 and second["row"]["seconds"] >= 0
+    assert second["checkpoint"] == {"workdir": "no-features-seed0", "step": 2}
     assert first["frames"] == 3 and first["protocol"]["name"] == "eigen_crop"
-    lines = sweep.table(plan).splitlines()
+    lines = sweep_table.table(plan).splitlines()
     assert len(lines) == 5 and f"{first['metrics']['delta1']:.3f}" in lines[2] and lines[3].count(".") == 6
-    plan.rows["no features"]["optim.learning_rate"] = 0.5
+
+
+def test_a_result_holds_all_settings_but_the_machines_paths(plan):
+    plan.rows["as it is"] |= {"data.path": "/my/disk/nyu.mat", "init_from": "runs/best-rooms"}
+    config = sweep.resolved(sweep._config("as it is", plan.rows["as it is"], 7, None))
+    assert config["seed"] == 7 and config["init_from"] == "best-rooms" and "path" not in config["data"]
+    assert config["model"]["width"] == small.MODEL["width"] and config["data"]["crop_size"] == list(small.SIZE)
+    assert config["loss"] == {"lam": 0.5, "absolute_weight": 0.0, "gradient_weight": 0.0}
+
+
+def test_an_edit_of_the_base_config_is_noticed(plan, tmp_path, no_training):
+    for name in plan.rows:
+        keep_result(plan, name)
+    arguments = dict(folder=tmp_path / "runs", seeds=(0,))
+    assert sweep.run(plan, **arguments)
+    write_base(tmp_path / "sweeps", "config.loss.gradient_weight = 0.25")  # a setting that no row changes
     with pytest.raises(
-        ValueError, match="no-features-seed0.json: of other settings .*learning_rate.* now.*: move it away"
+        InputError,
+        match=r"as-it-is-seed0.json: a result of other settings \(loss.gradient_weight: 0.0 there, 0.25 now\): move it",
     ):
-        sweep.run(plan, **places)
+        sweep.run(plan, **arguments)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "config.data.path = '/elsewhere'",
+        "config.log_every, config.validate_every, config.tensorboard = 7, 3, True",
+        "config.epochs = 3",  # `steps` is set
+        "config.init_from = 'other/folder/rooms'",
+    ],
+)
+def test_edits_without_effect_on_the_scores_are_not_refused(plan, tmp_path, monkeypatch, no_training, change):
+    monkeypatch.setattr(experiment.settings, "check", lambda _: None)  # tensorboard needs an extra
+    write_base(tmp_path / "sweeps", "config.init_from = 'runs/rooms'")
+    del plan.rows["no features"]
+    keep_result(plan, "as it is")
+    write_base(tmp_path / "sweeps", f"config.init_from = 'runs/rooms'; {change}")
+    assert sweep.run(plan, folder=tmp_path / "runs", seeds=(0,))
+
+
+def test_a_result_of_before_a_setting_existed_stands(plan, tmp_path, no_training):
+    del plan.rows["no features"]
+    file = keep_result(plan, "as it is")
+    result = json.loads(file.read_text())
+    config = result["row"]["config"]
+    config["mirrored"] = config.pop("flip_tta")
+    del config["loss"]["gradient_weight"], config["keep_every"]
+    file.write_text(json.dumps(result))
+    assert sweep.run(plan, folder=tmp_path / "runs", seeds=(0,))
+
+
+def test_a_result_without_a_config_is_compared_by_its_rows_settings(plan, tmp_path, caplog, no_training):
+    del plan.rows["no features"]
+    plan.rows["as it is"] |= {"flip_tta": True, "init_from": "runs/rooms"}
+    old = {{"flip_tta": "mirrored", "init_from": "initial"}.get(k, k): v for k, v in plan.rows["as it is"].items()}
+    keep_result(plan, "as it is", config=None, settings=old | {"config": "an/earlier/folder/base.py"})
+    with caplog.at_level(logging.INFO):
+        assert sweep.run(plan, folder=tmp_path / "runs", seeds=(0,))
+    assert "as-it-is-seed0.json: no config in it: compared by the row's own settings only" in caplog.text
+    plan.rows["as it is"]["optim.learning_rate"] = 0.5
+    with pytest.raises(InputError, match="optim.learning_rate: 0.001 there, 0.5 now"):
+        sweep.run(plan, folder=tmp_path / "runs", seeds=(0,))
 
 
 @pytest.mark.parametrize("file", sorted((small.CONFIGS / "sweeps").glob("*.py")), ids=lambda file: file.stem)
-def test_the_results_at_hand_are_of_the_rows_settings(file, monkeypatch):
+def test_kept_results_have_their_rows_settings(file, monkeypatch):
     plan = sweep.load(file)
-    monkeypatch.setattr(sweep, "train_and_evaluate", lambda *_: None)  # of a row without a result
-    with_results = [name for name in sweep.read(plan) if name in plan.rows]
-    assert with_results and sweep.run(plan, folder="nowhere", seeds=[0], names=with_results)
-
-
-def result(ids, delta1, protocol="eigen_crop"):
-    ids = [int(i) for i in ids]
-    return {"per_frame": {"id": ids, "place": ids, "delta1": list(delta1)}, "protocol": {"name": protocol}}
-
-
-def test_the_difference_and_its_interval_are_those_of_paired_runs_of_frames():
-    rng = np.random.default_rng(0)
-    ids = np.concatenate([np.arange(10 * i, 10 * i + 5) for i in range(40)])
-    room = np.repeat(rng.normal(0, 0.2, 40), 5)  # frames of one room differ together
-    one, two = 0.5 + room, 0.5 + np.repeat(rng.normal(0.03, 0.05, 40), 5) + room
-    middle, low, high = sweep.difference([result(ids, two), result(ids, two)], [result(ids, one)])
-    assert middle == pytest.approx((two - one).mean())
-    error = (two - one)[::5].std() / np.sqrt(40)  # of forty rooms, not of two hundred frames
-    assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.15)
-
-    order = rng.permutation(len(ids))  # as a dataset may have them
-    shuffled = sweep.difference([result(ids[order], two[order])], [result(ids[order], one[order])])
-    assert shuffled == pytest.approx((middle, low, high))
-
-
-def test_rows_are_compared_by_the_seeds_that_both_have(plan, monkeypatch):
-    def row(seed, delta1):
-        metrics = {name: delta1 for name in sweep.METRICS}
-        row = {"metrics": metrics, "mean_depth_baseline": metrics, "row": {"seed": seed}}
-        return row | result(range(0, 20, 2), [delta1] * 10)
-
-    found = {"as it is": [row(0, 0.5), row(1, 0.7)], "other": [row(1, 0.75)], "more": [row(1, 0.71), row(2, 0.9)]}
-    monkeypatch.setattr(sweep, "read", lambda _: found)
-    first, other, more = sweep.table(plan).splitlines()[2:5]
-    assert first.endswith("| 0.500 0.700 | (0.600 to 0.600) |")
-    assert "+0.050 (+0.050 to +0.050)" in other and "+0.010 (" in more
-
-
-def test_few_runs_of_frames_have_no_interval_and_frames_without_depth_no_part():
-    ids = [1, 2, 3, 10, 11, 20, 30]  # four runs
-    one, two = [0.5, 0.5, None, 0.5, 0.5, 0.5, 0.5], [0.6, 0.6, None, 0.6, 0.6, 0.6, 0.9]
-    assert sweep.difference([result(ids, two)], [result(ids, one)]) == (pytest.approx(0.15), None, None)
-
-
-@pytest.mark.parametrize("other", [result([1, 3], [0.5, 0.5]), result([1, 2], [0.5, 0.5], "full")])
-def test_results_of_other_frames_or_protocols_are_not_compared(other):
-    with pytest.raises(ValueError, match="different frames or protocols"):
-        sweep.difference([result([1, 2], [0.5, 0.5])], [other])
+    monkeypatch.setattr(experiment, "train_and_evaluate", lambda *_, **__: None)  # of a row without this seed
+    names = [name for name in sweep.read(plan) if name in plan.rows]
+    seeds = {result["row"]["seed"] for name in names for result in sweep.read(plan)[name]}
+    assert names
+    for seed in seeds:
+        sweep.run(plan, folder="nowhere", seeds=[seed], names=names)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [("ROWS = {}", "no COMMON, CONFIG"), ("CONFIG, COMMON, ROWS = 'a.py', {}, {}", "ROWS is empty")],
 )
-def test_a_file_that_is_no_sweep_is_refused(tmp_path, text, message):
+def test_a_file_that_is_not_a_sweep(tmp_path, text, message):
     file = tmp_path / "sweep.py"
     file.write_text(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         sweep.load(file)
 
 
-def test_an_unknown_row_is_refused(plan, tmp_path):
-    with pytest.raises(ValueError, match="no row 'other': expected one of as it is, no features"):
+def test_an_unknown_row(plan, tmp_path):
+    with pytest.raises(InputError, match="no row 'other': expected one of as it is, no features"):
         sweep.run(plan, folder=tmp_path, seeds=(0,), names=["other"])
 
 
@@ -138,16 +185,15 @@ def test_an_unknown_row_is_refused(plan, tmp_path):
         ({"seed": 7}, "row 'no features': config.seed: the sweep sets it itself"),
     ],
 )
-def test_settings_of_every_row_are_looked_at_before_the_first_training(plan, tmp_path, monkeypatch, changes, message):
-    monkeypatch.setattr(sweep, "train_and_evaluate", lambda *_: pytest.fail("it trained"))
+def test_all_rows_are_checked_before_the_first_training(plan, tmp_path, no_training, changes, message):
     plan.rows["no features"] |= changes
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         sweep.run(plan, folder=tmp_path, seeds=(0,))
 
 
-def test_a_rows_own_place_and_rooms_keep_theirs(plan, tmp_path, monkeypatch):
+def test_the_path_is_for_rows_that_have_none_and_read_files(plan, tmp_path, monkeypatch):
     configs = []
-    monkeypatch.setattr(sweep, "train_and_evaluate", lambda config, folder: configs.append(config))
+    monkeypatch.setattr(experiment, "train_and_evaluate", lambda config, folder, title: configs.append(config))
     for changes in ({"data.path": "mine.mat"}, {"data.source": "rooms"}, {}):
         rows = {"a row": plan.rows["as it is"] | changes}
         assert not sweep.run(sweep.Sweep("small", rows, tmp_path), folder=tmp_path, seeds=(3,), path="given.mat")

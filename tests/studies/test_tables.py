@@ -1,4 +1,4 @@
-"""Tables of Markdown files and what they are filled from."""
+"""Tables of Markdown files, filled from JSON."""
 
 import json
 
@@ -6,7 +6,10 @@ import pytest
 import small
 
 from jaxdepth.benchmark import record
+from jaxdepth.errors import InputError
 from jaxdepth.studies import tables
+
+MARKDOWN = [*small.ROOT.glob("*.md"), *small.ROOT.glob("docs/*.md"), small.ROOT / "jaxdepth" / "trained" / "README.md"]
 
 
 def test_a_file_takes_its_tables_from_the_json(tmp_path):
@@ -24,16 +27,18 @@ def test_a_file_takes_its_tables_from_the_json(tmp_path):
         record.row("profile: loss", unit="%", ours=12.34, quartiles=[11.0, 13.0]),
         record.row("forward", network="kscale", batch=8, unit="ms", ours=300.0),
     ]
+    rows.append(record.row("rate", unit="images/s", ours=30.0, peer=10.0, peer_name="torch"))
     (tmp_path / "n.json").write_text(json.dumps({"rows": rows}))
-    text = "Text\n<!-- table n.json train_step, profile* -->\nold\n<!-- end -->\nrest\n"
+    text = "Text\n<!-- table n.json train_step, rate, profile* -->\nold\n<!-- end -->\nrest\n"
     (tmp_path / "B.md").write_text(text)
     tables.fill(tmp_path / "B.md")
     assert (tmp_path / "B.md").read_text() == (
-        "Text\n<!-- table n.json train_step, profile* -->\n"
-        "| what | network | batch | type | ours | quartiles | other | ratio | which other |\n"
+        "Text\n<!-- table n.json train_step, rate, profile* -->\n"
+        "| what | network | batch | type | ours | quartiles | other | speed-up | which other |\n"
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
-        "| train_step | kscale | 8 | bfloat16 | 1234 ms |  | 1000 ms | **1.23** | torch |\n"
+        "| train_step | kscale | 8 | bfloat16 | 1234 ms |  | 1000 ms | **0.81x** | torch |\n"
         "| profile: loss |  |  |  | 12.3 % | 11 to 13 |  |  |  |\n"
+        "| rate |  |  |  | 30 images/s |  | 10 images/s | **3.0x** | torch |\n"
         "<!-- end -->\nrest\n"
     )
     record_with_machine = {"machine": {"cpu": "fast", "cpu_cores": 2, "GLIBC_TUNABLES": ""}, "rows": rows}
@@ -47,8 +52,19 @@ def test_a_file_takes_its_tables_from_the_json(tmp_path):
         "| network | batch | train_step | loss | forward |\n| --- | --- | --- | --- | --- |\n"
         "| kscale | 8 | 1234 ms |  | 300 ms |\n|  |  |  | 12.3 % |  |\n<!-- end -->"
     )
-    with pytest.raises(ValueError, match="n.json: no rows of speed"):
+    with pytest.raises(InputError, match="n.json: no rows of speed"):
         tables.filled("<!-- table n.json speed -->\n<!-- end -->", tmp_path)
+
+
+def test_a_file_is_found_from_the_markdown_files_folder(tmp_path):
+    rows = [record.row("forward", unit="ms", ours=3.0)]
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "n.json").write_text(json.dumps({"rows": rows}))
+    (tmp_path / "docs").mkdir()
+    path = tmp_path / "docs" / "speed.md"
+    path.write_text("<!-- table ../results/n.json forward -->\n<!-- end -->\n")
+    tables.fill(path)
+    assert "| forward | 3 ms |" in path.read_text()
 
 
 def test_scores_of_an_evaluation(tmp_path):
@@ -60,7 +76,6 @@ def test_scores_of_an_evaluation(tmp_path):
     assert lines[4] == "| scale1 | 0.250 | 0.250 | 0.250 | 0.250 | 0.250 | 0.250 | 21.500 |"
 
 
-@pytest.mark.parametrize("name", ["README.md", "BENCHMARKS.md", "jaxdepth/trained/README.md"])
-def test_no_figure_of_the_repository_is_typed(name):
-    path = small.CONFIGS.parent / name
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.relative_to(small.ROOT).as_posix())
+def test_the_tables_of_the_repository_are_filled(path):
     assert tables.filled(path.read_text(), path.parent) == path.read_text()

@@ -150,7 +150,7 @@ def test_random_gates_follow_their_weights_and_the_seed():
         (dict(weights=(1, 2)), r"config.gate.weights=\(1, 2\): expected 4"),
         (dict(weights=(1, 2, 3, -1)), "config.gate.weights"),
         (dict(weights=(0, 0, 0, 0)), "config.gate.weights"),
-        (dict(name="cycle", weights=(1, 1, 1, 4)), "the gates of 'cycle' take turns"),
+        (dict(name="cycle", weights=(1, 1, 1, 4)), "for 'cycle', whose gates take turns"),
     ],
 )
 def test_bad_schedules_are_refused(change, message):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdepth.geometry.depth import is_valid
 from jaxdepth.training import losses
 
 # Compiled once for each shape: operation by operation these tests take many times as long.
@@ -44,10 +45,10 @@ def random_batch(seed, *, scale=3.0):
     return log_depth, depth
 
 
-def test_valid_mask_is_finite_and_positive():
+def test_a_valid_depth_is_finite_and_positive():
     depth = jnp.array([[1e-6, 1e6, 2.0], [0.0, -1.0, np.nan], [np.inf, -np.inf, 10.0]])
     expected = [[True, True, True], [False, False, False], [False, False, True]]
-    np.testing.assert_array_equal(losses.valid_mask(depth), expected)
+    np.testing.assert_array_equal(is_valid(depth), expected)
 
 
 # Two valid pixels with d = 1 and d = 3: sum d^2 / n = 5, (sum d / n)^2 = 4.

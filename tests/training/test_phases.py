@@ -9,7 +9,8 @@ import small
 
 from jaxdepth import config, train
 from jaxdepth.data import splits
-from jaxdepth.runs import workdir
+from jaxdepth.runs import metrics_log, workdir
+from jaxdepth.runs.record import RunRecord
 from jaxdepth.training import gate
 from jaxdepth.training.checkpoint import Checkpoints
 
@@ -80,14 +81,14 @@ def unbroken(settings, tmp_path_factory):
 
 def test_stopped_after_the_first_phase_and_continued_equals_unbroken(settings, unbroken, tmp_path, monkeypatch):
     """A Ctrl-C just after the checkpoint of the first phase's last step."""
-    append = workdir.append_metrics
+    append = metrics_log.append
 
     def interrupt(folder, record):
         if record["step"] == FIRST + 1:
             raise KeyboardInterrupt
         append(folder, record)
 
-    monkeypatch.setattr(workdir, "append_metrics", interrupt)
+    monkeypatch.setattr(metrics_log, "append", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train.train_and_evaluate(settings, tmp_path)
     monkeypatch.undo()
@@ -98,11 +99,10 @@ def test_stopped_after_the_first_phase_and_continued_equals_unbroken(settings, u
 
 
 def test_another_length_is_refused_where_it_would_move_the_phases(settings, tmp_path):
-    record = {"config": settings.to_dict(), "data": {}}
-    workdir.open_run(tmp_path, record, at_step=None, chief=True)
-    longer = {"config": settings.to_dict() | {"steps": 2 * STEPS}, "data": {}}
+    run = RunRecord(settings.to_dict())
+    longer = RunRecord(settings.to_dict() | {"steps": 2 * STEPS})
     with pytest.raises(ValueError, match="config.steps: 10 there, 20 now"):
-        workdir.check_same_run(tmp_path, longer)
+        workdir.check_same_run(run, longer, where=tmp_path)
 
 
 def test_the_autoencoders_phases_freeze_its_coarse_part():

@@ -12,7 +12,7 @@ import small
 
 from jaxdepth import train
 from jaxdepth.data import splits
-from jaxdepth.runs import workdir
+from jaxdepth.runs import metrics_log
 
 RUN = """
 import os, sys
@@ -56,7 +56,7 @@ def test_two_processes_train_what_one_does(tmp_path, monkeypatch, batches):
     logs = [process.communicate(timeout=300)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], "\n".join(log[-2000:] for log in logs)
 
-    expected, found = workdir.read_metrics(one), workdir.read_metrics(two)
+    expected, found = metrics_log.read(one), metrics_log.read(two)
     assert [line["step"] for line in found] == [line["step"] for line in expected]
     for a, b in zip(expected, found, strict=True):
         for name in a.keys() - {"wall_time"}:

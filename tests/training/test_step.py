@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import small
 
+from jaxdepth.models import conv
 from jaxdepth.training import gate, losses, sharding, state, step
 
 ALL = ((".*", 1.0, 1.0, "constant"),)
@@ -27,18 +28,19 @@ def test_one_device_and_four_agree():
         assert np.linalg.norm(a - b) <= 1e-5 * np.linalg.norm(a) + 1e-6
 
 
-def test_the_cpu_gradient_gives_the_plain_forms_step():
+def test_the_blocked_gradient_gives_the_step_of_xlas():
     state1, step1, _ = small.trainer(small.network(width=32, max_width=64))
-    state2, step2, _ = small.trainer(small.network(width=32, max_width=64).clone(blocked_gradient=True))
-    _, plain = step1(state1, small.batch(2), JOINT)
+    state2, step2, _ = small.trainer(small.network(width=32, max_width=64))
+    with conv.xla_gradients():
+        _, plain = step1(state1, small.batch(2), JOINT)
     _, blocked = step2(state2, small.batch(2), JOINT)
     for name, value in plain.items():
         assert float(blocked[name]) == pytest.approx(float(value), rel=1e-4), name
 
 
 @pytest.mark.parametrize("devices", [1, 4])
-def test_a_batch_in_parts_is_the_batch(devices):
-    """Of a network without batch normalisation, whose parts do not see one another; an image has no depth."""
+def test_microbatches_give_the_step_of_the_batch(devices):
+    """For a network without batch normalisation, whose microbatches are independent; one image has no depth."""
     net = small.eigens("eigen", dropout=0.0)
     batch = small.batch(8, size=small.EIGENS_SIZE)
     batch["depth"][2] = 0
@@ -56,7 +58,7 @@ def test_a_batch_in_parts_is_the_batch(devices):
         assert np.linalg.norm(a - b) <= 1e-4 * np.linalg.norm(a) + 1e-6
 
 
-def test_parts_move_the_statistics_once_each():
+def test_each_microbatch_moves_the_statistics_once():
     state, train_step, _ = small.trainer(small.network(), accumulate=2)
     batch = small.batch(8)
     of_parts = train_step(state, batch, JOINT)[0].batch_stats
@@ -71,12 +73,12 @@ def test_parts_move_the_statistics_once_each():
         np.testing.assert_allclose(of_parts["scale1"]["stem_norm1"][name], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_each_part_of_a_batch_has_a_dropout_of_its_own():
+def test_each_microbatch_has_its_own_dropout():
     def drawn(trained, statistics, batch, key):
         u = jax.random.uniform(key)
         return (u, ({}, statistics)), u**2
 
-    (mean, _), mean_square = step._in_parts(drawn, 4)({}, {}, small.batch(8), jax.random.key(0))
+    (mean, _), mean_square = step._accumulated(drawn, 4)({}, {}, small.batch(8), jax.random.key(0))
     assert float(mean_square - mean**2) > 0.01
 
 
@@ -144,13 +146,13 @@ def test_a_batch_that_the_devices_do_not_divide_is_refused():
     with pytest.raises(
         ValueError, match="batch_size=8: expected a multiple of the 4 devices times config.accumulate=4"
     ):
-        sharding.check_batch_size(8, mesh, parts=4)
+        sharding.check_batch_size(8, mesh, accumulate=4)
 
 
 def test_averages_follow_what_is_trained_and_nothing_else():
     """Their decay grows from 1/10; where a gate leaves a group out they keep every bit."""
     net = small.network()
-    state, train_step, _ = small.trainer(net, averaged=True, ema_decay=0.3)
+    state, train_step, _ = small.trainer(net, ema_decay=0.3)
     first = jax.device_get(state.average)
     state, _ = train_step(state, small.batch(), JOINT)
     expected = jax.tree.map(lambda old, new: 0.1 * old + 0.9 * new, first, jax.device_get(raw(state)))
@@ -174,7 +176,7 @@ def test_averages_follow_what_is_trained_and_nothing_else():
 def test_the_average_of_a_phase_holds_nothing_from_before_it():
     """A group that a late phase trains begins its average as one that is trained from the first step on."""
     net = small.network()
-    state, train_step, _ = small.trainer(net, averaged=True, ema_decay=0.998, first_steps={"scale1": 500})
+    state, train_step, _ = small.trainer(net, ema_decay=0.998, spans={"scale1": (500, 1000)})
     state = state.replace(step=state.step + 500)
     before = jax.device_get(state.average)["params"]["scale1"]
     state, _ = train_step(state, small.batch(), gate.single(1, net.groups, stop_gradient=True))

@@ -1,26 +1,31 @@
-"""Batches that hold frames of a source and endless rooms, which are rendered in the compiled step, in a fixed share."""
+"""Batches with a fixed share of endless rooms, rendered in the compiled step, beside frames of a source."""
 
 import functools
 
 import jax
 import jax.numpy as jnp
 
-from jaxdepth import rooms
-from jaxdepth.data.batches import device
+from jaxdepth import rooms as renderer
+from jaxdepth.data.batches.augment import augment
+from jaxdepth.errors import InputError
 
-_FIRST = 1 << 24  # the rooms before it are the source `rooms` and its validation frames
+_FIRST = 1 << 24  # rooms before this index belong to the source `rooms`
 
 
-def parts(mix, *, source, batch_size):
-    """How many examples of a batch are frames of `source`, and how many are endless rooms: two counts.
+def counts(mix, *, source, batch_size):
+    """How many examples of a batch are frames and how many endless rooms.
 
     Args:
-      mix: weights such as "nyu:1,rooms:3"; "rooms" stands for endless rooms, of the source `rooms` too. "": no rooms.
+      mix: weights such as "nyu:1,rooms:3", where "rooms" means endless rooms, for the source `rooms` too; "" for no
+        rooms.
       source: the source's name.
-      batch_size: what the counts sum to; they are rounded to the nearest.
+      batch_size: what the counts add up to; they are rounded to the nearest.
+
+    Returns:
+      Two ints: frames, rooms.
 
     Raises:
-      ValueError: for what is not of this form, names another source, or gives a source no example.
+      InputError: for another form, another source, or a weight that gets no example.
     """
     if not mix:
         return batch_size, 0
@@ -31,46 +36,51 @@ def parts(mix, *, source, batch_size):
         try:
             weights[name.strip()] = float(weight)
         except ValueError:
-            raise ValueError(f"config.data.mix={mix!r}: {entry!r}: {expected}") from None
+            raise InputError(f"config.data.mix={mix!r}: {entry!r}: {expected}") from None
     if not weights.keys() <= {source, "rooms"} or not all(0 < weight < float("inf") for weight in weights.values()):
-        raise ValueError(f"config.data.mix={mix!r}: {expected}")
-    of_rooms = weights.get("rooms", 0.0)
-    of_source = 0.0 if source == "rooms" else weights.get(source, 0.0)
-    count = round(batch_size * of_rooms / (of_rooms + of_source))
-    for weight, examples in ((of_source, batch_size - count), (of_rooms, count)):
+        raise InputError(f"config.data.mix={mix!r}: {expected}")
+    rooms = weights.get("rooms", 0.0)
+    frames = 0.0 if source == "rooms" else weights.get(source, 0.0)
+    count = round(batch_size * rooms / (rooms + frames))
+    for weight, examples in ((frames, batch_size - count), (rooms, count)):
         if weight and not examples:
-            raise ValueError(f"config.data.mix={mix!r}: gives one of them no example in a batch of {batch_size}")
+            raise InputError(f"config.data.mix={mix!r}: one of them gets no example in a batch of {batch_size}")
     return batch_size - count, count
 
 
 def with_rooms(draw, *, count, one_by_one, seed, frame_size, sensor, **augmentation):
-    """A `draw` for `jaxdepth.training.step.make_train_step` that adds `count` endless rooms to what `draw` gives.
+    """A `draw` for `step.make_train_step` that adds endless rooms to another one's batch.
 
-    Step t shows the rooms t * count and following, which no run shows twice in its first 2^31 / count steps.
+    Step t shows the rooms from t * count on, so that no room appears twice in the first 2^31 / count steps.
 
     Args:
-      draw: `(data, step) -> batch`, or None where data is the batch already; data None: there are rooms only.
-      one_by_one: whether rooms are rendered one after the other, which is faster on one CPU device, or all at once.
-      seed: of the rooms and their augmentation; frame_size: (h, w) at which they are rendered.
-      sensor: whether they are seen through one.
-      augmentation: as in `device.draw_batch`.
+      draw: (data, step) -> batch; None if the data is the batch. With data None, there are rooms only.
+      count: rooms in each batch.
+      one_by_one: whether rooms are rendered one after the other, which is faster on a single CPU device.
+      seed: of rooms and their augmentation.
+      frame_size: (h, w) at which rooms are rendered.
+      sensor: whether they are seen through a sensor.
+      **augmentation: see `augment.augment`.
+
+    Returns:
+      A function (data, step) -> batch.
     """
-    augment = functools.partial(device.augment, **augmentation)
-    render = functools.partial(_example, seed=seed, frame_size=tuple(frame_size), sensor=sensor, augment=augment)
+    options = dict(seed=seed, frame_size=tuple(frame_size), sensor=sensor)
+    render = functools.partial(_example, **options, augment=functools.partial(augment, **augmentation))
     each = functools.partial(jax.lax.map, render) if one_by_one else jax.vmap(render)
 
-    def mixed(data, step):
+    def draw_mixed(data, step):
         rooms = each(_FIRST + step * count + jnp.arange(count, dtype=jnp.int32))
         if data is None:
             return rooms
         batch = data if draw is None else draw(data, step)
         return {name: jnp.concatenate([batch[name], rooms[name]]) for name in ("image", "depth")}
 
-    return mixed
+    return draw_mixed
 
 
 def _example(index, *, seed, frame_size, sensor, augment):
-    frame = rooms.render(seed, index, size=frame_size, sensor=sensor)
+    frame = renderer.render(seed, index, size=frame_size, sensor=sensor)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), _FIRST), index)
     image, depth = augment(frame["image"], frame["depth"], key)
     return {"image": image, "depth": depth}

@@ -1,4 +1,4 @@
-"""One file over HTTP: what a broken connection has left is gone on with, and the name is given only to the whole."""
+"""Downloads a file over HTTP: resumes after a broken connection, and names the file only when it is complete."""
 
 import hashlib
 import http.client
@@ -14,53 +14,56 @@ import urllib.request
 from absl import logging
 from tqdm import tqdm
 
+from jaxdepth.errors import InputError
+
 _BLOCK = 1 << 20
-_PATIENCE = 5  # attempts that bring nothing new
+_ATTEMPTS = 5  # in a row without new bytes
 _TIMEOUT = 60  # seconds without a byte
 
 
 def download(target, urls, *, check, md5=None, pause=2.0):
-    """Fetch `target` from the first of `urls` that has it.
+    """Downloads a file from the first of several addresses that has it.
 
-    Bytes gather in `target`.HASH.part beside it, a file for each address, so that no two are ever mixed. Where the
-    connection breaks, the rest is asked for by an HTTP range, `pause` seconds later, and by the same call after a kill;
-    a server without ranges, or with another file than before (by its ETag or Last-Modified), starts anew. An address
-    that brings nothing new in five attempts is given up.
+    The bytes are collected in a partial file beside `target`, one for each address (`TARGET.HASH.part`), so that two
+    addresses are never mixed. After a broken connection, and when the same call is repeated after a kill, an HTTP range
+    request asks for the rest. The download starts over if the server has no ranges, or if its file has changed (by ETag
+    or Last-Modified). An address is given up after five attempts in a row without new bytes.
 
     Args:
-      target: the file; its folder is made.
-      urls: http and https addresses of the same file.
-      check: `check(path)` raises ValueError for a file that is not what it should be; what came from that address is
-        then removed, and the next one is asked.
-      md5: hex digits, as published; where the file's differ a warning says so.
+      target: the file to write; its folder is created if missing.
+      urls: http and https addresses of the same file, tried in order.
+      check: function of a path that raises ValueError if the file there is not the expected one. The partial file is
+        then removed, and the next address is tried.
+      md5: published MD5 in hex digits; another one is logged as a warning. None to skip.
+      pause: seconds between attempts.
 
     Raises:
-      ValueError: an address that is none.
-      OSError: no address has the file (each one's reason is named), or the disk has no room. What has come is kept, and
-        `target` stays as it was.
+      InputError: if an address is not http or https.
+      OSError: if no address has the file (the error lists the reasons), or the disk is full. Partial files are kept,
+        and `target` keeps its old content.
     """
     target = pathlib.Path(target)
     for url in urls:
         if not re.match(r"https?://[^/]", url):
-            raise ValueError(f"address {url!r}: expected one that begins with http:// or https://")
+            raise InputError(f"address {url!r}: expected one that begins with http:// or https://")
     target.parent.mkdir(parents=True, exist_ok=True)
     failures = []
     for url in urls:
         part = target.with_name(f"{target.name}.{hashlib.sha256(url.encode()).hexdigest()[:8]}.part")
         try:
             _fetch(url, part, pause=pause)
-            _compare(part, target, md5)
+            _check_md5(part, target, md5)
             check(part)
         except _Failed as error:
-            kept = f" ({part.stat().st_size:,} bytes are kept in {part})" if part.is_file() else ""
+            kept = f" ({_size(part):,} bytes are kept in {part})" if part.is_file() else ""
             failures.append(f"{url}: {error}{kept}")
         except ValueError as error:
-            _forget(part)
+            _remove(part)
             failures.append(f"{url}: {error}")
         else:
             part.replace(target)
-            for left in target.parent.glob(f"{target.name}.????????.part*"):
-                left.unlink()
+            for leftover in target.parent.glob(f"{target.name}.????????.part*"):
+                leftover.unlink()
             logging.info("%s: %d bytes", target, target.stat().st_size)
             return
         logging.warning("%s", failures[-1])
@@ -68,16 +71,16 @@ def download(target, urls, *, check, md5=None, pause=2.0):
 
 
 class _Failed(Exception):
-    """The connection, or the server: not the disk."""
+    """The connection or the server failed."""
 
 
 class _Refused(_Failed):
-    """An answer that will not change: no such file, a web page."""
+    """The server's answer will not change with another attempt: no such file, a web page."""
 
 
 def _fetch(url, part, *, pause):
-    """Bring `part` to its full length. Raises _Failed once patience is at an end, OSError where the disk is full."""
-    left, most = _PATIENCE, _size(part)
+    """Completes a partial file. Raises _Failed after too many attempts, OSError if the disk is full."""
+    left, most = _ATTEMPTS, _size(part)
     while True:
         try:
             if _attempt(url, part):
@@ -87,31 +90,31 @@ def _fetch(url, part, *, pause):
             raise
         except _Failed as failed:
             error = failed
-        left = _PATIENCE if _size(part) > most else left - 1
+        left = _ATTEMPTS if _size(part) > most else left - 1
         most = max(most, _size(part))
         if not left:
             raise error
-        logging.warning("%s: %s; %d bytes are there, going on", url, error, _size(part))
+        logging.warning("%s: %s; resuming after %d bytes", url, error, _size(part))
         time.sleep(pause)
 
 
 def _attempt(url, part):
-    """One request for what `part` lacks. Returns whether it has all now."""
-    facts = _read_facts(part)
-    have = _size(part) if facts.get("version") else 0  # otherwise nothing says that it is a part of the same file
-    if have and have == facts.get("total"):
+    """Sends one request for the rest of a partial file. Returns whether the file is complete."""
+    known = _read_info(part)
+    have = _size(part) if known.get("version") else 0  # without a version, the file may have changed
+    if have and have == known.get("total"):
         return True
     headers = {"User-Agent": "jaxdepth", "Accept-Encoding": "identity"}
     if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": facts["version"]}
+        headers |= {"Range": f"bytes={have}-", "If-Range": known["version"]}
     try:
         answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416:  # nothing behind what is there: the length that was told before was not true
+        if error.code == 416:  # no bytes after these: the length in an earlier answer was wrong
             if have and (error.headers.get("Content-Range") or "").rpartition("/")[2] == str(have):
                 return True
-            _forget(part)
+            _remove(part)
         kind = _Failed if error.code == 416 or error.code >= 500 else _Refused
         raise kind(str(error)) from error
     except (OSError, http.client.HTTPException) as error:
@@ -120,38 +123,39 @@ def _attempt(url, part):
         if answer.headers.get_content_type() in ("text/html", "application/xhtml+xml"):
             raise _Refused("a web page, not the file")
         if answer.headers.get("Content-Encoding", "identity") != "identity":
-            raise _Refused(f"encoded as {answer.headers['Content-Encoding']}, which was not asked for")
+            raise _Refused(f"encoded as {answer.headers['Content-Encoding']}, which was not requested")
         version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
         if version.startswith("W/"):
-            version = ""  # a weak one does not promise the same bytes
-        start, total = 0, answer.length  # None where it is not told
+            version = ""  # a weak ETag does not promise the same bytes
+        start, total = 0, answer.length  # None if the server does not tell it
         if answer.status == 206:
             start, total = _range(answer.headers.get("Content-Range"))
-            if start != have or version != facts.get("version"):
-                _forget(part)
-                raise _Failed("another part, or a part of another file, than was asked for")
-        _make_room(part, total, start=start)
+            if start != have or version != known.get("version"):
+                _remove(part)
+                raise _Failed("the answer is not the requested range of the same file")
+        _check_space(part, total, start=start)
         if not start:
-            _forget(part)  # before its facts become those of another file
-        _facts(part).write_text(json.dumps({"version": version, "total": total}))
+            _remove(part)  # before its info becomes that of another file
+        _info_path(part).write_text(json.dumps({"version": version, "total": total}))
         _receive(answer, part, start=start, total=total)
     return total is None or _size(part) >= total
 
 
 def _range(text):
-    """(first byte, length of the whole file or None) of a Content-Range; (-1, None) where it is not of that form."""
+    """Parses a Content-Range: first byte and length of the file (None if unknown), or (-1, None) if it is malformed."""
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text or "")
     return (int(match[1]), None if match[2] == "*" else int(match[2])) if match else (-1, None)
 
 
-def _make_room(part, total, *, start):
+def _check_space(part, total, *, start):
+    """Raises OSError if the disk has no space for the rest of the file."""
     free = shutil.disk_usage(part.parent).free + (0 if start else _size(part))
     if total and total - start > free:
-        raise OSError(f"{part.parent}: {free:,} bytes free, {total - start:,} are needed for the download")
+        raise OSError(f"{part.parent}: {free:,} bytes free; the download needs {total - start:,}")
 
 
 def _receive(answer, part, *, start, total):
-    """Write the answer's bytes into `part` from byte `start` on."""
+    """Writes the answer's bytes into a partial file from byte `start` on."""
 
     def read():
         try:
@@ -167,39 +171,43 @@ def _receive(answer, part, *, start, total):
                 file.write(block)
                 file.flush()
             except OSError as error:
-                raise OSError(f"{part}: {error.strerror}: what has come is kept, the same command goes on") from error
+                raise OSError(f"{part}: {error.strerror}; run the same command again to resume") from error
             bar.update(len(block))
 
 
-def _compare(part, target, md5):
-    """Warn where the file is not the published one."""
+def _check_md5(part, target, md5):
+    """Logs a warning if the MD5 is not the published one."""
     digest = hashlib.md5(usedforsecurity=False)
     with open(part, "rb") as file:
         while md5 and (block := file.read(_BLOCK)):
             digest.update(block)
     if md5 and digest.hexdigest() != md5:
-        found = (target.name, digest.hexdigest(), _size(part))
-        logging.warning("%s: MD5 %s of %d bytes; the published file has %s", *found, md5)
+        logging.warning(
+            "%s: MD5 %s (%d bytes); the published file has %s", target.name, digest.hexdigest(), _size(part), md5
+        )
 
 
 def _size(part):
+    """Bytes of a file; 0 if it does not exist."""
     return part.stat().st_size if part.is_file() else 0
 
 
-def _facts(part):
+def _info_path(part):
+    """The file beside a partial file with what is known of the complete one."""
     return part.with_name(f"{part.name}.json")
 
 
-def _read_facts(part):
-    """{"version", "total"} of what `part` is a part of, as far as is known."""
+def _read_info(part):
+    """{"version": ETag or Last-Modified, "total": bytes} of the complete file; {} if unknown."""
     try:
-        facts = json.loads(_facts(part).read_text())
-    except (OSError, ValueError):  # none, or a kill has cut them off
+        info = json.loads(_info_path(part).read_text())
+    except (OSError, ValueError):  # missing, or cut off by a kill
         return {}
-    return facts if isinstance(facts, dict) else {}
+    return info if isinstance(info, dict) else {}
 
 
-def _forget(part):
-    for file in (part, _facts(part)):
+def _remove(part):
+    """Removes a partial file and its info."""
+    for file in (part, _info_path(part)):
         if file.is_file():
             os.remove(file)

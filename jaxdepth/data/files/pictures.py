@@ -1,4 +1,4 @@
-"""Picture files of whatever mode, upright and in colour; a damaged or hostile one is an error in one line.
+"""Reads picture files of any mode as upright RGB. A damaged or hostile file is a one-line error.
 
 Numpy and Pillow only.
 """
@@ -11,56 +11,67 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
+from jaxdepth.errors import InputError
+
 _EXIF_FOLDER, _FOCAL_LENGTH_35MM = 0x8769, 0xA405
 _EXPECTED = "channels of 8 or 16 bits"
 
 
 class Picture(NamedTuple):
-    """Pixels uint8 [H, W, 3] RGB, upright, and the focal length in mm on 35 mm film from its EXIF, or None."""
+    """An upright picture.
+
+    Attributes:
+      pixels: uint8 [H, W, 3], RGB.
+      focal_35mm: focal length in mm on 35 mm film, from EXIF; None if unknown.
+    """
 
     pixels: np.ndarray
     focal_35mm: float | None = None
 
 
 def read(path):
-    """A picture file as a Picture, see `from_pil`. Raises as `decode`."""
+    """Reads a picture file as a Picture, converted as by `from_pil`; raises as `decode`."""
     return decode(path, from_pil, accepts=_accepts, expected=_EXPECTED)
 
 
 def decode(path, convert, *, accepts, expected):
-    """What `convert` makes of the picture at `path` as Pillow opens it.
+    """Opens a picture file with Pillow and converts it.
 
     Args:
       path: the file.
-      convert: a function of a PIL.Image, called while its file is open.
-      accepts: whether Pillow's mode of the picture is one that the caller can use; expected: how to call those.
+      convert: function of the open PIL.Image; its result is returned.
+      accepts: function of Pillow's mode string; whether the caller can use a picture of this mode.
+      expected: the accepted modes in words, for the error message.
+
+    Returns:
+      What `convert` returns.
 
     Raises:
-      OSError: a file that cannot be opened.
-      ValueError: not a whole picture, one of another mode, or one of more pixels than Pillow takes to be meant well
-        (twice PIL.Image.MAX_IMAGE_PIXELS).
+      OSError: if the file cannot be opened.
+      InputError: if it is not a complete picture of an accepted mode, or has more than twice
+        PIL.Image.MAX_IMAGE_PIXELS (Pillow's limit against decompression bombs). One line that names the file.
     """
     if os.path.isfile(path) and os.path.getsize(path) == 0:
-        raise ValueError(f"{str(path)!r}: an empty file: expected a picture")
+        raise InputError(f"{str(path)!r}: an empty file: expected a picture")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large pictures and odd EXIF; what is far too large is an error
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd EXIF; far too large is an error
             with Image.open(path) as picture:
                 mode = picture.mode
                 converted = convert(picture) if accepts(mode) else None
-    except _Refused as error:
-        raise ValueError(f"{str(path)!r}: {error}") from error
+    except InputError as error:  # from `convert`
+        raise InputError(f"{str(path)!r}: {error}") from error
     except Image.DecompressionBombError as error:
-        raise ValueError(f"{str(path)!r}: a picture of too many pixels ({one_line(error)})") from error
+        raise InputError(f"{str(path)!r}: a picture of too many pixels ({one_line(error)})") from error
     except OSError as error:
-        if error.filename is not None:  # missing, or not allowed
+        if error.filename is not None:  # missing, or no permission
             raise
-        raise ValueError(f"{str(path)!r}: not a picture that Pillow can read ({one_line(error)})") from error
+        raise InputError(f"{str(path)!r}: not a picture that Pillow can read ({one_line(error)})") from error
     except (ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError, struct.error) as error:
-        # What Pillow's decoders raise beside OSError where a file is damaged.
-        raise ValueError(f"{str(path)!r}: a damaged picture ({one_line(error)})") from error
+        # Pillow's decoders raise all of these on damaged files.
+        raise InputError(f"{str(path)!r}: a damaged picture ({one_line(error)})") from error
     if converted is None:
-        raise ValueError(f"{str(path)!r}: a picture of mode {mode}: expected {expected}")
+        raise InputError(f"{str(path)!r}: a picture of mode {mode}: expected {expected}")
     return converted
 
 
@@ -69,24 +80,21 @@ def one_line(error) -> str:
     return " ".join(str(error).split())
 
 
-class _Refused(ValueError):
-    """A whole picture that has no use here."""
-
-
-def _accepts(mode):
-    return not mode.startswith("F")  # whose levels have no white
-
-
 def from_pil(picture):
-    """A PIL image as a Picture: turned as its EXIF says, transparent parts over white.
+    """Converts a PIL image to a Picture: rotated as its EXIF says, with transparent parts over white.
 
-    Grey levels of 16 or 32 bits count as shares of 65535, or of their own maximum where that is larger. Raises
-    ValueError for floating-point levels, which have no white, and for fewer than 2x2 pixels.
+    Grey levels of 16 or 32 bits are divided by 65535, or by their own maximum if that is larger.
+
+    Args:
+      picture: a PIL.Image of any mode with integer levels, at least 2x2 pixels.
+
+    Raises:
+      InputError: for floating-point levels, which have no defined white, and for smaller pictures.
     """
     if not _accepts(picture.mode):
-        raise _Refused(f"a picture of mode {picture.mode}: expected {_EXPECTED}")
+        raise InputError(f"a picture of mode {picture.mode}: expected {_EXPECTED}")
     if min(picture.size) < 2:
-        raise _Refused(f"a picture of {picture.width}x{picture.height} pixels: expected at least 2x2")
+        raise InputError(f"a picture of {picture.width}x{picture.height} pixels: expected at least 2x2")
     focal = picture.getexif().get_ifd(_EXIF_FOLDER).get(_FOCAL_LENGTH_35MM)
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):
@@ -99,22 +107,35 @@ def from_pil(picture):
     return Picture(np.asarray(picture.convert("RGB")), _positive(focal))
 
 
-def _positive(focal):
-    try:
-        return float(focal) if float(focal) > 0 else None  # 0 stands for unknown
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-
-
 def from_array(array):
-    """An array [H, W, 3], uint8, or floating point in [0, 1], as a Picture. Raises ValueError for another one."""
+    """Converts an array to a Picture.
+
+    Args:
+      array: [H, W, 3], uint8, or floating point in [0, 1]; H and W at least 2.
+
+    Raises:
+      InputError: for another shape, dtype or range.
+    """
     array = np.asarray(array)
     if array.ndim != 3 or array.shape[-1] != 3 or min(array.shape) < 2:
-        raise ValueError(f"image of shape {array.shape}: expected [H, W, 3] with H and W at least 2")
+        raise InputError(f"image of shape {array.shape}: expected [H, W, 3] with H and W at least 2")
     if np.issubdtype(array.dtype, np.floating):
         if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
-            raise ValueError(f"image of {array.dtype}: expected values in [0, 1]")
+            raise InputError(f"image of {array.dtype}: expected values in [0, 1]")
         array = np.uint8(np.round(255 * np.float32(array)))
     if array.dtype != np.uint8:
-        raise ValueError(f"image of {array.dtype}: expected uint8, or floating point in [0, 1]")
+        raise InputError(f"image of {array.dtype}: expected uint8, or floating point in [0, 1]")
     return Picture(array)
+
+
+def _accepts(mode):
+    """Whether Pillow's mode has integer levels."""
+    return not mode.startswith("F")
+
+
+def _positive(focal):
+    """EXIF's focal length as a float; None if it is unknown (missing, 0 or invalid)."""
+    try:
+        return float(focal) if float(focal) > 0 else None
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None

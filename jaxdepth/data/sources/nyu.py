@@ -1,7 +1,7 @@
-"""NYU Depth V2's labelled frames (Silberman 2012): reader of `nyu_depth_v2_labeled.mat`, converted once.
+"""NYU Depth V2's labelled frames (Silberman 2012), read from `nyu_depth_v2_labeled.mat` and converted once.
 
-The file is MATLAB v7.3, that is HDF5 with column-major arrays: h5py sees every axis reversed, pictures as
-[n, channel, x, y] and depths as [n, x, y].
+The file is MATLAB v7.3: HDF5 with column-major arrays, so h5py sees every axis reversed, pictures as [n, channel, x, y]
+and depths as [n, x, y].
 """
 
 import contextlib
@@ -15,13 +15,15 @@ from tqdm import tqdm
 
 from jaxdepth.data import cache
 from jaxdepth.data.files.download import download
-from jaxdepth.data.frames import Frames, check_metres, mask_invalid
+from jaxdepth.data.frames import Frames, LazyArray
 from jaxdepth.data.splits import NYU_FRAMES, nyu_lists, scene_lists
-from jaxdepth.geometry import camera, resize
+from jaxdepth.errors import InputError
+from jaxdepth.geometry import resize
+from jaxdepth.geometry.camera import NYU_SIZE, nyu_intrinsics
+from jaxdepth.geometry.depth import check_metres, mask_invalid
 
 FILE_NAME = "nyu_depth_v2_labeled.mat"
 PAGE = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"  # the labelled data set, 2.8 GB
-FULL_SIZE = (480, 640)
 OFFICIAL_BYTES = 2_972_037_809
 OFFICIAL_MD5 = "520609c519fba3ba5ac58c8fefcc3530"
 URL = "http://horatio.cs.nyu.edu/mit/silberman/nyu_depth_v2/nyu_depth_v2_labeled.mat"
@@ -34,43 +36,46 @@ _ARRAYS = {  # name in the file: (axes after the first, dtype, what it holds)
 }
 _DEPTHS = {"filled": "depths", "raw": "rawDepths"}
 _BLOCK = 16  # frames read at once: 40 MB
-_LAYOUT = 3  # counted up when what the cache holds changes
+_LAYOUT = 4  # increased when the content of the cache changes
 
 
 def open_nyu(path, *, frame_size=(240, 320), depth="filled", cache_dir=None) -> Frames:
-    """The frames of the .mat file at `path` at `frame_size` (h, w), memory-mapped from a cache that is made once.
+    """Opens the .mat file, memory-mapped from a cache.
 
-    Pictures are averaged over areas, depths and labels taken from the pixel in the middle of each area (row
-    floor((i + .5) 480 / h)), so that no depth is invented across an edge. NaN, infinite and negative depths become 0,
-    no measurement, and are counted. Ids are `frame_ids` where the file has them (a part of the data set), otherwise the
-    file must hold all 1449 frames and ids are 1..1449. Where it says of which scene each is, there is a split `scene`.
+    Pictures are averaged over areas. Depths and labels are taken from the pixel in the middle of each area (row
+    floor((i + .5) 480 / h)), so that no depth is invented across an edge. NaN, infinite and negative depths become 0
+    and are counted. Ids are the array `frame_ids` if the file has it (a part of the data set); otherwise the file must
+    hold all 1449 frames, and ids are 1..1449. There is a split `scene` if the file names the scenes. Labels are
+    optional, and read from the file when they are indexed.
 
     Args:
       path: the .mat file.
       frame_size: (h, w), at most 480 x 640.
       depth: "filled", the data set's own inpainting, or "raw", `rawDepths`, with the sensor's holes.
-      cache_dir: where the converted arrays are kept, see `jaxdepth.data.cache.arrays`. An entry belongs to the file's
-        path, size and time of change and to frame_size.
+      cache_dir: see `cache.arrays`; an entry is valid for the file's path, size and modification time, and frame_size.
+
+    Returns:
+      A Frames.
 
     Raises:
-      FileNotFoundError: no such file.
-      ValueError: not an HDF5 file, cut off, or an array is missing or not as in the official file, or depths are
-        not metres.
+      FileNotFoundError: if there is no such file.
+      InputError: if it is not a whole HDF5 file, an array is missing or not as in the official file, or depths are not
+        metres.
     """
     path = pathlib.Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected {FILE_NAME} from {PAGE}")
+        raise FileNotFoundError(f"{path}: no such file: expected {FILE_NAME} from {PAGE}")
     h, w = frame_size
-    if not (1 <= h <= FULL_SIZE[0] and 1 <= w <= FULL_SIZE[1]):
-        raise ValueError(f"frame_size={tuple(frame_size)}: expected (height, width) from (1, 1) to {FULL_SIZE}")
+    if not (1 <= h <= NYU_SIZE[0] and 1 <= w <= NYU_SIZE[1]):
+        raise InputError(f"frame_size={tuple(frame_size)}: expected (height, width) from (1, 1) to {NYU_SIZE}")
     if depth not in _DEPTHS:
-        raise ValueError(f"config.data.depth={depth!r}: expected {' or '.join(_DEPTHS)}")
+        raise InputError(f"config.data.depth={depth!r}: expected {' or '.join(_DEPTHS)}")
     path = path.resolve()
     stat = path.stat()
     key = [_LAYOUT, str(path), stat.st_size, stat.st_mtime_ns, h, w, depth]
     arrays, counts = cache.arrays("nyu", key, lambda folder: _convert(path, folder, (h, w), depth), cache_dir=cache_dir)
     logging.info(
-        "%s: masked depths: %d NaN, %d infinite, %d negative pixels; %d frames without any depth",
+        "%s: masked depths: %d NaN, %d infinite, %d negative pixels; %d frames without depth",
         *(path, counts["nan"], counts["inf"], counts["negative"], counts["empty_frames"]),
     )
     ids = np.array(arrays["ids"])
@@ -79,21 +84,29 @@ def open_nyu(path, *, frame_size=(240, 320), depth="filled", cache_dir=None) -> 
         name="nyu",
         images=arrays["images"],
         depths=arrays["depths"],
-        labels=arrays["labels"],
         ids=ids,
-        intrinsics=camera.resize_intrinsics(camera.NYU_INTRINSICS, from_size=FULL_SIZE, to_size=(h, w)),
+        intrinsics=nyu_intrinsics((h, w)),
         full_depth=functools.partial(full_depth, path, depth=depth),
         splits=nyu_lists() | scenes,
         counts=counts,
         truth=f"{depth} depth",
         description=f"NYU Depth V2 from {path}: {len(ids)} frames at {h}x{w}",
+        labels=_lazy_labels(path, len(ids), (h, w)),
     )
 
 
 def fetch(folder, urls=()) -> pathlib.Path:
-    """The labelled file in `folder`, downloaded where it is not there; `urls` are tried before the authors' address.
+    """Downloads the labelled file into a folder, unless it is there.
 
-    Raises as `jaxdepth.data.files.download.download`.
+    Args:
+      folder: the folder.
+      urls: mirrors to try before the authors' address.
+
+    Returns:
+      Path of the file.
+
+    Raises:
+      InputError, OSError: as `download.download`.
     """
     target = pathlib.Path(folder, FILE_NAME)
     if not target.is_file():
@@ -102,21 +115,26 @@ def fetch(folder, urls=()) -> pathlib.Path:
 
 
 def frame_ids(path) -> np.ndarray:
-    """The official ids int64 [N] of the frames of the .mat at `path`; raises as `open_nyu`."""
+    """The official ids of the frames in a .mat file, int64 [N]; raises as `open_nyu`."""
     with _open(path) as file:
         return check(file, path)
 
 
 def read_frames(path, wanted):
-    """The frames of the .mat at `path` whose ids are among `wanted`, one after the other, at full size.
+    """Yields frames of a .mat file at full size.
 
-    Yields dicts: image uint8 [480, 640, 3], depth float32 [480, 640] metres (0 = no measurement), label uint16
-    [480, 640], id.
+    Args:
+      path: the .mat file, with labels.
+      wanted: set of ids.
+
+    Yields:
+      {"image": uint8 [480, 640, 3], "depth": float32 [480, 640] metres, 0 without measurement, "label": uint16 [480,
+      640], "id": int}.
     """
     with _open(path) as file:
-        for position, frame_id in enumerate(check(file, path).tolist()):
+        for i, frame_id in enumerate(check(file, path, labels=True).tolist()):
             if frame_id in wanted:
-                one = slice(position, position + 1)
+                one = slice(i, i + 1)
                 depth, _ = mask_invalid(_read(file, path, "depths", one)[0])
                 check_metres(depth, f"{path}: array 'depths'")
                 yield {
@@ -127,35 +145,45 @@ def read_frames(path, wanted):
                 }
 
 
-def full_depth(path, position: int, *, depth="filled") -> np.ndarray:
-    """Depth float32 [480, 640] in metres of the frame at `position`, from the file; 0 = no measurement."""
+def full_depth(path, index: int, *, depth="filled") -> np.ndarray:
+    """Depth of a frame from the file: float32 [480, 640], metres, 0 where there is no measurement."""
     with _open(path) as file:
-        return mask_invalid(_read(file, path, _DEPTHS[depth], slice(position, position + 1))[0])[0]
+        return mask_invalid(_read(file, path, _DEPTHS[depth], slice(index, index + 1))[0])[0]
 
 
-def check(file: h5py.File, path, *, depth="filled") -> np.ndarray:
-    """Ids int64 [N] of the open .mat `file`, after a look at the shapes and types of all arrays that are needed.
+def check(file: h5py.File, path, *, depth="filled", labels=False) -> np.ndarray:
+    """Checks the shapes and dtypes of an open .mat file's arrays.
 
-    Raises ValueError, one line naming the file, the array, what was found and what was expected.
+    Args:
+      file: the open file.
+      path: its path, for errors.
+      depth: "filled" or "raw".
+      labels: whether labels are needed.
+
+    Returns:
+      The frames' ids, int64 [N].
+
+    Raises:
+      InputError: naming the file, the array, what was found and what was expected.
     """
-    names = ("images", _DEPTHS[depth], "labels")
+    names = ("images", _DEPTHS[depth], *(["labels"] if labels else []))
     for name in names:
         axes, dtype, what = _ARRAYS[name]
         expected = f"({', '.join(map(str, ('N', *axes)))}) {dtype}, {what}"
         array = file.get(name)
         if not isinstance(array, h5py.Dataset):
-            raise ValueError(
+            raise InputError(
                 f"{path}: no array '{name}' among {', '.join(sorted(file)) or 'none'}; expected {expected}"
             )
         if array.shape[1:] != axes or array.dtype != dtype or array.shape[0] == 0:
-            raise ValueError(f"{path}: array '{name}' is {array.shape} {array.dtype}; expected {expected}")
+            raise InputError(f"{path}: array '{name}' is {array.shape} {array.dtype}; expected {expected}")
     lengths = {name: len(file[name]) for name in names}
     n = lengths["images"]
     if set(lengths.values()) != {n}:
-        raise ValueError(f"{path}: arrays of unequal length {lengths}; expected one N for all")
+        raise InputError(f"{path}: arrays of unequal length {lengths}; expected one N for all")
     if "frame_ids" not in file:
         if n != NYU_FRAMES:
-            raise ValueError(
+            raise InputError(
                 f"{path}: array 'images' has {n} frames and there is no array 'frame_ids'; expected all {NYU_FRAMES} "
                 f"frames of the official file, or frame_ids ({n}, 1) to say which official ids these are"
             )
@@ -169,7 +197,7 @@ def check(file: h5py.File, path, *, depth="filled") -> np.ndarray:
     whole = ids.size == n and np.isfinite(ids).all() and (ids == np.round(ids)).all()
     if not whole or (np.diff(ids) <= 0).any() or ids[0] < 1 or ids[-1] > NYU_FRAMES:
         found = f"{getattr(array, 'shape', 'a group')} {getattr(array, 'dtype', '')}".strip()
-        raise ValueError(
+        raise InputError(
             f"{path}: array 'frame_ids' is {found} or out of range; "
             f"expected ({n}, 1) whole numbers, ascending, from 1 to {NYU_FRAMES}"
         )
@@ -177,30 +205,29 @@ def check(file: h5py.File, path, *, depth="filled") -> np.ndarray:
 
 
 def _scenes(file, path, n):
-    """The scene of each frame, or None where the file does not say: MATLAB keeps a cell of text as references."""
+    """The scene of each frame, or None if the file does not name them; MATLAB stores a cell of text as references."""
     if "scenes" not in file:
         return None
     try:
         names = ["".join(map(chr, file[reference][()].ravel())) for reference in file["scenes"][()].ravel()]
     except (TypeError, ValueError, KeyError, OSError) as error:
-        raise ValueError(f"{path}: array 'scenes' is not a cell of text: {error}") from error
+        raise InputError(f"{path}: array 'scenes' is not a cell of text: {error}") from error
     if len(names) != n:
-        raise ValueError(f"{path}: array 'scenes' names {len(names)} scenes; expected one for each of {n} frames")
+        raise InputError(f"{path}: array 'scenes' names {len(names)} scenes; expected one for each of {n} frames")
     return names
 
 
 def _convert(path, folder: pathlib.Path, frame_size, depth) -> dict:
-    """Write the arrays of the .mat at `path` into `folder`, at `frame_size`; returns the counts of what was masked."""
+    """Writes the arrays of a .mat file into a cache folder at `frame_size`; returns the counts of masked depths."""
     h, w = frame_size
-    rows, columns = resize.nearest_index(FULL_SIZE[0], h), resize.nearest_index(FULL_SIZE[1], w)
+    rows, columns = resize.nearest_index(NYU_SIZE[0], h), resize.nearest_index(NYU_SIZE[1], w)
     counts = dict.fromkeys(("nan", "inf", "negative", "empty_frames"), 0)
     with _open(path) as file:
-        ids = check(file, path, depth=depth)
+        ids = check(file, path, depth=depth, labels="labels" in file)
         n = len(ids)
         scenes = _scenes(file, path, n)
         images = cache.create(folder, "images", (n, h, w, 3), np.uint8)
         depths = cache.create(folder, "depths", (n, h, w), np.float32)
-        labels = cache.create(folder, "labels", (n, h, w), np.uint16)
         np.save(folder / "ids.npy", ids)
         if scenes is not None:
             np.save(folder / "scenes.npy", np.array(scenes))
@@ -214,11 +241,24 @@ def _convert(path, folder: pathlib.Path, frame_size, depth) -> dict:
                 for name, count in masked.items():
                     counts[name] += count
                 depths[block] = valid[:, rows[:, None], columns]
-                labels[block] = _read(file, path, "labels", block)[:, rows[:, None], columns]
                 bar.update(block.stop - block.start)
-        for written in (images, depths, labels):
+        for written in (images, depths):
             written.flush()
     return counts
+
+
+def _lazy_labels(path, n, frame_size):
+    """The labels at `frame_size`, read from the file when indexed; None if it has none. `_convert` has checked them."""
+    with _open(path) as file:
+        if "labels" not in file:
+            return None
+    rows, columns = (resize.nearest_index(full, size) for full, size in zip(NYU_SIZE, frame_size, strict=True))
+
+    def load(i):
+        with _open(path) as file:
+            return _read(file, path, "labels", slice(i, i + 1))[0][rows[:, None], columns]
+
+    return LazyArray(load, (n, *frame_size), np.uint16)
 
 
 @contextlib.contextmanager
@@ -227,22 +267,22 @@ def _open(path):
         file = h5py.File(path, "r")
     except OSError as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: not a readable HDF5 (MATLAB v7.3) file, or cut off: {reason}") from error
+        raise InputError(f"{path}: not a readable HDF5 (MATLAB v7.3) file, or cut off: {reason}") from error
     with file:
         try:
             yield file
-        except (RuntimeError, KeyError) as error:  # what h5py says of damaged tables; a full disk is an OSError
+        except (RuntimeError, KeyError) as error:  # h5py raises these for damaged tables
             reason = " ".join(str(error).split())
-            raise ValueError(f"{path}: damaged, to be downloaded or copied anew: {reason}") from error
+            raise InputError(f"{path}: damaged; download or copy it again: {reason}") from error
 
 
 def _read(file, path, name: str, block: slice) -> np.ndarray:
-    """Frames of one array with their axes in the order of the package: [n, y, x] or [n, y, x, channel]."""
+    """Frames of one array with axes [n, y, x] or [n, y, x, channel]."""
     try:
         return np.ascontiguousarray(file[name][block].swapaxes(1, -1))
     except OSError as error:
         reason = " ".join(str(error).split())
-        raise ValueError(
-            f"{path}: array '{name}' is damaged at frames {block.start}:{block.stop}; the file is to be downloaded or "
-            f"copied anew: {reason}"
+        raise InputError(
+            f"{path}: array '{name}' is damaged at frames {block.start}:{block.stop}; download or copy the file "
+            f"again: {reason}"
         ) from error

@@ -1,4 +1,4 @@
-"""Pairs of a picture and its depth in a folder: which there are, and what is in them. No jax, no tensorflow."""
+"""Finds and reads the pairs of a picture and its depth in a folder. No jax, no tensorflow."""
 
 import functools
 import hashlib
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxdepth.data.files import depth_maps, pictures
-from jaxdepth.data.frames import METRES
+from jaxdepth.errors import InputError
+from jaxdepth.geometry.depth import PLAUSIBLE_MEDIAN
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
-# Where pictures and depths usually lie; the first pattern with a file is taken.
+# The usual layouts; the first pattern that matches a file is taken.
 IMAGE_PATTERNS = tuple(
     prefix + name
     for prefix in ("", "**/")
@@ -24,10 +25,18 @@ DEPTH_PATTERNS = tuple(prefix + name for prefix in ("", "**/") for name in ("dep
 MIN_SIDE = 16  # pixels
 UNITS = {"millimetres": 1e-3, "centimetres": 1e-2, "metres": 1.0}
 
+_ADVICE = "give patterns such as --config.data.folder.image=images/*.jpg --config.data.folder.depth=depths/*.png"
+
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture and its depth; `name` is what the patterns' stars stand for in both."""
+    """A picture and its depth.
+
+    Attributes:
+      name: what the stars of the patterns stand for, in both paths.
+      picture: path of the picture.
+      depth: path of the depth map.
+    """
 
     name: str
     picture: pathlib.Path
@@ -36,13 +45,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a folder holds under two patterns, in the natural order of names (frame2 before frame10).
+    """The files of a folder that match two patterns, in natural order of their names (frame2 before frame10).
 
     Attributes:
-      folder: where.
-      image, depth: the patterns.
+      folder: the folder.
+      image: pattern of the pictures.
+      depth: pattern of the depths.
       pairs: the pairs.
-      pictures_alone, depths_alone: names without a partner.
+      pictures_alone: names of the pictures without a depth.
+      depths_alone: names of the depths without a picture.
     """
 
     folder: pathlib.Path
@@ -54,16 +65,16 @@ class Listing:
 
     @property
     def ids(self) -> np.ndarray:
-        """int64 [N], of each pair: 63 bits of the sha256 of the two files' paths inside the folder.
+        """The ids of the pairs, int64 [N]: 63 bits of the sha256 of the two files' paths inside the folder.
 
-        So a frame is known by its names alone: it keeps its id where the folder is moved or others come and go.
+        A frame keeps its id when the folder is moved, and when other files are added or removed.
         """
         inside = [f"{p.picture.relative_to(self.folder)}\0{p.depth.relative_to(self.folder)}" for p in self.pairs]
         digests = [hashlib.sha256(names.replace(os.sep, "/").encode("utf8", "surrogateescape")) for names in inside]
         return np.array([int.from_bytes(digest.digest()[:8]) >> 1 for digest in digests], np.int64)
 
     def missing(self) -> list[str]:
-        """What lacks a partner, a line for pictures and one for depths."""
+        """The files without a partner: up to two lines, one for pictures and one for depths."""
         kinds = (
             ("pictures", self.pictures_alone, "depth", self.depth),
             ("depths", self.depths_alone, "picture", self.image),
@@ -76,113 +87,128 @@ class Listing:
 
 
 def find(folder, *, image=None, depth=None) -> Listing:
-    """The pairs in `folder`.
+    """Finds the pairs in a folder.
+
+    A pattern is a path inside the folder, such as images/*.jpg. Its one `*` stands for a part of a name, and `**/`
+    before it for any folders. A picture and a depth are a pair if the stars stand for the same text in both. A pattern
+    without a known extension matches every known extension.
 
     Args:
       folder: the folder.
-      image, depth: patterns of paths in it, such as images/*.jpg and depths/*.png, in which one `*` stands for a part
-        of a name and may follow a `**/` for any folders. A picture and a depth for which the stars stand for the same
-        are a pair. A pattern without a known extension is one for every such. None: the first of IMAGE_PATTERNS or
-        DEPTH_PATTERNS with a file.
+      image: pattern of the pictures; None for the first of IMAGE_PATTERNS that matches a file.
+      depth: pattern of the depths; None for the first of DEPTH_PATTERNS that matches a file.
+
+    Returns:
+      A Listing.
 
     Raises:
-      FileNotFoundError: no such folder.
-      ValueError: a pattern that is none, two files for one name, a file that is picture and depth, or not one pair.
+      FileNotFoundError: if there is no such folder.
+      InputError: for a malformed pattern, two files of one name, a file that is both picture and depth, or no pairs.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         found = "a file" if folder.exists() else "no such folder"
         raise FileNotFoundError(f"config.data.path={str(folder)!r}: {found}: expected a folder of pictures and depths")
     files = sorted(_files(folder))
-    image, pictures = _first(folder, files, "image", [image] if image else IMAGE_PATTERNS, PICTURES)
-    depth, depths = _first(folder, files, "depth", [depth] if depth else DEPTH_PATTERNS, depth_maps.EXTENSIONS)
+    image, pictures = _first_match(folder, files, "image", [image] if image else IMAGE_PATTERNS, PICTURES)
+    depth, depths = _first_match(folder, files, "depth", [depth] if depth else DEPTH_PATTERNS, depth_maps.EXTENSIONS)
     names = sorted({*pictures, *depths}, key=natural)
     pairs = tuple(Pair(n, folder / pictures[n], folder / depths[n]) for n in names if n in pictures and n in depths)
     if both := [pair for pair in pairs if pair.picture == pair.depth]:
-        raise ValueError(f"{str(both[0].picture)!r}: at {image} for pictures and at {depth} for depths: {_HOW}")
+        raise InputError(f"{str(both[0].picture)!r}: at {image} for pictures and at {depth} for depths: {_ADVICE}")
     if not pairs:
-        raise ValueError(
-            f"config.data.path={str(folder)!r}: no pair of {len(pictures)} pictures at {image} and {len(depths)} "
-            f"depths at {depth}: {_HOW}"
+        raise InputError(
+            f"config.data.path={str(folder)!r}: no pairs among {len(pictures)} pictures at {image} and {len(depths)} "
+            f"depths at {depth}: {_ADVICE}"
         )
     alone = [tuple(n for n in names if n not in other) for other in (depths, pictures)]
     return Listing(folder, image, depth, pairs, *alone)
 
 
-_HOW = "give patterns such as --config.data.folder.image=images/*.jpg --config.data.folder.depth=depths/*.png"
-
-
 def read(pair, *, depth_scale=None):
-    """A pair's picture uint8 [H, W, 3], depth float32 [h, w] in metres as stored (NaN and all), metres of one unit.
+    """Reads the files of a pair.
 
-    Depth may have another size than its picture but not another shape: within a pixel.
-    Raises OSError or ValueError, which name the file, where one cannot be read or they do not fit.
+    Args:
+      pair: a Pair.
+      depth_scale: metres per unit, see `depth_maps.read_depth`.
+
+    Returns:
+      Picture uint8 [H, W, 3], depth float32 [h, w] in metres with its invalid values, and the metres per unit. The
+      depth may have another size than the picture, but has its shape to within a pixel.
+
+    Raises:
+      OSError: if a file cannot be opened.
+      InputError: if a file is damaged or has fewer than MIN_SIDE pixels on a side, or the two shapes differ.
     """
     picture = pictures.read(pair.picture).pixels
     depth, scale = depth_maps.read_depth(pair.depth, scale=depth_scale)
     for path, array in ((pair.picture, picture), (pair.depth, depth)):
         if min(array.shape[:2]) < MIN_SIDE:
             size = "x".join(map(str, array.shape[:2]))
-            raise ValueError(f"{str(path)!r}: {size} pixels: expected at least {MIN_SIDE}x{MIN_SIDE}")
+            raise InputError(f"{str(path)!r}: {size} pixels: expected at least {MIN_SIDE}x{MIN_SIDE}")
     (height, width), (h, w) = picture.shape[:2], depth.shape
     if not same_shape((height, width), (h, w)):
         swapped = ", axes swapped?" if same_shape((height, width), (w, h)) else ""
-        raise ValueError(
-            f"{str(pair.depth)!r}: {h}x{w} (rows x columns), where its picture {str(pair.picture)!r} is "
+        raise InputError(
+            f"{str(pair.depth)!r}: {h}x{w} (rows x columns), but its picture {str(pair.picture)!r} is "
             f"{height}x{width}: expected the picture's shape{swapped}"
         )
     return picture, depth, scale
 
 
 def same_shape(size, other) -> bool:
-    """Whether two sizes (height, width) are one shape at two resolutions, but for one pixel of the second."""
+    """Whether two sizes (height, width) are one shape at two resolutions, to within a pixel of the second."""
     (height, width), (h, w) = size, other
     return abs(h * width - w * height) <= max(height, width)
 
 
 def median_problem(medians, scale) -> str | None:
-    """What is wrong with the unit of a folder's depths; None where nothing seems so.
+    """Says what is wrong with the unit of a folder's depths.
 
     Args:
-      medians: of the valid depths of each frame in metres, NaN for a frame without any.
-      scale: the metres of one unit that they were read with.
+      medians: median depth of each frame in metres, NaN for a frame without valid depth.
+      scale: metres per unit, with which they were read.
+
+    Returns:
+      A line with a guess at the unit; None if the median of all is plausible.
     """
+    low, high = PLAUSIBLE_MEDIAN
     medians = np.asarray(medians, np.float64)
     medians = medians[~np.isnan(medians)]
     if not medians.size:
-        return f"not one of the depths is valid: expected metres above 0, 0 for no measurement (unit: {scale:g} m)"
+        return f"no valid depth: expected metres above 0, and 0 where there is no measurement (unit: {scale:g} m)"
     median = float(np.median(medians))
-    if METRES[0] <= median <= METRES[1]:
+    if low <= median <= high:
         return None
-    usual = {name: abs(np.log(median / scale * unit / 3)) for name, unit in UNITS.items()}  # a room's 3 m, by logarithm
-    name = min(usual, key=usual.get)
+    distance = {name: abs(np.log(median / scale * unit / 3)) for name, unit in UNITS.items()}  # from 3 m, a room's
+    name = min(distance, key=distance.get)
     guess = f"{name}? give --config.data.folder.depth_scale={UNITS[name]:g}"
-    if not METRES[0] <= median / scale * UNITS[name] <= METRES[1]:
-        guess = "give --config.data.folder.depth_scale=METRES of one unit"
+    if not low <= median / scale * UNITS[name] <= high:
+        guess = "give --config.data.folder.depth_scale=METRES per unit"
     return f"median depth {median:.4g} m: {guess} (read with {scale:g})"
 
 
 def median(valid) -> float:
-    """The median of the depths above 0; NaN where there is none."""
+    """The median of the depths above 0; NaN if there are none."""
     valid = valid[valid > 0]
     return float(np.median(valid)) if valid.size else np.nan
 
 
 def natural(name):
-    """A key to sort names by in which numbers count as numbers."""
+    """A sort key for names that compares numbers by value: frame2 before frame10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)], name
 
 
 def _files(folder) -> Iterable[str]:
-    """Paths of all files under a folder, relative and with /, but for hidden ones."""
-    for place, folders, names in os.walk(folder, followlinks=True):
+    """Paths of all files under a folder, relative and with /, without hidden ones."""
+    for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        prefix = os.path.relpath(place, folder).replace(os.sep, "/") + "/"
+        prefix = os.path.relpath(parent, folder).replace(os.sep, "/") + "/"
         yield from (prefix.removeprefix("./") + name for name in names if not name.startswith("."))
 
 
-def _first(folder, files, kind, patterns, extensions):
-    """The first pattern with a file, and {name: path}; the first pattern and nothing where none has one."""
+def _first_match(folder, files, kind, patterns, extensions):
+    """The first pattern that matches a file, and {name: path}; without a match, the patterns in words and {}."""
     for pattern in patterns:
         expression = _expression(pattern, kind, extensions)
         found = {}
@@ -190,23 +216,23 @@ def _first(folder, files, kind, patterns, extensions):
             if match := expression.fullmatch(path):
                 name = "".join(match.groups())
                 if name in found:
-                    raise ValueError(
-                        f"{str(folder)!r}: two files for {name!r} at {pattern}, {found[name]} and {path}: {_HOW}"
+                    raise InputError(
+                        f"{str(folder)!r}: two files for {name!r} at {pattern}, {found[name]} and {path}: {_ADVICE}"
                     )
                 found[name] = path
         if found:
             return pattern, found
-    return (patterns[0] if len(patterns) == 1 else f"{patterns[0]} or another usual place"), {}
+    return (patterns[0] if len(patterns) == 1 else f"{patterns[0]} or another usual pattern"), {}
 
 
 @functools.cache
 def _expression(pattern, kind, extensions):
-    """The pattern as a regular expression, whose groups are what its stars stand for."""
+    """The pattern as a regular expression, with a group for each star."""
     folders, star, rest = pattern.rpartition("**/")
     folders, single = re.escape(folders), rest.count("*")
     if single != 1 or "*" in folders or pattern.startswith("/"):
-        raise ValueError(
-            f"config.data.folder.{kind}={pattern!r}: expected a path in the folder with one * in it: {_HOW}"
+        raise InputError(
+            f"config.data.folder.{kind}={pattern!r}: expected a path inside the folder with one *: {_ADVICE}"
         )
     before, after = map(re.escape, rest.split("*"))
     known = "" if pattern.lower().endswith(extensions) else f"(?:{'|'.join(map(re.escape, extensions))})"
@@ -215,4 +241,5 @@ def _expression(pattern, kind, extensions):
 
 
 def _some(names) -> str:
+    """Up to five names."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,47 +1,53 @@
-"""The built-in rooms as a source of frames: made, not read, so that everything runs without a download."""
+"""The built-in rooms as a source of frames: rendered, so that everything runs without a download."""
 
+import ast
 import hashlib
 import pathlib
 
 import jax
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from jaxdepth import rooms
 from jaxdepth.data import cache
-from jaxdepth.data.frames import Frames
-from jaxdepth.data.sources.nyu import FULL_SIZE
+from jaxdepth.data.frames import Frames, LazyArray
 from jaxdepth.data.splits import room_ids, rooms_lists
+from jaxdepth.errors import InputError
 from jaxdepth.geometry import camera
+from jaxdepth.geometry.camera import NYU_SIZE, nyu_intrinsics
 
 _BLOCK = 64  # frames in memory at once
 
 
 def open_rooms(train: int, val: int, *, sensor=False, seed=0, frame_size=(240, 320), cache_dir=None) -> Frames:
-    """`train` frames for training and `val` for validation, rendered once at `frame_size` (h, w) and kept on the disk.
+    """Opens built-in rooms, which are rendered once and kept on the disk.
 
-    Frame i is a pure function of (seed, i). Its id is seed 2^32 + i, so that rooms of another seed are other frames in
-    the hash of a split. The camera is NYU's at `frame_size`. With `sensor` they are seen through
-    `jaxdepth.rooms.sensor`; the truth at full size stays exact. `cache_dir`: see `jaxdepth.data.cache.arrays`; an entry
-    belongs to the seed, the number of frames, their size, and what renders them.
+    Frame i is a pure function of (seed, i). Its id is seed * 2^32 + i, so that the split hash differs between seeds.
+    The camera is NYU's. The truth at full size and the labels are rendered when they are asked for.
 
-    Raises ValueError where a number of frames is not positive or the seed does not fit.
+    Args:
+      train: number of frames to train on.
+      val: number of frames to validate on.
+      sensor: whether the frames are seen through `rooms.sensor`; the truth at full size remains exact.
+      seed: of the rooms.
+      frame_size: (h, w).
+      cache_dir: see `cache.arrays`.
+
+    Returns:
+      A Frames.
+
+    Raises:
+      InputError: for numbers of frames that are not positive, or a seed out of range.
     """
     if train < 1 or val < 1:
-        raise ValueError(
-            f"config.data.rooms_frames=({train}, {val}): expected at least one frame for train and for val"
-        )
+        raise InputError(f"config.data.rooms_frames=({train}, {val}): expected at least one frame each")
     if not 0 <= seed < 2**31:
-        raise ValueError(f"seed={seed}: expected 0 <= seed < 2^31")
-    files = [*sorted(pathlib.Path(rooms.__file__).parent.glob("*.py")), pathlib.Path(camera.__file__)]
-    renderer = [file.read_bytes() for file in files]
-    made_by = [hashlib.sha256(b"".join(renderer)).hexdigest(), jax.__version__, jax.devices()[0].device_kind]
-    key = [*made_by, seed, train + val, *frame_size, sensor]
+        raise InputError(f"seed={seed}: expected 0 <= seed < 2^31")
+    n, size = train + val, tuple(frame_size)
 
     def make(folder):
-        n, size, empty = train + val, tuple(frame_size), 0
-        kinds = {"image": ((*size, 3), np.uint8), "depth": (size, np.float32), "label": (size, np.uint16)}
+        empty = 0
+        kinds = {"image": ((*size, 3), np.uint8), "depth": (size, np.float32)}
         arrays = {name: cache.create(folder, name, (n, *shape), dtype) for name, (shape, dtype) in kinds.items()}
         with tqdm(total=n, desc="rooms", unit="frame", disable=None) as bar:
             for start in range(0, n, _BLOCK):
@@ -54,26 +60,41 @@ def open_rooms(train: int, val: int, *, sensor=False, seed=0, frame_size=(240, 3
             array.flush()
         return {"empty_frames": empty}
 
+    key = _key(seed, n, size, sensor)
     made, counts = cache.arrays("rooms", key, make, cache_dir=cache_dir)
-    ids = room_ids(seed, train + val)
+    ids = room_ids(seed, n)
     return Frames(
         name="rooms",
         images=made["image"],
         depths=made["depth"],
-        labels=made["label"],
         ids=ids,
-        intrinsics=camera.resize_intrinsics(camera.NYU_INTRINSICS, from_size=FULL_SIZE, to_size=tuple(frame_size)),
-        full_depth=lambda i: np.asarray(rooms.render(seed, i, size=FULL_SIZE)["depth"]),
+        intrinsics=nyu_intrinsics(size),
+        full_depth=lambda i: np.asarray(rooms.render(seed, i, size=NYU_SIZE)["depth"]),
         splits=rooms_lists(ids, train),
         counts={"nan": 0, "inf": 0, "negative": 0, **counts},
         truth="depth through a sensor (at full size exact)" if sensor else "exact depth",
-        description=f"built-in rooms: {train} + {val} frames at {frame_size[0]}x{frame_size[1]}, seed {seed}"
+        description=f"built-in rooms: {train} + {val} frames at {size[0]}x{size[1]}, seed {seed}"
         + (", through a sensor" if sensor else ""),
+        labels=LazyArray(lambda i: _label(seed, i, size), (n, *size), np.uint16),
     )
 
 
-def contact_sheet(path, *, seed=0, rows=3, columns=4, size=(240, 320)):
-    """Writes a picture of the first rows * columns rooms of a seed, each of `size` (h, w), to a file of any format."""
-    pictures = rooms.frames(seed, 0, count=rows * columns, size=size)["image"]
-    sheet = pictures.reshape(rows, columns, *size, 3).swapaxes(1, 2).reshape(rows * size[0], columns * size[1], 3)
-    Image.fromarray(sheet).save(path)
+def _key(seed, count, size, sensor):
+    """What the rendered frames depend on, for the cache: their settings, the renderer's code, and what compiles it."""
+    files = [*sorted(pathlib.Path(rooms.__file__).parent.glob("*.py")), pathlib.Path(camera.__file__)]
+    code = "".join(code_without_comments(file.read_text()) for file in files)
+    made_by = [hashlib.sha256(code.encode()).hexdigest(), jax.__version__, jax.devices()[0].device_kind]
+    return [*made_by, seed, count, *size, sensor]
+
+
+def code_without_comments(source):
+    """Python code in a form that no comment, docstring or line break changes."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def _label(seed, index, size):
+    return np.asarray(rooms.render(seed, index, size=size)["label"]).astype(np.uint16)

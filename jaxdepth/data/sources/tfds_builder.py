@@ -1,4 +1,4 @@
-"""The labelled frames of NYU Depth V2 as a TensorFlow Dataset of random access, made from the .mat file."""
+"""The labelled frames of NYU Depth V2 as a TensorFlow Dataset with random access, built from the .mat file."""
 
 import pathlib
 import tempfile
@@ -9,19 +9,21 @@ from absl import logging
 
 from jaxdepth.data import splits
 from jaxdepth.data.sources import nyu
+from jaxdepth.geometry.camera import NYU_SIZE
 
 
 class NyuDepthV2Labeled(tfds.core.GeneratorBasedBuilder):
     """NYU Depth V2's 1449 labelled frames (Silberman 2012) in their official split, full size.
 
-    `manual_dir` holds `nyu_depth_v2_labeled.mat`. Of a file with a part of the frames, a split without any is left out.
+    `manual_dir` holds `nyu_depth_v2_labeled.mat`. If the file has only part of the frames, a split without any is left
+    out.
     """
 
     VERSION = tfds.core.Version("1.0.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {nyu.FILE_NAME} there: `python launch/prepare_data.py nyu` downloads it."
 
     def _info(self):
-        size = nyu.FULL_SIZE
+        size = NYU_SIZE
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
                 {
@@ -51,22 +53,31 @@ class NyuDepthV2Labeled(tfds.core.GeneratorBasedBuilder):
 
 
 def prepare(path, folder):
-    """Write the .mat file at `path` as the dataset nyu_depth_v2_labeled below `folder`; returns its own folder.
+    """Builds the dataset nyu_depth_v2_labeled from a .mat file; a dataset that is already there is kept.
 
-    What is there already stays. Raises ValueError where the file is not as expected, OSError where the disk is full.
+    Args:
+      path: the .mat file.
+      folder: where the dataset's own folder is created.
+
+    Returns:
+      The dataset's folder.
+
+    Raises:
+      InputError: if the file is not as expected.
+      OSError: if the disk is full.
     """
-    frames = len(nyu.frame_ids(path))  # refuses a wrong file before anything is made
+    frames = len(nyu.frame_ids(path))  # raises for a wrong file before anything is written
     builder = NyuDepthV2Labeled(data_dir=folder, file_format="array_record")
     with tempfile.TemporaryDirectory() as manual:
         pathlib.Path(manual, nyu.FILE_NAME).symlink_to(pathlib.Path(path).resolve())
         try:
             builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
-        except RuntimeError as error:  # of the writer, which does not say OSError
+        except RuntimeError as error:  # the writer's way to report an OSError
             raise OSError(f"{builder.data_dir}: it could not be written: {error}") from error
     made = sum(split.num_examples for split in builder.info.splits.values())
     if made != frames:
         logging.warning(
-            "%s: kept as it is, with %d frames, where %s has %d: remove it to make it anew",
+            "%s has %d frames, %s has %d: the dataset is kept as it is; remove it to build it again",
             *(builder.data_dir, made, path, frames),
         )
     return pathlib.Path(builder.data_dir)

@@ -1,4 +1,4 @@
-"""The paper's tables and figures redone by one command: `python launch/reproduce.py --workdir=DIR`."""
+"""Reproduces the paper's tables and figures with one command: `python launch/reproduce.py --workdir=DIR`."""
 
 import pathlib
 
@@ -8,37 +8,38 @@ from jaxdepth.studies.reproduce import job, report
 
 
 def reproduce(folder, *, configs, given, steps):
-    """Train every network of the paper and the best one under one protocol, and write report.md and report.html.
+    """Trains every network of the paper and the best one with the same number of steps, and writes the report.
 
-    What is done is kept in `folder`; the same command goes on where it was killed.
+    A job that was stopped is continued by the same call.
 
     Args:
-      folder: of the job: job.json, runs/SPLIT/NAME (a workdir each), results/SPLIT-NAME.json, figures/, the reports.
-      configs: the folder of the networks' settings.
-      given: {name: value} of settings such as "data.path", for all networks of the paper; of `data` the best one takes
-        only where the frames are.
+      folder: of the job, for job.json, runs/SPLIT/NAME (workdirs), results/SPLIT-NAME.json, figures/, report.md and
+        report.html.
+      configs: folder of the config files.
+      given: {setting: value} for all networks of the paper, such as "data.path". The best network takes all but the
+        settings of `data`; of those, only which frames to use.
       steps: of each training.
 
     Returns:
-      Whether all is done; False where SIGTERM stopped a training.
+      Whether the job is done; False if SIGTERM stopped a training.
 
     Raises:
-      ValueError: `folder` holds another job; settings, data or steps that are out of range.
+      InputError: if `folder` holds another job, or for settings, data or steps out of range.
     """
     folder = pathlib.Path(folder)
     plan = job.plan(configs, given=given, steps=steps)
     job.open_job(folder, given=given, steps=steps)
-    for i, training in enumerate(plan):
+    for i, training in enumerate(plan, 1):
         if job.result(folder, training) is None:
-            done, left = job.progress(folder, plan)
-            all_of_it = f"{done:.0%} done" + ("" if left is None else f", about {left / 3600:.1f} h left")
+            done, seconds_left = job.progress(folder, plan)
+            told = f"{done:.0%} of the job done"
+            if seconds_left is not None:
+                told += f", about {seconds_left / 3600:.1f} h left"
             logging.info(
-                "reproduce: training %d of %d, %s on split %s; of all %s",
-                *(i + 1, len(plan), training.title, training.split, all_of_it),
+                "reproduce: training %d of %d, %s, split %s; %s", i, len(plan), training.title, training.split, told
             )
-            title = f"{i + 1}/{len(plan)} {training.name} ({training.split}), all: {all_of_it}"
-            if not job.run(folder, training, title=title):
+            if not job.run(folder, training, title=f"{i}/{len(plan)} {training.name} ({training.split}), {told}"):
                 return False
     report.write(folder, plan)
-    logging.info("reproduce: %s, %s", folder / "report.md", folder / "report.html")
+    logging.info("reproduce: wrote %s and %s", folder / "report.md", folder / "report.html")
     return True

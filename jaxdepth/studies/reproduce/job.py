@@ -1,24 +1,57 @@
-"""The trainings of a job in their order, and what is kept of each."""
+"""The trainings of a job in their order, and the result of each."""
 
 import dataclasses
 import functools
 import json
 import pathlib
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxdepth import config as settings
-from jaxdepth import evaluate, models
-from jaxdepth.benchmark import networks, record
+from jaxdepth import models
+from jaxdepth.benchmark import networks
+from jaxdepth.benchmark.record import machine
 from jaxdepth.data import splits
+from jaxdepth.data.files.writing import write_json
 from jaxdepth.data.sources import selection
-from jaxdepth.runs import workdir
-from jaxdepth.train import train_and_evaluate
-from jaxdepth.training import state
+from jaxdepth.errors import InputError
+from jaxdepth.runs import metrics_log, record
+from jaxdepth.studies import experiment
 
 PROTOCOLS = ("paper", "eigen_crop")
-_ROOMS_A_STEP = 2  # rendered for a step of 16, so that each is seen some eight times
+_ROOMS_PER_STEP = 2  # rendered; with batches of 16 each room is seen some eight times
+
+
+@dataclasses.dataclass(frozen=True)
+class PaperNetwork:
+    """A network of the paper.
+
+    Attributes:
+      name: of its folders and results.
+      title: in the report.
+      config_file: its settings, a file in the folder of configs.
+      changes: {setting: value}, changes of them.
+      published: its best accuracy in the paper (table 2); None if the paper has none.
+    """
+
+    name: str
+    title: str
+    config_file: str
+    changes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    published: float | None = None
+
+
+PAPER_NETWORKS = (
+    PaperNetwork("eigen", "Eigen 2014", "eigen.py"),
+    PaperNetwork("autoencoder", "Model 1, auto-encoder refine network", "autoencoder.py", published=0.3557),
+    PaperNetwork("residual_coarse", "Model 2, residual coarse prediction", "residual_coarse.py", published=0.43),
+    PaperNetwork("kscale", "Model 3, multi-scale residual network", "kscale.py", published=0.4063),
+    PaperNetwork("up_convolution", "Model 3, up-convolution", "kscale.py", {"model.upscaling": "up_convolution"}),
+)
+BEST, BEST_ON_ROOMS = "best", "best-rooms"  # names of the best recipe's trainings
+NAMES = (*(network.name for network in PAPER_NETWORKS), BEST_ON_ROOMS, BEST)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,24 +59,23 @@ class Training:
     """One training of a job.
 
     Attributes:
-      name: of its folder, alike on every split.
+      name: of its folder and result, the same on every split.
       title: in the report.
       split: of the frames.
       config: all its settings, a ConfigDict.
-      work: multiply-adds of its forward passes, in 1e9; what its time is guessed from.
-      parameters, multiply_adds: of the network, the latter for one picture of its own size.
-      begins_with: the name of the training on rooms whose weights it takes, or "".
-      published: the paper's best accuracy (table 2), or None.
+      parameters: number of the network's parameters.
+      multiply_adds: of the network's forward pass for one picture of its own size.
+      init_from: name of the training whose weights it starts from, or "".
+      published: the network's best accuracy in the paper (table 2), or None.
     """
 
     name: str
     title: str
     split: str
-    config: object
-    work: float
+    config: Any
     parameters: int
     multiply_adds: int
-    begins_with: str = ""
+    init_from: str = ""
     published: float | None = None
 
     @property
@@ -51,101 +83,119 @@ class Training:
         """The step after a third of the training."""
         return max(1, self.config.steps // 3)
 
-
-# name, title, settings, changes of them, the paper's best accuracy
-_OF_PAPER = (
-    ("eigen", "Eigen 2014", "eigen.py", {}, None),
-    ("autoencoder", "Model 1, auto-encoder refine network", "autoencoder.py", {}, 0.3557),
-    ("residual_coarse", "Model 2, residual coarse prediction", "residual_coarse.py", {}, 0.43),
-    ("kscale", "Model 3, multi-scale residual network", "kscale.py", {}, 0.4063),
-    ("up_convolution", "Model 3, up-convolution", "kscale.py", {"model.upscaling": "up_convolution"}, None),
-)
-NAMES = (*(name for name, *_ in _OF_PAPER), "best-rooms", "best")
+    @property
+    def work(self):
+        """Multiply-adds of all forward passes, in 1e9: a measure of how long the training takes."""
+        return self.multiply_adds * self.config.steps * self.config.batch_size / 1e9
 
 
 def plan(configs, *, given, steps):
-    """The Trainings of a job, a network on all splits before the next. Arguments as in `reproduce`.
+    """Plans a job.
 
-    The splits are the paper's random one and, of NYU's frames, the official one, or `dev` where the official test
-    frames are not there; of other frames the one that they bring.
+    NYU's frames are split twice: by the paper's random split, and by the official one, or `dev` if the official test
+    frames are missing. Other sources have one split.
+
+    Args:
+      configs: folder of the config files.
+      given: {setting: value}, see `reproduce`.
+      steps: of each training.
+
+    Returns:
+      A list of Trainings: each network on all splits before the next network.
+
+    Raises:
+      InputError: for settings, data or steps out of range.
     """
     if steps < 3:
-        raise ValueError(f"steps={steps}: expected 3 or more")
-    if taken := {"steps", "epochs", "data.split", "initial", "keep_every"} & given.keys():
-        raise ValueError(f"config.{min(taken)}: the job sets it itself (--steps: the steps of each training)")
+        raise InputError(f"steps={steps}: expected 3 or more")
+    if taken := {"steps", "epochs", "data.split", "init_from", "keep_every"} & given.keys():
+        raise InputError(f"config.{min(taken)}: the job sets it itself (--steps: the steps of each training)")
     configs = pathlib.Path(configs)
     common = dict(given, steps=steps)
-    source, names = _splits(_settings(configs / "kscale.py", "", common))
+    source, split_names = _source_and_splits(_make_config(configs / "kscale.py", common))
     trainings = []
-    for name, title, file, changes, published in _OF_PAPER:
-        for split in names:
-            config = _settings(configs / file, "", common | changes | {"data.split": split})
-            trainings.append(_training(name, title, split, config, published=published))
-    shared = {"validate_every": 1, "steps": steps}
-    shared |= {key: value for key, value in given.items() if not key.startswith("data.")}
-    rooms = {"seed": given.get("seed", 0) + 1}  # others than those of a source of rooms
-    rooms["data.rooms_frames"] = (min(24000, _ROOMS_A_STEP * steps), 50)
-    config = _settings(configs / "best.py", "rooms", shared | rooms)
-    trainings.append(_training("best-rooms", "the best recipe, first on rooms", "rooms", config))
-    where = ("data.path", "data.folder.", "data.rooms_frames", "data.depth")
+    for network in PAPER_NETWORKS:
+        for split in split_names:
+            changes = common | network.changes | {"data.split": split}
+            config = _make_config(configs / network.config_file, changes)
+            trainings.append(_training(network.name, network.title, split, config, published=network.published))
+    return trainings + _plan_best(configs / "best.py", given, steps=steps, source=source, split_names=split_names)
+
+
+def _plan_best(file, given, *, steps, source, split_names):
+    """The Trainings of the best recipe: one on rooms, then one on each split of the source."""
+    common = {"validate_every": 1, "steps": steps}
+    common |= {name: value for name, value in given.items() if not name.startswith("data.")}
+    rooms = {
+        "seed": given.get("seed", 0) + 1,  # not the rooms of the source, if the source is rooms
+        "data.rooms_frames": (min(24000, _ROOMS_PER_STEP * steps), 50),
+    }
+    config = _make_config(file, common | rooms, argument="rooms")
+    trainings = [_training(BEST_ON_ROOMS, "the best recipe, first on rooms", "rooms", config)]
     frames = {"data.source": source, "data.sensor": given.get("data.sensor", False)}
-    frames |= {key: value for key, value in given.items() if key.startswith(where)}
-    for split in names:
-        config = _settings(configs / "best.py", "", shared | frames | {"data.split": split})
-        trainings.append(_training("best", "the best recipe, cut short", split, config, begins_with="best-rooms"))
+    which = ("data.path", "data.folder.", "data.rooms_frames", "data.depth")
+    frames |= {name: value for name, value in given.items() if name.startswith(which)}
+    for split in split_names:
+        config = _make_config(file, common | frames | {"data.split": split})
+        trainings.append(_training(BEST, "the best recipe, cut short", split, config, init_from=BEST_ON_ROOMS))
     return trainings
 
 
-def _settings(file, argument, changes):
-    config = settings.load(file, argument)
-    try:
-        settings.change(config, changes)
-    except ValueError as error:
-        raise ValueError(f"{file.name}: {error}") from error
-    warmup = min(config.optim.warmup_steps, config.steps // 5)
-    settings.change(config, {"optim.warmup_steps": warmup, "keep_every": max(1, config.steps // 3)})
+def _make_config(file, changes, *, argument=""):
+    """The ConfigDict of a training, with a warm-up that fits into its steps."""
+    config = experiment.make_config(file, changes, argument=argument, name=file.name)
+    warmup_steps = min(config.optim.warmup_steps, config.steps // 5)
+    settings.change(config, {"optim.warmup_steps": warmup_steps, "keep_every": max(1, config.steps // 3)})
     return config
 
 
-def _splits(config):
-    """The name of the source, and of the splits of its frames."""
-    frames = selection.of_settings(config.data.to_dict(), seed=config.seed)
+def _source_and_splits(config):
+    """The name of a config's source, and the names of the splits to train on."""
+    frames = selection.open_frames(**settings.source_arguments(config))
     if "official" not in frames.splits:
         return frames.name, [splits.split("paper", frames.ids, lists=frames.splits).name]
-    official = splits.nyu_lists()["official"][1]
-    return frames.name, ["paper", "official" if set(official) <= set(frames.ids.tolist()) else "dev"]
+    official_test = splits.nyu_lists()["official"][1]
+    return frames.name, ["paper", "official" if set(official_test) <= set(frames.ids.tolist()) else "dev"]
 
 
 def _training(name, title, split, config, **more):
-    parameters, macs = _size(tuple(config.model.to_dict().items()), tuple(config.data.crop_size))
-    work = macs * config.steps * config.batch_size / 1e9
-    return Training(name, title, split, config, work, parameters, macs, **more)
+    parameters, multiply_adds = _size(tuple(config.model.to_dict().items()), tuple(config.data.crop_size))
+    return Training(name, title, split, config, parameters, multiply_adds, **more)
 
 
 @functools.cache
 def _size(model, crop_size):
-    """Parameters and multiply-adds of the network of some settings, ((name, value), ..)."""
-    network = models.build(**dict(model))
-    variables = state.shapes(network, crop_size)
+    """Parameters and multiply-adds of a network.
+
+    Args:
+      model: its settings, ((name, value), ...).
+      crop_size: (h, w) of its input.
+    """
+    network, variables = experiment.network_of(dict(model), crop_size)
     picture = jax.ShapeDtypeStruct((1, *crop_size, 3), np.float32)
-    macs = networks.multiply_adds(network.apply, variables, picture)
-    return sum(leaf.size for leaf in jax.tree.leaves(variables["params"])), macs
+    multiply_adds = networks.multiply_adds(network.apply, variables, picture)
+    return models.count_parameters(variables["params"]), multiply_adds
 
 
 def open_job(folder, *, given, steps):
-    """Make `folder` that of a job. ValueError where it holds another; where the data lies may differ."""
+    """Starts a job in a folder, or continues the one that it holds; where the data is may differ.
+
+    Raises:
+      InputError: if the folder holds another job.
+    """
     folder = pathlib.Path(folder)
     file = folder / "job.json"
-    new = json.loads(json.dumps({"steps": steps, "given": {k: v for k, v in given.items() if k != "data.path"}}))
+    now = {"steps": steps, "given": {name: value for name, value in given.items() if name != "data.path"}}
+    now = json.loads(json.dumps(now))
     if file.is_file():
-        if (old := json.loads(file.read_text())) != new:
-            raise ValueError(
-                f"workdir {str(folder)!r} holds another job ({old} there, {new} now): take a new --workdir"
+        if (before := json.loads(file.read_text())) != now:
+            raise InputError(
+                f"workdir {str(folder)!r} holds another job ({before} there, {now} now): use a new --workdir"
             )
         return
     for part in ("runs", "results", "figures"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    workdir.write_atomically(file, (json.dumps(new) + "\n").encode())
+    write_json(file, now)
 
 
 def run_folder(folder, training):
@@ -154,68 +204,71 @@ def run_folder(folder, training):
 
 
 def result(folder, training):
-    """What is kept of a training, see `run`; None where it is not done."""
+    """The result of a training, see `run`; None if it has none yet."""
     file = _result_file(folder, training)
     return json.loads(file.read_text()) if file.is_file() else None
 
 
 def run(folder, training, *, title=None):
-    """Train, or go on, under the `title` of a progress bar, and keep as results/SPLIT-NAME.json:
+    """Runs a training, or continues it, and writes its result, results/SPLIT-NAME.json.
 
-    {"name", "title", "published", "split", "steps", "steps_per_epoch", "batch_size", "machine", "parameters",
-    "multiply_adds", "images_per_second" (None where the log is too short), "seconds" with validations, and of each of
-    PROTOCOLS what `evaluate_checkpoint` gives, "third": the metrics under the paper's protocol after a third}.
+    The result is {"name", "title", "published", "split", "steps", "steps_per_epoch", "batch_size", "machine",
+    "parameters", "multiply_adds", "images_per_second" (of the training alone; None if the log is too short), "seconds"
+    (with validations), evaluate's JSON under each of PROTOCOLS by the protocol's name, "third" (the metrics under the
+    paper's protocol after a third of the training)}.
 
-    Returns whether it is done; False where SIGTERM stopped it.
+    Args:
+      folder: of the job.
+      training: a Training.
+      title: text in front of the progress bar.
+
+    Returns:
+      Whether it is done; False if SIGTERM stopped it.
     """
-    place = run_folder(folder, training)
-    config = training.config
-    if training.begins_with:
-        config.initial = str(pathlib.Path(folder, "runs", "rooms", training.begins_with))
-    if train_and_evaluate(config, place, title=title) is None:
+    workdir, config = run_folder(folder, training), training.config
+    if training.init_from:
+        config.init_from = str(pathlib.Path(folder, "runs", "rooms", training.init_from))
+    cost = experiment.train(config, workdir, title=title)
+    if cost is None:
         return False
-    rate, seconds = workdir.pace(workdir.read_metrics(place))
+    rate = cost.steps_per_second
     kept = {
         "name": training.name,
         "title": training.title,
         "published": training.published,
         "split": training.split,
         "steps": config.steps,
-        "steps_per_epoch": max(1, workdir.read_config(place)["data"]["train_frames"] // config.batch_size),
+        "steps_per_epoch": max(1, record.read(workdir).train_frames // config.batch_size),
         "batch_size": config.batch_size,
-        "machine": record.machine(),
+        "machine": machine(),
         "parameters": training.parameters,
         "multiply_adds": training.multiply_adds,
         "images_per_second": rate and rate * config.batch_size,
-        "seconds": seconds,
+        "seconds": cost.seconds,
     }
-    for protocol in PROTOCOLS:
-        kept[protocol] = _judged(place, protocol)
-    kept["third"] = _judged(place, "paper", step=training.third)["metrics"]
-    workdir.write_atomically(_result_file(folder, training), (json.dumps(kept) + "\n").encode())
-    jax.clear_caches()
+    kept |= {protocol: experiment.score(workdir, protocol) for protocol in PROTOCOLS}
+    kept["third"] = experiment.score(workdir, "paper", step=training.third)["metrics"]
+    experiment.keep(_result_file(folder, training), kept)
     return True
 
 
 def progress(folder, plan):
-    """The share of the work that is done, and a guess at the seconds that the rest takes, None before anything is."""
+    """How far a job is.
+
+    Returns:
+      The share of the work that is done, and about how many seconds the rest takes: None before anything is done.
+    """
     done = spent = 0.0
     for training in plan:
         if kept := result(folder, training):
             share, seconds = 1.0, kept["seconds"]
         else:
-            lines = workdir.read_metrics(run_folder(folder, training))
-            share, seconds = (lines[-1]["step"] / training.config.steps if lines else 0.0), workdir.pace(lines)[1]
+            lines = metrics_log.read(run_folder(folder, training))
+            share, seconds = (lines[-1]["step"] / training.config.steps if lines else 0.0), metrics_log.pace(lines)[1]
         done += share * training.work
         spent += seconds
     total = sum(training.work for training in plan)
     return done / total, spent * (total - done) / done if spent else None
-
-
-def _judged(place, protocol, *, step=None):
-    judged = evaluate.evaluate_checkpoint(place, protocol=protocol, step=step)
-    judged["checkpoint"].pop("workdir")
-    return judged
 
 
 def _result_file(folder, training):

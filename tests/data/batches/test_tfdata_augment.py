@@ -1,56 +1,39 @@
-"""Geometry and range of the augmentation, against float64 numpy and hand-worked scenes."""
+"""The augmentation in tensorflow: geometry and ranges, against float64 numpy and hand-worked scenes."""
 
 import math
 
 import numpy as np
 import pytest
+from small_frames import noise, origins
 
-from jaxdepth.data.batches import tfdata_augment as augment
-from jaxdepth.data.frames import centre_crop
+from jaxdepth.data.batches import tfdata_augment
+from jaxdepth.geometry.framing import centre_crop
 
 PAPER = dict(crop_size=(228, 304), scale=(0.75, 1.25), rotation=5.0, flip=False, colour=0.0, light=0.0)
 
 
-def transform(image, depth, *, scale=1.0, angle=0.0, offset=(0.0, 0.0), mirrored=False, crop_size):
-    """`augment.transform`, angle in degrees, as numpy."""
-    image, depth = augment.transform(
+def transform(image, depth, *, scale=1.0, angle=0.0, offset=(0.0, 0.0), mirror=False, crop_size):
+    """`tfdata_augment.transform` with the angle in degrees, as numpy."""
+    image, depth = tfdata_augment.transform(
         image,
         depth,
         scale=np.float32(scale),
         angle=np.float32(math.radians(angle)),
         offset=np.float32(offset),
-        mirrored=mirrored,
+        mirror=mirror,
         crop_size=crop_size,
     )
     return image.numpy(), depth.numpy()
 
 
-def noise(size, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.integers(0, 256, (*size, 3), np.uint8), rng.uniform(0.5, 9, size).astype(np.float32)
-
-
-def origins(size, crop_size, *, scale, angle, offset, mirrored):
-    """Where in the frame (row, column, 0 = centre of the first pixel) each pixel of the crop comes from, in float64.
-
-    Step by step: from the crop's centre, on by the offset, back by the rotation, back by the scale, to the frame's
-    centre. Rows count downwards, so an anticlockwise turn takes (x, y) to (x cos + y sin, y cos - x sin).
-    """
-    i, j = np.mgrid[: crop_size[0], : crop_size[1]].astype(np.float64)
-    y, x = i + 0.5 - crop_size[0] / 2 + offset[0], j + 0.5 - crop_size[1] / 2 + offset[1]
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    x, y = (x * cos - y * sin) / scale, (x * sin + y * cos) / scale
-    return y + size[0] / 2 - 0.5, (-x if mirrored else x) + size[1] / 2 - 0.5
-
-
-@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize(
     "scale, angle, offset", [(1.2, 4.0, (3.3, -5.1)), (0.8, -5.0, (0.0, 0.0)), (1.0, 30.0, (2, 9))]
 )
-def test_against_brute_force(scale, angle, offset, mirrored):
+def test_against_brute_force(scale, angle, offset, mirror):
     size, crop = (41, 60), (36, 50)
     image, depth = noise(size)
-    settings = dict(scale=scale, angle=angle, offset=offset, mirrored=mirrored)
+    settings = dict(scale=scale, angle=angle, offset=offset, mirror=mirror)
     got_image, got_depth = transform(image, depth, crop_size=crop, **settings)
     y, x = origins(size, crop, **settings)
     row, column = np.floor(y).astype(int), np.floor(x).astype(int)
@@ -70,7 +53,7 @@ def test_against_brute_force(scale, angle, offset, mirrored):
     np.testing.assert_allclose(got_depth[clear], expected[clear], rtol=1e-6)
 
 
-def test_without_any_change_it_is_a_crop():
+def test_the_identity_is_a_centre_crop():
     image, depth = noise((240, 320))
     got = transform(image, depth, crop_size=(228, 304))
     expected = centre_crop(image, depth, crop_size=(228, 304))
@@ -81,7 +64,7 @@ def test_without_any_change_it_is_a_crop():
 
 
 @pytest.mark.parametrize("scale", [0.75, 1.25])
-def test_a_thing_grows_by_the_scale_and_comes_as_much_nearer(scale):
+def test_an_object_grows_by_the_scale_and_comes_as_much_nearer(scale):
     """A pinhole camera sees a board of width X at depth z as f X / z pixels: s times as wide at z / s, with one f."""
     image, depth = np.zeros((240, 320, 3), np.uint8), np.full((240, 320), 6, np.float32)
     image[100:140, 120:200], depth[100:140, 120:200] = 255, 3  # 80 pixels wide
@@ -90,16 +73,16 @@ def test_a_thing_grows_by_the_scale_and_comes_as_much_nearer(scale):
     assert board.sum(1).max() == pytest.approx(80 * scale, abs=1)
     assert board.sum(0).max() == pytest.approx(40 * scale, abs=1)
     np.testing.assert_array_equal(np.unique(got_depth[got_depth > 0]), np.float32([3, 6]) / np.float32(scale))
-    assert ((got_image[..., 0] > 0.5) == board).mean() > 0.995  # picture and depth move together
+    assert ((got_image[..., 0] > 0.5) == board).mean() > 0.995  # image and depth move together
 
 
-@pytest.mark.parametrize("scale, angle, mirrored", [(1.25, 5.0, False), (0.75, -5.0, False), (0.9, 3.0, True)])
-def test_picture_and_depth_stay_on_each_other(scale, angle, mirrored):
-    """A slanted plane whose depth stands in its picture: half a pixel apart would show."""
+@pytest.mark.parametrize("scale, angle, mirror", [(1.25, 5.0, False), (0.75, -5.0, False), (0.9, 3.0, True)])
+def test_image_and_depth_stay_aligned(scale, angle, mirror):
+    """A slanted plane whose image encodes its depth: a shift of half a pixel would show."""
     y, x = np.mgrid[:240, :320]
     code = 20 + y * 0.4 + x * 0.3  # 20..212
     image, depth = np.repeat(np.round(code)[..., None], 3, -1).astype(np.uint8), (code / 40).astype(np.float32)
-    got_image, got_depth = transform(image, depth, scale=scale, angle=angle, mirrored=mirrored, crop_size=(228, 304))
+    got_image, got_depth = transform(image, depth, scale=scale, angle=angle, mirror=mirror, crop_size=(228, 304))
     valid = got_depth > 0
     assert valid.mean() > 0.6
     difference = got_image[valid][:, 0] * 255 - got_depth[valid] * scale * 40
@@ -114,20 +97,20 @@ def test_a_positive_angle_turns_anticlockwise():
         np.testing.assert_allclose(spot, [50 - 30 * 0.5, 50 + 30 * math.sqrt(3) / 2], atol=0.2)
 
 
-def test_mirrored_is_the_frame_left_to_right():
+def test_mirror_swaps_left_and_right():
     image, depth = noise((24, 32))
     settings = dict(scale=1.1, angle=4.0, offset=(0.5, -1.0), crop_size=(20, 28))
-    got = transform(image, depth, mirrored=True, **settings)
-    expected = transform(image[:, ::-1], depth[:, ::-1], mirrored=False, **settings)
+    got = transform(image, depth, mirror=True, **settings)
+    expected = transform(image[:, ::-1], depth[:, ::-1], mirror=False, **settings)
     for a, b in zip(got, expected, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-def test_what_lies_outside_is_no_measurement_and_no_black_frame():
+def test_outside_the_frame_the_image_is_reflected_and_the_depth_is_0():
     image, depth = np.full((240, 320, 3), 200, np.uint8), np.full((240, 320), 3, np.float32)
     got_image, got_depth = transform(image, depth, scale=0.75, crop_size=(228, 304))
     expected = np.zeros((228, 304), np.float32)
-    expected[24:204, 32:272] = 4  # 180 x 240 pixels of the frame in the middle
+    expected[24:204, 32:272] = 4  # the frame's 180 x 240 pixels in the middle
     np.testing.assert_array_equal(got_depth, expected)
     np.testing.assert_allclose(got_image, 200 / 255, rtol=1e-6)
 
@@ -139,12 +122,12 @@ def test_holes_stay_holes():
     depth[hole] = 0
     _, got = transform(image, depth, scale=1.25, angle=2.0, crop_size=(228, 304))
     assert (got == 0).sum() == pytest.approx(hole.sum() * 1.25**2, rel=0.02)
-    assert got[got > 0].min() >= 0.5 / 1.25 - 1e-6  # nothing between a depth and a hole
+    assert got[got > 0].min() >= 0.5 / 1.25 - 1e-6  # no depth is interpolated with a hole
 
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The parameters that `augment` hands to `transform`, for n seeds."""
+    """The parameters that `augment` passes to `transform`, for n seeds."""
 
     def draw(n=300, size=(240, 320), **settings):
         seen = []
@@ -153,10 +136,10 @@ def drawn(monkeypatch):
             seen.append({name: np.asarray(value) for name, value in parameters.items()})
             return image, depth
 
-        monkeypatch.setattr(augment, "transform", record)
+        monkeypatch.setattr(tfdata_augment, "transform", record)
         image, depth = np.zeros((*size, 3), np.float32), np.zeros(size, np.float32)
         for i in range(n):
-            augment.augment(image, depth, np.int32([1, i]), **{**PAPER, **settings})
+            tfdata_augment.augment(image, depth, np.int32([1, i]), **{**PAPER, **settings})
         return {name: np.array([p[name] for p in seen]) for name in seen[0]}
 
     return draw
@@ -168,7 +151,7 @@ def test_ranges_of_the_paper(drawn):
     assert 0.75 <= scale.min() < 0.78 and 1.22 < scale.max() <= 1.25 and abs(scale.mean() - 1) < 0.03
     assert -5 <= angle.min() < -4.7 and 4.7 < angle.max() <= 5 and abs(angle.mean()) < 0.6
     assert abs(np.corrcoef(scale, angle)[0, 1]) < 0.2
-    assert not p["mirrored"].any()
+    assert not p["mirror"].any()
     room = np.maximum(scale[:, None] * [240, 320] - [228, 304], 0)
     assert (abs(p["offset"]) <= room / 2 + 1e-4).all()
     assert (p["offset"][room == 0] == 0).all()
@@ -176,8 +159,8 @@ def test_ranges_of_the_paper(drawn):
     assert part.min() < -0.45 and part.max() > 0.45 and abs(part.mean()) < 0.05
 
 
-def test_flip_is_one_in_two(drawn):
-    assert 0.4 < drawn(flip=True)["mirrored"].mean() < 0.6
+def test_flip_mirrors_half_of_the_examples(drawn):
+    assert 0.4 < drawn(flip=True)["mirror"].mean() < 0.6
 
 
 def test_ranges_follow_the_settings(drawn):
@@ -186,13 +169,15 @@ def test_ranges_follow_the_settings(drawn):
     assert (p["angle"] == 0).all()
 
 
-def test_colour_is_one_factor_a_channel_and_leaves_the_rest():
+def test_colour_is_one_factor_for_each_channel_and_leaves_the_rest():
     image, depth = noise((48, 64))
     settings = dict(PAPER, crop_size=(40, 60))
     factors = []
     for i in range(100):
-        plain, plain_depth = augment.augment(image // 2, depth, np.int32([0, i]), **settings)
-        coloured, same_depth = augment.augment(image // 2, depth, np.int32([0, i]), **{**settings, "colour": 0.2})
+        plain, plain_depth = tfdata_augment.augment(image // 2, depth, np.int32([0, i]), **settings)
+        coloured, same_depth = tfdata_augment.augment(
+            image // 2, depth, np.int32([0, i]), **{**settings, "colour": 0.2}
+        )
         np.testing.assert_array_equal(plain_depth, same_depth)
         factor = (
             np.asarray(coloured)[np.asarray(plain).min(-1) > 0.05] / np.asarray(plain)[plain.numpy().min(-1) > 0.05]
@@ -202,13 +187,15 @@ def test_colour_is_one_factor_a_channel_and_leaves_the_rest():
     factors = np.array(factors)
     assert 0.8 <= factors.min() < 0.83 and 1.17 < factors.max() <= 1.2
     assert abs(np.corrcoef(factors.T)[0, 1]) < 0.3
-    bright, _ = augment.augment(np.full_like(image, 255), depth, np.int32([0, 0]), **{**settings, "colour": 0.2})
+    bright, _ = tfdata_augment.augment(np.full_like(image, 255), depth, np.int32([0, 0]), **{**settings, "colour": 0.2})
     assert bright.numpy().max() <= 1
 
 
 def test_output_is_a_pure_function_of_the_seed():
     image, depth = noise((240, 320))
-    first, again, other = (augment.augment(image, depth, np.int32(seed), **PAPER) for seed in ([3, 4], [3, 4], [3, 5]))
+    first, again, other = (
+        tfdata_augment.augment(image, depth, np.int32(seed), **PAPER) for seed in ([3, 4], [3, 4], [3, 5])
+    )
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
     assert np.abs(first[0] - other[0]).max() > 0.1

@@ -1,4 +1,4 @@
-"""Depth out of files of every kind, whole and broken; pictures that are none."""
+"""Depth maps read from every kind of file; damaged depth and picture files."""
 
 import io
 import sys
@@ -11,8 +11,9 @@ from PIL import Image
 
 from jaxdepth.data.files import pictures
 from jaxdepth.data.files.depth_maps import read_depth
+from jaxdepth.errors import InputError
 
-UNITS = (1000 + 7 * np.arange(20)[:, None] + np.arange(30)).astype(np.uint16)  # no two axes alike
+UNITS = (1000 + 7 * np.arange(20)[:, None] + np.arange(30)).astype(np.uint16)  # differs along both axes
 METRES = UNITS / 1000
 
 
@@ -35,7 +36,7 @@ def write_npz(path, **arrays):
         ("a.NPY", lambda path: path.write_bytes(npy_bytes(UNITS))),
         ("double.npy", lambda path: np.save(path, METRES)),
         ("fortran.npy", lambda path: np.save(path, np.asfortranarray(METRES))),
-        ("whole.npy", lambda path: np.save(path, UNITS.astype(np.int32))),
+        ("int.npy", lambda path: np.save(path, UNITS.astype(np.int32))),
         ("channel.npy", lambda path: np.save(path, UNITS[..., None])),
         ("first.npy", lambda path: np.save(path, METRES[None])),
         ("a.npz", lambda path: write_npz(path, anything=METRES)),
@@ -44,15 +45,15 @@ def write_npz(path, **arrays):
         ("big.pfm", lambda path: write_pfm(path, METRES, order=">")),
     ],
 )
-def test_every_kind_gives_metres_the_right_way_up(tmp_path, name, write):
+def test_every_kind_is_read_in_metres_with_rows_from_the_top(tmp_path, name, write):
     write(tmp_path / name)
     depth, scale = read_depth(tmp_path / name)
     np.testing.assert_allclose(depth, METRES, rtol=1e-6)
     assert depth.dtype == np.float32 and depth.shape == (20, 30)
-    whole = name in ("a.png", "a.tif", "a.NPY", "whole.npy", "channel.npy")
-    assert scale == (1e-3 if whole else 1.0)
+    integers = name in ("a.png", "a.tif", "a.NPY", "int.npy", "channel.npy")
+    assert scale == (1e-3 if integers else 1.0)
     doubled, scale = read_depth(tmp_path / name, scale=0.002)
-    np.testing.assert_allclose(doubled, (UNITS if whole else METRES) * 0.002, rtol=1e-6)
+    np.testing.assert_allclose(doubled, (UNITS if integers else METRES) * 0.002, rtol=1e-6)
     assert scale == 0.002
 
 
@@ -68,31 +69,31 @@ def test_scaling_rounds_once(tmp_path):
     np.testing.assert_array_equal(read_depth(tmp_path / "a.png")[0], np.float32(units.astype(np.float64) * 0.001))
 
 
-def test_what_is_no_measurement_is_left_in(tmp_path):
+def test_invalid_values_are_kept(tmp_path):
     values = np.array([[np.nan, np.inf, -np.inf], [-1.0, 0.0, 1e300]])
     np.save(tmp_path / "a.npy", values)
     np.testing.assert_array_equal(read_depth(tmp_path / "a.npy")[0], [[np.nan, np.inf, -np.inf], [-1, 0, np.inf]])
 
 
-def test_eight_bits_are_depth_only_where_the_unit_is_given(tmp_path):
+def test_eight_bits_need_a_scale(tmp_path):
     codes = np.full((20, 30), 128, np.uint8)
     Image.fromarray(codes).save(tmp_path / "a.png")
     np.save(tmp_path / "b.npy", codes)
     np.savez(tmp_path / "c.npz", codes)
     for name in ("a.png", "b.npy", "c.npz"):
-        with pytest.raises(ValueError, match=rf"{name}': values of 8 bits: expected 16.*depth_scale=METRES"):
+        with pytest.raises(InputError, match=rf"{name}': 8-bit values: expected 16 bits.*depth_scale=METRES"):
             read_depth(tmp_path / name)
         assert (read_depth(tmp_path / name, scale=0.03)[0] == np.float32(3.84)).all()
 
 
 @pytest.mark.parametrize("scale", [0, -1.0, np.nan, np.inf])
 def test_scale_out_of_range(tmp_path, scale):
-    with pytest.raises(ValueError, match="config.data.folder.depth_scale=.*: expected metres of one unit, above 0"):
+    with pytest.raises(InputError, match="folder.depth_scale=.*: expected metres per unit, finite and above 0"):
         read_depth(tmp_path / "a.npy", scale=scale)
 
 
 def open_exr():
-    """The package, or a skip with its reason."""
+    """Imports OpenEXR; skips the test if it is not installed."""
     return pytest.importorskip("OpenEXR", reason="OpenEXR is not installed: pip install -e '.[exr]'")
 
 
@@ -115,9 +116,9 @@ def test_broken_exr(tmp_path):
     data = (tmp_path / "colours.exr").read_bytes()
     (tmp_path / "cut.exr").write_bytes(data[: len(data) // 2])
     (tmp_path / "text.exr").write_text("no picture")
-    for name, message in (("colours", "channels .*: expected one"), ("cut", "cut.exr"), ("text", "text.exr")):
+    for name, message in (("colours", "channels: .*; expected one"), ("cut", "cut.exr"), ("text", "text.exr")):
         with pytest.raises(
-            ValueError, match=f"not a whole .exr with depth.*{message}|{message}.*not a whole"
+            InputError, match=f"not a valid .exr with depth.*{message}|{message}.*not a valid"
         ) as raised:
             read_depth(tmp_path / f"{name}.exr")
         assert "\n" not in str(raised.value)
@@ -126,12 +127,12 @@ def test_broken_exr(tmp_path):
 def test_exr_without_its_package_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
     (tmp_path / "a.exr").write_bytes(b"v/1\x01")
-    with pytest.raises(ValueError, match=r"a.exr': .exr needs the extra exr: pip install -e '.\[exr\]'"):
+    with pytest.raises(InputError, match=r"a.exr': .exr needs the extra exr: pip install -e '.\[exr\]'"):
         read_depth(tmp_path / "a.exr")
 
 
 def npz_bomb(path):
-    """A whole archive of a few bytes whose array says that it is 10^12 pixels."""
+    """A valid archive of a few bytes whose array's header claims 10^12 pixels."""
     header = io.BytesIO()
     description = {"descr": "<f4", "fortran_order": False, "shape": (10**6, 10**6)}
     np.lib.format.write_array_header_1_0(header, description)
@@ -161,22 +162,22 @@ def bomb(path):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b""))
 
 
-NO_DEPTH = {
+BAD_FILES = {
     "empty.png": (lambda p: p.write_bytes(b""), "an empty file: expected depth"),
     "empty.npy": (lambda p: p.write_bytes(b""), "an empty file: expected depth"),
     "text.png": (lambda p: p.write_text("<html>404"), "not a picture that Pillow can read"),
-    "text.npy": (lambda p: p.write_text("<html>404"), "not a whole .npy array"),
-    "text.npz": (lambda p: p.write_text("<html>404"), "not a whole .npz archive"),
-    "text.pfm": (lambda p: p.write_text("<html>404"), "not a whole greyscale .pfm"),
+    "text.npy": (lambda p: p.write_text("<html>404"), "not a valid .npy file"),
+    "text.npz": (lambda p: p.write_text("<html>404"), "not a valid .npz file"),
+    "text.pfm": (lambda p: p.write_text("<html>404"), "not a valid greyscale .pfm"),
     "text.pfm2": (lambda p: p.write_text("<html>404"), "expected depth as one of .png, .tif"),
     "cut.png": (lambda p: cut(p, lambda q: Image.fromarray(UNITS).save(q)), "not a picture that Pillow can read"),
-    "cut.npy": (lambda p: cut(p, lambda q: np.save(q, METRES)), "not a whole .npy array"),
-    "cut.npz": (lambda p: cut(p, lambda q: write_npz(q, depth=METRES)), "not a whole .npz archive"),
-    "cut.pfm": (lambda p: cut(p, lambda q: write_pfm(q, METRES)), "not a whole .*2300 bytes of pixels for 20x30"),
-    "flipped.npz": (flipped, "not a whole .npz archive"),
+    "cut.npy": (lambda p: cut(p, lambda q: np.save(q, METRES)), "not a valid .npy file"),
+    "cut.npz": (lambda p: cut(p, lambda q: write_npz(q, depth=METRES)), "not a valid .npz file"),
+    "cut.pfm": (lambda p: cut(p, lambda q: write_pfm(q, METRES)), "2300 bytes of data; expected 4 bytes .* of 20x30"),
+    "flipped.npz": (flipped, "not a valid .npz file"),
     "bomb.png": (bomb, "a picture of too many pixels"),
-    "bomb.npz": (npz_bomb, "not a whole .npz archive .1000000x1000000 values: expected at most"),
-    "colours.pfm": (lambda p: write_pfm(p, METRES, kind=b"PF"), "not a whole greyscale .pfm .Pf. .begins with b'PF'"),
+    "bomb.npz": (npz_bomb, "not a valid .npz file .1000000x1000000 values: expected at most"),
+    "colours.pfm": (lambda p: write_pfm(p, METRES, kind=b"PF"), "valid greyscale .pfm .Pf. .header begins with b'PF'"),
     "colours.png": (
         lambda p: Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(p),
         "a picture of mode RGB: expected one channel of 16 bits",
@@ -186,25 +187,25 @@ NO_DEPTH = {
         r"an array of shape \(20, 30, 3\): expected \[H, W\]",
     ),
     "row.npy": (lambda p: np.save(p, np.zeros(30)), r"an array of shape \(30,\): expected \[H, W\]"),
-    "mask.npy": (lambda p: np.save(p, METRES > 1), "an array of bool: expected whole or floating-point"),
+    "mask.npy": (lambda p: np.save(p, METRES > 1), "an array of bool: expected integers or floating-point"),
     "complex.npy": (lambda p: np.save(p, METRES * 1j), "an array of complex128: expected"),
-    "objects.npy": (lambda p: np.save(p, np.array([{}], object), allow_pickle=True), "not a whole .npy array"),
-    "two.npz": (lambda p: write_npz(p, a=METRES, b=METRES), "holds a, b: expected one array, or one named depth"),
-    "none.npz": (lambda p: write_npz(p), "holds none: expected one array"),
-    "archive.npy": (lambda p: p.write_bytes(b"PK\x05\x06" + bytes(18)), "not a whole .npy array"),
+    "objects.npy": (lambda p: np.save(p, np.array([{}], object), allow_pickle=True), "not a valid .npy file"),
+    "two.npz": (lambda p: write_npz(p, a=METRES, b=METRES), "arrays: a, b; expected one array, or one named depth"),
+    "none.npz": (lambda p: write_npz(p), "arrays: none; expected one array"),
+    "archive.npy": (lambda p: p.write_bytes(b"PK\x05\x06" + bytes(18)), "not a valid .npy file"),
 }
 
 
-@pytest.mark.parametrize("name", NO_DEPTH)
-def test_what_is_no_depth_is_named_in_one_line(tmp_path, name):
-    write, message = NO_DEPTH[name]
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_depth_file_is_a_one_line_error_with_its_path(tmp_path, name):
+    write, message = BAD_FILES[name]
     write(tmp_path / name)
-    with pytest.raises(ValueError, match=message) as raised:
+    with pytest.raises(InputError, match=message) as raised:
         read_depth(tmp_path / name)
     assert str(tmp_path / name) in str(raised.value) and "\n" not in str(raised.value)
 
 
-def test_missing_depth(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere.npy"):
         read_depth(tmp_path / "nowhere.npy")
 
@@ -227,9 +228,9 @@ def damaged_chunk(path):
     ],
     ids=["empty", "text", "floats", "cut", "bomb", "chunk"],
 )
-def test_what_is_no_picture_is_named_in_one_line(tmp_path, write, message):
+def test_a_bad_picture_file_is_a_one_line_error_with_its_path(tmp_path, write, message):
     path = tmp_path / "a.png"
     write(path)
-    with pytest.raises(ValueError, match=message) as raised:
+    with pytest.raises(InputError, match=message) as raised:
         pictures.read(path)
     assert str(path) in str(raised.value) and "\n" not in str(raised.value)

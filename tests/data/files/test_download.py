@@ -1,4 +1,4 @@
-"""Downloads from a server on this machine that breaks, lies, ignores ranges and runs out."""
+"""Downloads from a local server that breaks connections, lies, ignores ranges or stops early."""
 
 import contextlib
 import hashlib
@@ -15,20 +15,21 @@ import pytest
 
 from jaxdepth.data.files.download import download
 from jaxdepth.data.sources import nyu
+from jaxdepth.errors import InputError
 
 FILE = np.random.default_rng(0).bytes(3_000_000)
 
 
 class Server(http.server.BaseHTTPRequestHandler):
-    """Serves `content` from any path; its other attributes are what goes wrong."""
+    """Serves `content` from any path; the other attributes make things go wrong."""
 
     content, etag = FILE, '"one"'
-    ranges = True  # whether it understands them
-    compares = True  # whether it gives a part only of the file that was asked for by If-Range
-    sends = None  # at most so many bytes an answer, then it closes the connection
-    piece = None  # at most so many bytes an answer, which it says
-    claims = None  # the length it tells instead of the true one; 0: tells none
-    says_end = True  # whether it tells where the file ends when asked for what is behind it
+    ranges = True  # whether it supports range requests
+    compares = True  # whether it respects If-Range
+    sends = None  # closes the connection after so many bytes of an answer
+    piece = None  # answers with ranges of at most so many bytes
+    claims = None  # a wrong Content-Length; 0 for none
+    says_end = True  # whether an answer 416 tells the file's length
     kind, encoding = "application/octet-stream", None
     asked = ()
 
@@ -68,7 +69,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def serve():
-    """serve(**what goes wrong) -> (address, handler, whose attributes may be changed on the way)."""
+    """Function that starts a server with these attributes: its address, and its handler to change them later."""
     with contextlib.ExitStack() as stack:
 
         def start(**attributes):
@@ -88,20 +89,20 @@ def fetch(target, *urls, check=lambda path: None, **more):
     return target.read_bytes()
 
 
-def test_the_whole_file_and_nothing_beside_it(serve, tmp_path, caplog):
+def test_only_the_complete_file_is_left(serve, tmp_path, caplog):
     url, _ = serve()
     assert fetch(tmp_path / "new" / "file", url, md5=hashlib.md5(FILE).hexdigest()) == FILE
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["file"]
     assert "MD5" not in caplog.text
 
 
-def test_a_connection_that_breaks_is_gone_on_with(serve, tmp_path):
+def test_a_broken_connection_is_resumed(serve, tmp_path):
     url, handler = serve(sends=1_250_000)
     assert fetch(tmp_path / "file", url) == FILE
     assert handler.asked == (None, "bytes=1250000-", "bytes=2500000-")
 
 
-def test_a_server_that_ignores_ranges_starts_anew(serve, tmp_path):
+def test_a_server_without_ranges_starts_over(serve, tmp_path):
     url, handler = serve(sends=1_250_000, ranges=False)
     with pytest.raises(ConnectionError, match=r"the connection ended .*\(1,250,000 bytes are kept in .*part\)"):
         fetch(tmp_path / "file", url)
@@ -110,13 +111,13 @@ def test_a_server_that_ignores_ranges_starts_anew(serve, tmp_path):
     assert fetch(tmp_path / "file", url) == FILE
 
 
-def test_a_length_that_is_too_long_is_found_out_by_the_range_behind_the_end(serve, tmp_path, caplog):
+def test_a_length_that_is_too_long_is_corrected_by_an_answer_416(serve, tmp_path, caplog):
     url, _ = serve(claims=3_500_000)
     assert fetch(tmp_path / "file", url, md5="0" * 32) == FILE
-    assert "MD5" in caplog.text and "of 3000000 bytes; the published file has 0000" in caplog.text
+    assert "MD5" in caplog.text and "(3000000 bytes); the published file has 0000" in caplog.text
 
 
-def test_a_server_that_runs_out_is_given_up_and_the_next_one_asked(serve, tmp_path):
+def test_a_server_that_sends_nothing_is_given_up_for_the_next(serve, tmp_path):
     poor, handler = serve(sends=0)
     rich, _ = serve()
     with pytest.raises(ConnectionError, match="the connection ended before the file did"):
@@ -125,8 +126,8 @@ def test_a_server_that_runs_out_is_given_up_and_the_next_one_asked(serve, tmp_pa
     assert fetch(tmp_path / "file", poor, rich) == FILE
 
 
-def broken_off(serve, folder):
-    """(address, its handler, what is there) of a download that has stopped after 1,250,000 bytes."""
+def stopped_halfway(serve, folder):
+    """A download that has stopped after 1,250,000 bytes: its address, handler and partial file."""
     url, handler = serve(sends=1_250_000, ranges=False)
     with pytest.raises(ConnectionError):
         fetch(folder / "file", url)
@@ -136,37 +137,37 @@ def broken_off(serve, folder):
 
 
 @pytest.mark.parametrize("compares", [True, False])
-def test_another_file_than_before_is_not_glued_to_its_beginning(serve, tmp_path, compares):
-    url, handler, _ = broken_off(serve, tmp_path)
+def test_a_changed_file_is_not_appended_to_the_old_part(serve, tmp_path, compares):
+    url, handler, _ = stopped_halfway(serve, tmp_path)
     handler.content, handler.etag, handler.compares = FILE[::-1], '"two"', compares
     assert fetch(tmp_path / "file", url) == FILE[::-1]
 
 
-def test_another_file_that_finds_no_room_is_not_glued_to_the_old_ones_beginning(serve, tmp_path, monkeypatch):
-    url, handler, _ = broken_off(serve, tmp_path)
+def test_a_changed_file_without_disk_space_is_not_appended_to_the_old_part(serve, tmp_path, monkeypatch):
+    url, handler, _ = stopped_halfway(serve, tmp_path)
     handler.content, handler.etag = FILE[::-1], '"two"'
     with monkeypatch.context() as patch:
         patch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
-        with pytest.raises(OSError, match="are needed"):
+        with pytest.raises(OSError, match="the download needs"):
             fetch(tmp_path / "file", url)
     assert fetch(tmp_path / "file", url) == FILE[::-1]
 
 
-@pytest.mark.parametrize("facts", ["", "[]", '{"version"'])
-def test_facts_that_a_kill_has_cut_off_are_none(serve, tmp_path, facts):
-    url, handler, part = broken_off(serve, tmp_path)
-    part.with_name(f"{part.name}.json").write_text(facts)
+@pytest.mark.parametrize("info", ["", "[]", '{"version"'])
+def test_damaged_info_of_a_partial_file_starts_over(serve, tmp_path, info):
+    url, handler, part = stopped_halfway(serve, tmp_path)
+    part.with_name(f"{part.name}.json").write_text(info)
     assert fetch(tmp_path / "file", url) == FILE and handler.asked == (None,)
 
 
-def test_a_file_in_pieces_is_put_together(serve, tmp_path):
-    url, handler, _ = broken_off(serve, tmp_path)
+def test_a_file_in_several_ranges_is_put_together(serve, tmp_path):
+    url, handler, _ = stopped_halfway(serve, tmp_path)
     handler.piece = 700_000
     assert fetch(tmp_path / "file", url) == FILE
     assert handler.asked == ("bytes=1250000-", "bytes=1950000-", "bytes=2650000-")
 
 
-def test_a_range_that_is_refused_without_a_word_on_the_length_starts_anew(serve, tmp_path):
+def test_an_answer_416_without_the_length_starts_over(serve, tmp_path):
     url, handler = serve(claims=3_500_000, says_end=False)
     with pytest.raises(ConnectionError, match="416"):
         fetch(tmp_path / "file", url)
@@ -174,14 +175,14 @@ def test_a_range_that_is_refused_without_a_word_on_the_length_starts_anew(serve,
     assert fetch(tmp_path / "file", url) == FILE
 
 
-def test_a_file_of_untold_length_is_taken_as_it_comes(serve, tmp_path):
+def test_a_file_of_unknown_length_is_downloaded(serve, tmp_path):
     url, _ = serve(claims=0)
     assert fetch(tmp_path / "file", url) == FILE
 
 
-def test_a_complete_part_is_not_asked_for_again(serve, tmp_path):
-    """As after a kill between the last byte and the new name."""
-    url, handler, part = broken_off(serve, tmp_path)
+def test_a_complete_partial_file_is_not_requested_again(serve, tmp_path):
+    """As after a kill between the last byte and the renaming."""
+    url, handler, part = stopped_halfway(serve, tmp_path)
     part.write_bytes(FILE)
     assert fetch(tmp_path / "file", url) == FILE and handler.asked == ()
 
@@ -203,27 +204,27 @@ def longer_than(size):
         ({"kind": "text/html"}, "a web page"),
     ],
 )
-def test_what_is_not_the_file_leaves_the_next_address_its_turn(serve, tmp_path, wrong, reason):
-    """A length that is too short cannot be told from a short file: only the look at the file finds out."""
+def test_a_wrong_file_leads_to_the_next_address(serve, tmp_path, wrong, reason):
+    """A length that is too short looks like a short file: only `check` finds out."""
     poor, _ = serve(**wrong)
-    rich, handler, _ = broken_off(serve, tmp_path)
+    rich, handler, _ = stopped_halfway(serve, tmp_path)
     check = longer_than(2_000_000)
     with pytest.raises(ConnectionError, match=f"could not be downloaded: {poor}: .*{reason}"):
         fetch(tmp_path / "file", poor, check=check)
     assert fetch(tmp_path / "file", poor, rich, check=check) == FILE
-    assert handler.asked == ("bytes=1250000-",)  # what was there of it has not suffered
+    assert handler.asked == ("bytes=1250000-",)  # its partial file was kept
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_what_is_no_address_is_refused(tmp_path):
+def test_an_invalid_address_is_refused(tmp_path):
     for url in ("file", "ftp://host/file", "http://"):
-        with pytest.raises(ValueError, match=f"address '{url}': expected one that begins with http"):
+        with pytest.raises(InputError, match=f"address '{url}': expected one that begins with http"):
             fetch(tmp_path / "new" / "file", url)
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("etag", ["", 'W/"one"'])
-def test_without_a_name_for_its_state_a_file_is_not_gone_on_with(serve, tmp_path, etag):
+def test_a_file_without_a_strong_etag_is_not_resumed(serve, tmp_path, etag):
     url, handler = serve(etag=etag, sends=1_250_000)
     with pytest.raises(ConnectionError):
         fetch(tmp_path / "file", url)
@@ -240,7 +241,7 @@ def test_a_web_page_a_missing_file_and_no_server(serve, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_is_refused_leaves_what_was_there(serve, tmp_path):
+def test_a_refused_file_keeps_the_old_one(serve, tmp_path):
     def check(path):
         raise ValueError(f"{path.name} is not it")
 
@@ -251,12 +252,12 @@ def test_a_file_that_is_refused_leaves_what_was_there(serve, tmp_path):
     assert (tmp_path / "file").read_bytes() == b"before" and len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_full_disk_keeps_what_has_come(serve, tmp_path):
+def test_a_full_disk_keeps_the_partial_file(serve, tmp_path):
     url, _ = serve()
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limit[1]))
     try:
-        with pytest.raises(OSError, match="file.*part: File too large: what has come is kept"):
+        with pytest.raises(OSError, match="file.*part: File too large; run the same command again to resume"):
             fetch(tmp_path / "file", url)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
@@ -265,10 +266,10 @@ def test_a_full_disk_keeps_what_has_come(serve, tmp_path):
     assert fetch(tmp_path / "file", url) == FILE
 
 
-def test_no_room_is_said_before_anything_is_written(serve, tmp_path, monkeypatch):
+def test_missing_disk_space_is_an_error_before_writing(serve, tmp_path, monkeypatch):
     url, _ = serve()
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
-    with pytest.raises(OSError, match="1,000 bytes free, 3,000,000 are needed"):
+    with pytest.raises(OSError, match="1,000 bytes free; the download needs 3,000,000"):
         fetch(tmp_path / "file", url)
 
 
@@ -282,7 +283,7 @@ def command(folder, *arguments):
     return subprocess.run([sys.executable, launch, "nyu", *arguments], cwd=folder, capture_output=True, text=True)
 
 
-def test_the_command_downloads_converts_and_sums_up(serve, mat, tmp_path):
+def test_the_command_downloads_converts_and_reports(serve, mat, tmp_path):
     url, _ = serve(content=mat.read_bytes(), sends=mat.stat().st_size // 2 + 1)
     done = command(tmp_path, f"--url={url}")
     assert done.returncode == 0, done.stderr
@@ -294,7 +295,7 @@ def test_the_command_downloads_converts_and_sums_up(serve, mat, tmp_path):
 
 
 @pytest.mark.parametrize("spoil", ["cut", "page"])
-def test_the_command_refuses_what_is_no_mat_file_in_one_line(serve, mat, tmp_path, spoil):
+def test_the_command_refuses_an_invalid_mat_file_in_one_line(serve, mat, tmp_path, spoil):
     content = mat.read_bytes()[:-5000] if spoil == "cut" else b"<!doctype html><p>moved"
     url, _ = serve(content=content)
     script = (

@@ -1,4 +1,4 @@
-"""TensorFlow Datasets: the builder of the labelled frames, and datasets of random access as a source."""
+"""TensorFlow Datasets: the builder of the labelled frames, and prepared datasets as a source."""
 
 import pathlib
 import shutil
@@ -13,8 +13,10 @@ import tensorflow_datasets as tfds
 from jaxdepth import evaluate, train
 from jaxdepth.data import splits
 from jaxdepth.data.batches import tfdata
+from jaxdepth.data.frames import LazyArray
 from jaxdepth.data.sources import nyu, selection, tfds_builder
 from jaxdepth.data.sources.tfds import open_tfds
+from jaxdepth.errors import InputError
 
 SIZE = (72, 88)
 
@@ -31,8 +33,8 @@ def labelled(mat, tmp_path_factory):
     return tfds_builder.prepare(mat, tmp_path_factory.mktemp("tfds"))
 
 
-def of_nyu_depth_v2(folder, *, file_format="array_record", depth_shape=(480, 640), metres=1):
-    """A small prepared copy with the name and the features of TFDS's own nyu_depth_v2."""
+def prepare_nyu_depth_v2(folder, *, file_format="array_record", depth_shape=(480, 640), metres=1):
+    """Prepares a small dataset with the name and the features of TFDS's own nyu_depth_v2."""
     features = tfds.features.FeaturesDict(
         {
             "image": tfds.features.Image(shape=(480, 640, 3)),
@@ -59,7 +61,7 @@ def of_nyu_depth_v2(folder, *, file_format="array_record", depth_shape=(480, 640
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    return of_nyu_depth_v2(tmp_path_factory.mktemp("raw"))
+    return prepare_nyu_depth_v2(tmp_path_factory.mktemp("raw"))
 
 
 class BuilderTest(tfds.testing.DatasetBuilderTestCase):
@@ -78,18 +80,19 @@ class BuilderTest(tfds.testing.DatasetBuilderTestCase):
         super().setUpClass()
 
 
-def test_the_builders_frames_are_those_of_the_file(mat, labelled, tmp_path):
+def test_the_datasets_frames_are_those_of_the_file(mat, labelled, tmp_path):
     made, expected = (
         selection.open_frames("tfds", path=labelled.parent, frame_size=SIZE),
         nyu.open_nyu(mat, frame_size=SIZE, cache_dir=tmp_path),
     )
     assert labelled.name == "1.0.0" and made.name == "tfds" and made.truth == "filled depth"
-    order = [made.ids.tolist().index(i) for i in expected.ids]  # TFDS shuffles what it writes
+    order = [made.ids.tolist().index(i) for i in expected.ids]  # TFDS shuffles the frames
     np.testing.assert_array_equal(made.ids[order], expected.ids)
     for name in ("images", "depths", "labels"):
         np.testing.assert_array_equal(getattr(made, name)[np.array(order)], getattr(expected, name))
         assert getattr(made, name).shape == getattr(expected, name).shape
         assert getattr(made, name).dtype == getattr(expected, name).dtype
+    assert isinstance(made.labels, LazyArray)
     np.testing.assert_array_equal(made.full_depth(order[5]), expected.full_depth(5))
     for name in ("dev", "paper"):
         assert (
@@ -98,7 +101,7 @@ def test_the_builders_frames_are_those_of_the_file(mat, labelled, tmp_path):
         )
 
 
-def test_the_splits_of_the_dataset_are_the_official_ones(labelled):
+def test_the_datasets_splits_are_the_official_ones(labelled):
     builder = tfds.builder_from_directory(labelled)
     sizes = {name: split.num_examples for name, split in builder.info.splits.items()}
     assert sizes == {"train": 11, "test": 1}
@@ -106,31 +109,31 @@ def test_the_splits_of_the_dataset_are_the_official_ones(labelled):
     assert test["id"] == 1 and test["depth"].dtype == np.float32 and test["label"].dtype == np.uint16
 
 
-def test_what_is_prepared_stays(mat, labelled):
+def test_a_prepared_dataset_is_kept(mat, labelled):
     times = {file: file.stat().st_mtime_ns for file in labelled.iterdir()}
     assert tfds_builder.prepare(mat, labelled.parents[1]) == labelled
     assert {file: file.stat().st_mtime_ns for file in labelled.iterdir()} == times
 
 
-def test_a_wrong_file_makes_nothing(tmp_path):
+def test_a_wrong_file_leaves_nothing(tmp_path):
     (tmp_path / "a.mat").write_bytes(b"<html>")
-    with pytest.raises(ValueError, match="not a readable HDF5"):
+    with pytest.raises(InputError, match="not a readable HDF5"):
         tfds_builder.prepare(tmp_path / "a.mat", tmp_path / "tfds")
     assert not (tmp_path / "tfds").exists()
 
 
-def test_depths_in_millimetres_make_nothing(tmp_path):
+def test_depths_in_millimetres_are_refused(tmp_path):
     depths = np.full((2, 640, 480), 2500, np.float32)
     path = fake_nyu.write_mat(tmp_path / "a.mat", 2, ids=[3, 5], depths=depths)
-    with pytest.raises(ValueError, match="'depths': median depth 2500; expected metres"):
+    with pytest.raises(InputError, match="'depths': median depth 2500; expected metres"):
         tfds_builder.prepare(path, tmp_path / "tfds")
     assert not list((tmp_path / "tfds").rglob("*.array_record*"))
-    millimetres = of_nyu_depth_v2(tmp_path / "own", metres=1000)
-    with pytest.raises(ValueError, match="'depth' of the first frame: median depth .*; expected metres"):
+    millimetres = prepare_nyu_depth_v2(tmp_path / "own", metres=1000)
+    with pytest.raises(InputError, match="'depth' of the first frame: median depth .*; expected metres"):
         open_tfds(millimetres)
 
 
-def test_a_full_disk_makes_nothing(mat, tmp_path):
+def test_a_full_disk_leaves_nothing(mat, tmp_path):
     resource = pytest.importorskip("resource")  # not on Windows
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
@@ -155,24 +158,25 @@ def test_a_damaged_dataset_is_named(raw, tmp_path, damage):
         shard.unlink()
     else:
         (folder / "dataset_info.json").write_text('{"name": "nyu')
-    with pytest.raises(ValueError, match=f"{folder}: .*a file is missing or damaged"):
+    with pytest.raises(InputError, match=f"{folder}: .*a file is missing or damaged"):
         frames = open_tfds(folder)
         for i in range(len(frames)):
             frames.depths[i]
 
 
-def test_another_file_than_the_dataset_was_made_of_is_said(mat, tmp_path, caplog):
+def test_a_dataset_made_from_another_file_is_kept_with_a_warning(mat, tmp_path, caplog):
     tfds_builder.prepare(mat, tmp_path)
     assert "kept as it is" not in caplog.text
     other = fake_nyu.write_mat(tmp_path / "b.mat", 2, ids=[3, 5])
     tfds_builder.prepare(other, tmp_path)
-    assert "kept as it is, with 12 frames, where" in caplog.text and "has 2: remove it" in caplog.text
+    assert "1.0.0 has 12 frames" in caplog.text and "b.mat has 2: the dataset is kept as it is" in caplog.text
 
 
-def test_nyu_depth_v2_brings_its_own_split(raw):
+def test_nyu_depth_v2_has_its_own_split_and_no_labels(raw):
     frames = selection.open_frames("tfds", path=raw, frame_size=(48, 64))
     split = splits.split("paper", frames.ids, lists=frames.splits)
     assert (split.name, len(split.train), len(split.val)) == ("tfds", 8, 3)
+    assert frames.labels is None
     assert frames.truth == "depth of TFDS's nyu_depth_v2" and frames.depths.dtype == np.float32
     assert frames.images.nbytes == 11 * 48 * 64 * 3 and len(frames.depths) == 11
     medians = sorted(float(np.median(frames.full_depth(i))) for i in range(8))
@@ -193,7 +197,7 @@ def test_order_and_augmentation_are_functions_of_the_step(raw):
         return [next(stream) for _ in range(count)][-1]
 
     once, again = batch(0, 4), batch(3, 1)
-    for name in ("image", "depth", "position"):
+    for name in ("image", "depth", "index"):
         np.testing.assert_array_equal(once[name], again[name])
 
 
@@ -206,17 +210,17 @@ def test_training_and_evaluation(raw, tmp_path):
     assert (result["protocol"]["source"], result["protocol"]["split"]) == ("tfds", "tfds")
 
 
-def test_what_cannot_be_read_is_named(raw, labelled, tmp_path):
-    with pytest.raises(ValueError, match="expected the folder of a prepared dataset of data.source='tfds'"):
+def test_datasets_that_cannot_be_read_are_named(raw, labelled, tmp_path):
+    with pytest.raises(InputError, match="expected a folder with a prepared dataset for data.source='tfds'"):
         selection.open_frames("tfds")
     with pytest.raises(FileNotFoundError, match="no prepared dataset there"):
         selection.open_frames("tfds", path=tmp_path)
     (tmp_path / "both").mkdir()
     for folder in (raw, labelled):
         (tmp_path / "both" / folder.parent.name).symlink_to(folder)
-    with pytest.raises(ValueError, match="expected one dataset, found"):
+    with pytest.raises(InputError, match="expected one dataset, found"):
         open_tfds(tmp_path / "both")
-    with pytest.raises(ValueError, match="format tfrecord, which are read in order only: .*tfds convert_format"):
-        open_tfds(of_nyu_depth_v2(tmp_path / "records", file_format="tfrecord"))
-    with pytest.raises(ValueError, match="feature 'depth' is .*expected"):
-        open_tfds(of_nyu_depth_v2(tmp_path / "shape", depth_shape=(240, 640)))
+    with pytest.raises(InputError, match="format tfrecord, which can only be read in order: .*tfds convert_format"):
+        open_tfds(prepare_nyu_depth_v2(tmp_path / "records", file_format="tfrecord"))
+    with pytest.raises(InputError, match="feature 'depth' is .*expected"):
+        open_tfds(prepare_nyu_depth_v2(tmp_path / "shape", depth_shape=(240, 640)))

@@ -1,10 +1,10 @@
-"""The networks and the training step in PyTorch, as the peer of the measurements.
+"""The paper's networks in PyTorch: what ours are timed beside.
 
-They compute what ours do, up to rounding, and are written as one writes PyTorch: NCHW modules of its own operations,
-for which the caller chooses the memory format. Submodules have the names of our parameters.
+They compute the same as ours up to rounding, and are written as is usual in PyTorch: modules in NCHW from its own
+operations, in whichever memory format the caller chooses. Submodules have the names of our parameters, and containers
+that ours do not have begin with `_`.
 """
 
-import contextlib
 import math
 from collections import OrderedDict
 
@@ -16,7 +16,6 @@ from torch import nn
 
 from jaxdepth.models.eigen import MEAN_COLOUR, STD, STD_COLOUR, scaled
 from jaxdepth.models.layers import Grid
-from jaxdepth.training import optim
 
 # Channels, kernel size, stride, padding of Eigen's coarse convolutions; a pooling follows the first two and the last.
 _COARSE = ((96, 11, 4, 2), (256, 5, 1, 2), (384, 3, 1, 1), (384, 3, 1, 1), (256, 3, 1, 1))
@@ -26,18 +25,19 @@ _ENCODER = ((16, 16), (32, 32), (64, 64, _BOTTLENECK))
 _DECODER = ((64, 32), (32, 16), (16, 16))
 
 
-def network(name, *, size, mean_log_depth=0.0, **arguments):
-    """The network `name`, with PyTorch's initial values; `load` copies ours into it.
-
-    A network is an nn.Module with `groups`, as ours, and a call `(image, gate=0, stop_gradient=True) -> {group: log
-    depth [B, H, W]}` for float32 [B, 3, H, W] in [0, 1]. Gate 0 gives the outputs of all groups, gate k that of
-    `groups[k]` alone, and computes no more than that needs.
+def build(name, *, size, mean_log_depth=0.0, **arguments):
+    """Builds a network with PyTorch's initial values; `load` copies ours into it.
 
     Args:
       name: one of NETWORKS.
-      size: (H, W) of the pictures.
-      mean_log_depth: log metres, the number around which the outputs start.
-      arguments: those of `jaxdepth.models.build`, without the dtype: all is float32.
+      size: (H, W) of the images.
+      mean_log_depth: log metres, where the outputs start.
+      **arguments: attributes of our network, without the dtype: parameters are float32.
+
+    Returns:
+      An nn.Module with `groups`, as ours. It is called with (image, gate=0, stop_gradient=True), with the image float32
+      [B, 3, H, W] in [0, 1], and returns {group: log depth [B, H, W]}: for gate 0 all outputs, for gate k that of
+      `groups[k]` alone, for which it computes only what that output needs.
 
     Raises:
       ValueError: for an unknown name.
@@ -54,17 +54,21 @@ def network(name, *, size, mean_log_depth=0.0, **arguments):
 
 
 def load(network, variables):
-    """Copy the variables {"params", "batch_stats"} of our network into its peer.
+    """Copies the variables of our network into PyTorch's.
+
+    Args:
+      network: from `build`.
+      variables: {"params", "batch_stats"} of our network.
 
     Raises:
-      ValueError: where one of the two has a name that the other has not.
+      ValueError: if one of the two networks has an array that the other does not have.
     """
     ours = {}
     for collection in ("params", "batch_stats"):
         ours |= traverse_util.flatten_dict(variables.get(collection, {}), sep="/")
     peers = named_tensors(network)
     if different := sorted(ours.keys() ^ peers.keys()):
-        raise ValueError(f"variables: {different[0]!r} is in one of the two networks only")
+        raise ValueError(f"variables: {different[0]!r} is in one network only: expected the same names in both")
     with torch.no_grad():
         for name, (module, tensor) in peers.items():
             array = np.asarray(ours[name])
@@ -73,7 +77,7 @@ def load(network, variables):
 
 
 def named_tensors(network):
-    """{name of ours: (module, tensor)} of all parameters and statistics; containers named _ are none of ours."""
+    """All parameters and statistics by the names of our arrays: {name: (module, tensor)}."""
     found = {}
     for path, module in network.named_modules():
         tensors = dict(module.named_parameters(recurse=False))
@@ -87,101 +91,40 @@ def named_tensors(network):
 
 
 def _kernel(module, kernel):
-    """Our kernel of a layer with the axes of the module's weight."""
+    """A kernel of ours in the axes of the module's weight."""
     if isinstance(module, FlatLinear):
         channels, height, width = module.shape
         return kernel.reshape(height, width, channels, -1).transpose(3, 2, 0, 1).reshape(module.weight.shape)
     if isinstance(module, nn.Linear):
         return kernel.T
-    if isinstance(module, nn.ConvTranspose2d):  # ours slides over the spread-out map as it is
+    if isinstance(module, nn.ConvTranspose2d):  # flax does not flip the kernel
         return kernel[::-1, ::-1].transpose(2, 3, 0, 1)
     return kernel.transpose(3, 2, 0, 1)
 
 
-def train_step(network, *, optimizer_settings, gate, stop_gradient, lam, autocast=None):
-    """The training step `(image [B, 3, H, W], depth [B, H, W]) -> loss`, which changes the network.
+def selected_groups(groups, gate):
+    """The groups whose outputs a gate selects: all for gate 0, `groups[k]` for gate k.
 
-    It minimises the sum of the scale-invariant losses of the outputs that the gate gives, see `network`, and changes
-    their groups, each clipped by its own norm. Learning rates stay at their peaks.
-
-    Args:
-      network: as `network` makes it; its `compile` may have been called.
-      optimizer_settings: `config.optim` as a dict.
-      gate: 0 for all outputs, k for that of `groups[k]`.
-      stop_gradient: whether the first group's output teaches its own group only.
-      lam: see `jaxdepth.training.losses.scale_invariant`.
-      autocast: a context in which outputs and loss are computed, such as a torch.autocast.
+    Raises:
+      ValueError: for a gate out of range.
     """
-    autocast = autocast or contextlib.nullcontext()
-    groups = _selected(network.groups, gate)
-    optimizer = _optimizer(network, groups, **optimizer_settings)
-    trained = [list(getattr(network, group).parameters()) for group in groups]
-
-    def step(image, depth):
-        network.train()
-        optimizer.zero_grad()
-        with autocast:
-            outputs = network(image, gate=gate, stop_gradient=stop_gradient)
-            loss = _loss(outputs.values(), depth, lam=lam)
-        loss.backward()
-        for parameters in trained:
-            nn.utils.clip_grad_norm_(parameters, optimizer_settings["clip_norm"])
-        optimizer.step()
-        return loss.detach()
-
-    return step
-
-
-def _selected(groups, gate):
-    """The groups whose outputs a gate gives."""
     if not 0 <= gate < len(groups):
         raise ValueError(f"gate={gate}: expected 0 to {len(groups) - 1}")
     return (groups[gate],) if gate else groups
 
 
-def _loss(outputs, depth, *, lam):
-    """The sum of the outputs' scale-invariant losses, each a mean over the images with a valid pixel."""
-    valid = torch.isfinite(depth) & (depth > 0)
-    truth, mask = torch.where(valid, depth, 1.0).log(), valid.float()
-    pixels = mask.sum((1, 2))
-    images, pixels = (pixels > 0).sum().clamp(min=1), pixels.clamp(min=1)
-    total = 0.0
-    for log_depth in outputs:
-        difference = (log_depth - truth) * mask
-        mean = difference.sum((1, 2)) / pixels
-        total = total + (difference.square().sum((1, 2)) / pixels - lam * mean.square()).sum() / images
-    return total
-
-
-def _optimizer(network, groups, *, name, learning_rate, rules, weight_decay, clip_norm, warmup_steps):
-    """PyTorch's AdamW or SGD on some groups' parameters, by the rules of `jaxdepth.training.optim.make`."""
-    del clip_norm, warmup_steps  # the step clips, and the learning rates stay at their peaks
-    parameters = {name: x for name, (_, x) in named_tensors(network).items() if isinstance(x, nn.Parameter)}
-    by_rule = {}
-    for parameter, rule in optim.match_rules(parameters, rules).items():
-        if parameter.split("/")[0] in groups:
-            by_rule.setdefault((rules[rule], parameters[parameter].ndim > 1), []).append(parameters[parameter])
-    settings = [
-        dict(params=params, lr=learning_rate * rate, weight_decay=weight_decay * decay if decays else 0.0)
-        for ((_, rate, decay, _), decays), params in by_rule.items()
-    ]
-    if name == "adamw":
-        return torch.optim.AdamW(settings, fused=True)
-    return torch.optim.SGD(settings, momentum=0.9, fused=True)
-
-
 def _conv(inputs, features, size=3, *, stride=1):
-    """A convolution without bias that keeps pixels centre-aligned."""
+    """A convolution without bias and with centre-aligned pixels, like `jaxdepth.models.conv.Conv`."""
     return nn.Conv2d(inputs, features, size, stride, padding=(size - stride) // 2, bias=False)
 
 
 def _normalised(convolution, *, name, norm):
-    """A convolution, its batch normalisation and a ReLU, by name."""
+    """A convolution, batch normalisation and a ReLU: {name: module}."""
     return {name: convolution, norm: nn.BatchNorm2d(convolution.out_channels), f"{name}_relu": nn.ReLU(inplace=True)}
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around an identity, or around a 1x1 projection where the channels change."""
+    """Two 3x3 convolutions and a skip connection, projected by 1x1 where the channels change."""
 
     def __init__(self, inputs, features):
         super().__init__()
@@ -197,21 +140,22 @@ class ResidualBlock(nn.Module):
 
 
 def _residual_blocks(name, blocks, inputs, features):
+    """Residual blocks: {name: module}."""
     return {f"{name}{i + 1}": ResidualBlock(features if i else inputs, features) for i in range(blocks)}
 
 
 class Double(nn.ConvTranspose2d):
-    """A learned transposed convolution that doubles a map [B, 1, h, w], the border continued."""
+    """A learned transposed convolution from [B, 1, h, w] to [B, 1, 2h, 2w], with a replicated border."""
 
     def __init__(self):
-        super().__init__(1, 1, kernel_size=4, stride=2, padding=3)  # 1, and the 2 that the continued border adds
+        super().__init__(1, 1, kernel_size=4, stride=2, padding=3)  # 1, and 2 for the replicated border
 
     def forward(self, x):
         return super().forward(F.pad(x, (1, 1, 1, 1), mode="replicate"))
 
 
-class Continued(nn.Module):
-    """The last row (axis 2) or column (axis 3) once more; the compiler of PyTorch 2.13 fails on nn.ReplicationPad2d."""
+class RepeatLast(nn.Module):
+    """Repeats the last row (axis 2) or column (axis 3); PyTorch 2.13 does not compile nn.ReplicationPad2d."""
 
     def __init__(self, axis):
         super().__init__()
@@ -222,7 +166,7 @@ class Continued(nn.Module):
 
 
 def _upscale(method, factor):
-    """Upscaling of a map by a power of two, `bilinear` or `up_convolution`."""
+    """Upscales a map by a power of two; `method` is one of `layers.UPSCALINGS`."""
     if factor == 1:
         return nn.Identity()
     if method == "bilinear":
@@ -231,7 +175,7 @@ def _upscale(method, factor):
 
 
 class DepthHead(nn.Module):
-    """A convolution to a map of log depth around its mean, upscaled: features [B, C, h, w] -> log depth [B, H, W]."""
+    """A 3x3 convolution to a log depth map, upscaled: [B, C, h, w] -> [B, H, W]."""
 
     def __init__(self, inputs, *, upscaling="bilinear", to_finest=1, to_picture=1):
         super().__init__()
@@ -240,9 +184,11 @@ class DepthHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(()))
 
     def map(self, x):
+        """The map without its bias at the finest scale."""
         return self.to_finest(self.conv(x))
 
     def depth(self, at_finest):
+        """Log depth from the result of `map`."""
         return self.to_picture(at_finest)[:, 0] + self.bias
 
     def forward(self, x):
@@ -250,7 +196,7 @@ class DepthHead(nn.Module):
 
 
 class FlatLinear(nn.Linear):
-    """A fully connected layer that sees a whole feature map of `shape` (C, h, w)."""
+    """A fully connected layer on a feature map of `shape` (C, h, w)."""
 
     def __init__(self, shape, units):
         super().__init__(math.prod(shape), units)
@@ -261,7 +207,7 @@ class FlatLinear(nn.Linear):
 
 
 class Enlarge(nn.Module):
-    """A raw map [B, 1, h, w] on `grid`, in units of STD -> log depth [B, H, W], interpolated, the border continued."""
+    """Interpolates a raw map [B, 1, h, w] on `grid` to log depth [B, H, W], with a replicated border."""
 
     def __init__(self, grid, size):
         super().__init__()
@@ -278,7 +224,7 @@ class Enlarge(nn.Module):
 
 
 class KScale(nn.Module):
-    """K scales under a train gate, and the fusion of their outputs."""
+    """K scales under a train gate and their fusion (ours: `kscale.KScale`)."""
 
     def __init__(self, *, size, k, width, max_width, blocks, fusion_blocks, finest_stride, upscaling, features):
         super().__init__()
@@ -292,7 +238,7 @@ class KScale(nn.Module):
         self.fusion = Fusion(k, channels if features else (), width, fusion_blocks, **head)
 
     def forward(self, image, gate=0, stop_gradient=True):
-        selected = _selected(self.groups, gate)
+        selected = selected_groups(self.groups, gate)
         picture = F.pad(image, self.padding, mode="replicate")
         depths, maps, features = {}, [], []
         for i, name in enumerate(self.groups[1 : (gate or len(self.groups)) + 1]):
@@ -308,7 +254,7 @@ class KScale(nn.Module):
 
 
 class Scale(nn.Module):
-    """A stem, residual blocks, a depth head: picture -> log depth, its map at the finest stride, features."""
+    """One scale: from an image to log depth, its map at the finest stride, and features."""
 
     def __init__(self, features, blocks, stride, **head):
         super().__init__()
@@ -326,7 +272,7 @@ class Scale(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Maps, joined by features of so many `channels` where they are given, and blocks -> the final log depth."""
+    """Final log depth from the scales' maps, and from their features if `channels` gives the number of each scale."""
 
     def __init__(self, maps, channels, width, blocks, **head):
         super().__init__()
@@ -344,7 +290,17 @@ class Fusion(nn.Module):
 
 
 class CoarseThenFine(nn.Module):
-    """Convolutions and two fully connected layers to a raw map on `grid`, and the part `name` that sees the map too."""
+    """Eigen's network or a descendant (ours: `eigen.coarse_then_fine`).
+
+    Args:
+      name: of the second part.
+      second: the second part, a SecondPart.
+      convolutions: {name: module} of the coarse part; two fully connected layers follow.
+      grid: the Grid of the coarse map.
+      size: (H, W) of the images.
+      width: factor of all channel and unit counts.
+      dropout: dropout rate of the first fully connected layer.
+    """
 
     def __init__(self, name, second, convolutions, *, grid, size, width, dropout):
         super().__init__()
@@ -363,13 +319,13 @@ class CoarseThenFine(nn.Module):
         picture = (image - MEAN_COLOUR) / STD_COLOUR
         raw = self.coarse(picture)
         outputs = {"coarse": self.enlarge(raw)}
-        for second in _selected(self.groups, gate)[:-1]:
+        for second in selected_groups(self.groups, gate)[:-1]:
             outputs[second] = getattr(self, second)(picture, raw.detach() if stop_gradient else raw)
         return outputs
 
 
 class SecondPart(nn.Module):
-    """Layers before and after the coarse map joins: standardised picture, raw map -> log depth."""
+    """Layers before and after the raw coarse map is concatenated: from standardised image and map to log depth."""
 
     def __init__(self, before, after):
         super().__init__()
@@ -380,11 +336,13 @@ class SecondPart(nn.Module):
 
 
 def _eigen(*, size, width, dropout, local_response_normalisation):
+    """Eigen's network."""
     convolutions = _eigens_convolutions(width, normalised=local_response_normalisation)
     return _with_fine(convolutions, size=size, width=width, dropout=dropout)
 
 
 def _residual_coarse(*, size, width, dropout):
+    """Model 2."""
     inputs = scaled(64, width)
     layers = _normalised(nn.Conv2d(3, inputs, 11, 4, 2, bias=False), name="stem", norm="stem_norm")
     layers["stem_pool"] = nn.MaxPool2d(3, stride=2)
@@ -397,6 +355,7 @@ def _residual_coarse(*, size, width, dropout):
 
 
 def _autoencoder(*, size, width, dropout):
+    """Model 1."""
     grids, encoder, decoder, inputs = [Grid(*size, stride=1, first=0.0)], {}, {}, 3
     for number, channels in enumerate(_ENCODER, start=1):
         layers, inputs = _block(f"encoder{number}", inputs, channels, width)
@@ -407,8 +366,8 @@ def _autoencoder(*, size, width, dropout):
     for number, channels in enumerate(_DECODER, start=1):
         below, right = (n % 2 for n in grids.pop()[:2])  # what the pooling left out comes back as a border
         decoder[f"double{number}"] = nn.Upsample(scale_factor=2, mode="bilinear")
-        decoder |= {f"below{number}": Continued(2)} if below else {}
-        decoder |= {f"right{number}": Continued(3)} if right else {}
+        decoder |= {f"below{number}": RepeatLast(2)} if below else {}
+        decoder |= {f"right{number}": RepeatLast(3)} if right else {}
         layers, inputs = _block(f"decoder{number}", inputs, channels, width)
         decoder |= layers
     second = SecondPart(encoder, decoder | {"head": DepthHead(inputs)})
@@ -419,6 +378,7 @@ NETWORKS = {"kscale": KScale, "eigen": _eigen, "autoencoder": _autoencoder, "res
 
 
 def _eigens_convolutions(width, *, normalised):
+    """Eigen's coarse convolutions, with local response normalisation or without: {name: module}."""
     layers, inputs = {}, 3
     for number, (features, kernel_size, stride, padding) in enumerate(_COARSE, start=1):
         layers[f"conv{number}"] = nn.Conv2d(inputs, scaled(features, width), kernel_size, stride, padding)
@@ -432,7 +392,7 @@ def _eigens_convolutions(width, *, normalised):
 
 
 def _with_fine(convolutions, *, size, width, dropout):
-    """The coarse part of these convolutions, and Eigen's fine part at a quarter of the picture's size."""
+    """A network with these convolutions in the coarse part, and with Eigen's fine part."""
     grid = Grid(*size, stride=1, first=0.0).window(9, stride=2, padding=1).window(3, stride=2)
     features = scaled(64, width)
     before = {"conv1": nn.Conv2d(3, features - 1, 9, 2, 1), "relu1": nn.ReLU(inplace=True), "pool1": nn.MaxPool2d(3, 2)}
@@ -442,7 +402,7 @@ def _with_fine(convolutions, *, size, width, dropout):
 
 
 def _block(name, inputs, channels, width):
-    """The convolutions of a block of Model 1, and how many channels they give."""
+    """A block of Model 1: {name: module} and the number of output channels."""
     layers = {}
     for i, features in enumerate(channels, start=1):
         features = features if features == _BOTTLENECK else scaled(features, width)

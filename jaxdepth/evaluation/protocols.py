@@ -1,0 +1,91 @@
+"""Evaluation protocols: at which size, inside which window and up to which depth a prediction is scored."""
+
+import dataclasses
+
+import jax.numpy as jnp
+
+from jaxdepth.evaluation import metrics
+from jaxdepth.geometry.camera import NYU_SIZE
+from jaxdepth.geometry.depth import MAX_DEPTH, MIN_DEPTH
+from jaxdepth.geometry.framing import to_nyu_size
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """How predictions are scored.
+
+    Attributes:
+      name: what `--protocol` takes.
+      full_size: whether they are scored at 480x640; otherwise at the network's size, inside the centre crop.
+      rows: (first, past the last) row of the window, or None for all.
+      columns: (first, past the last) column of the window, or None for all.
+      min_depth: metres; truth below is not scored, predictions are clipped.
+      max_depth: metres; truth above is not scored, predictions are clipped.
+    """
+
+    name: str
+    full_size: bool
+    rows: tuple | None = None
+    columns: tuple | None = None
+    min_depth: float = MIN_DEPTH
+    max_depth: float = MAX_DEPTH
+
+    def score(self, log_depth, truth, *, frame_size, crop_size):
+        """Scores predictions of the centre crop.
+
+        Args:
+          log_depth: [B, h, w] of the centre crop.
+          truth: [B, H, W] metres at the protocol's size.
+          frame_size: (H, W) of the frames that were cropped.
+          crop_size: (h, w).
+
+        Returns:
+          {metric: [B]} and the number of valid pixels [B], see `metrics.depth_metrics`.
+        """
+        mask = None
+        if self.full_size:
+            log_depth = to_nyu_size(log_depth, frame_size=frame_size, crop_size=crop_size)
+        if self.rows is not None:
+            rows, columns = (jnp.arange(n) for n in truth.shape[1:])
+            inside_rows = (rows >= self.rows[0]) & (rows < self.rows[1])
+            inside_columns = (columns >= self.columns[0]) & (columns < self.columns[1])
+            mask = inside_rows[:, None] & inside_columns[None, :]
+        depth_range = dict(min_depth=self.min_depth, max_depth=self.max_depth)
+        return metrics.depth_metrics(log_depth, truth, mask=mask, **depth_range)
+
+    def describe(self, frames, split, *, crop_size):
+        """Everything that a number needs beside it, for JSON.
+
+        Args:
+          frames: a Frames.
+          split: a Split, whose `val` frames are scored.
+          crop_size: (h, w) of the network's input.
+        """
+        size = NYU_SIZE if self.full_size else tuple(crop_size)
+        (h, w), (height, width) = crop_size, frames.size
+        return {
+            "name": self.name,
+            "source": frames.name,
+            "split": split.name,
+            "split_hash": split.hash,
+            "frames": len(split.val),
+            "truth": frames.truth,
+            "network_input": f"centre {h}x{w} of {height}x{width} (rows x columns)",
+            "scored_at": list(size),
+            "resize": "border replicated to the frame, then bilinear depth" if self.full_size else "none",
+            "rows": list(self.rows or (0, size[0])),
+            "columns": list(self.columns or (0, size[1])),
+            "min_depth": self.min_depth,
+            "max_depth": self.max_depth,
+            "pooling": "mean over images of per-image values",
+        }
+
+
+PROTOCOLS = {
+    p.name: p
+    for p in (
+        Protocol("paper", full_size=False),
+        Protocol("eigen_crop", full_size=True, rows=(45, 471), columns=(41, 601)),
+        Protocol("full", full_size=True),
+    )
+}

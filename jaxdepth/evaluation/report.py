@@ -1,0 +1,56 @@
+"""Scores as evaluate's JSON, and as text."""
+
+from jaxdepth.evaluation import mean_depth
+
+_COLUMNS = ("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog")
+
+
+def result(scores, groups, protocol, *, workdir, step):
+    """Scores in the form of evaluate's JSON.
+
+    Args:
+      scores: {output: {metric: value}}, with the baseline, from `scorer.make_scorer`.
+      groups: the network's outputs, the final one first.
+      protocol: from `Protocol.describe`.
+      workdir: of the checkpoint.
+      step: of the checkpoint.
+
+    Returns:
+      {"protocol", "frames", "metrics", "mean_depth_baseline", "outputs", "checkpoint"}.
+    """
+    final, *others = groups
+    return {
+        "protocol": protocol,
+        "frames": protocol["frames"],
+        "metrics": scores[final],
+        "mean_depth_baseline": scores[mean_depth.NAME],
+        "outputs": {name: scores[name] for name in others},
+        "checkpoint": {"workdir": str(workdir), "step": step},
+    }
+
+
+def heading(result):
+    """The frames and the protocol of a result, in two lines."""
+    p = result["protocol"]
+    (top, bottom), (left, right), (height, width) = p["rows"], p["columns"], p["scored_at"]
+    return (
+        f"{p['source']}, split {p['split']} ({p['split_hash']}), {result['frames']} frames\n"
+        f"protocol {p['name']}: rows {top}:{bottom}, columns {left}:{right} of {height}x{width}, "
+        f"{p['truth']} up to {p['max_depth']:g} m, {p['pooling']}"
+    )
+
+
+def text(result):
+    """A result to read: the protocol, then a row for each output."""
+    seen = result["protocol"].get("frames_seen_in_training", 0)
+    warning = f"warning: the network was trained on {seen} of these frames\n" if seen else ""
+    rows = {"prediction": result["metrics"], **result["outputs"], "mean depth": result["mean_depth_baseline"]}
+    return f"step {result['checkpoint']['step']} on {heading(result)}\n{warning}{table(rows)}"
+
+
+def table(rows):
+    """{row: {metric: value}} as text, one row a line."""
+    width = max(map(len, rows))
+    lines = [" " * width + "".join(f"{name:>9}" for name in _COLUMNS)]
+    lines += [f"{row:<{width}}" + "".join(f"{values[name]:9.4f}" for name in _COLUMNS) for row, values in rows.items()]
+    return "\n".join(lines)

@@ -1,0 +1,67 @@
+"""Scores all outputs of a network over frames, beside the mean depth image."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdepth import models
+from jaxdepth.data.batches import evaluation
+from jaxdepth.evaluation import mean_depth, metrics
+from jaxdepth.training import sharding
+
+
+def make_scorer(network, frames, *, indices, protocol, mean_depth_image, batch_size, crop_size, flip_tta, mesh):
+    """Makes the function that scores a network's variables.
+
+    Args:
+      network: from `models.build`.
+      frames: a Frames.
+      indices: int64 [n], which of its frames.
+      protocol: a Protocol.
+      mean_depth_image: float32 [H, W] metres at the frames' size, scored beside the outputs.
+      batch_size: images of all processes together.
+      crop_size: (h, w) of the network's input.
+      flip_tta: whether predictions average over the mirrored image.
+      mesh: the devices.
+
+    Returns:
+      A function {"params", "batch_stats"} -> (scores, per_frame): {output: {metric: mean over images}}, with the
+      baseline as output `mean_depth`, and {output: {metric: float32 [n]}} with NaN for a frame without a valid depth.
+    """
+    baseline = jnp.asarray(mean_depth.central_log_depth(mean_depth_image, crop_size=crop_size))
+    replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
+
+    @functools.partial(jax.jit, in_shardings=(replicated, batched), out_shardings=replicated)
+    def eval_step(variables, batch):
+        predictions = models.outputs(network, variables, batch["image"], flip_tta=flip_tta)
+        predictions[mean_depth.NAME] = jnp.broadcast_to(baseline[None], batch["image"].shape[:3])
+        sums, per_frame = {}, {}
+        for name, log_depth in predictions.items():
+            per_image, valid = protocol.score(log_depth, batch["truth"], frame_size=frames.size, crop_size=crop_size)
+            sums[name] = metrics.sum_over_images(per_image, valid, weight=batch["weight"])
+            per_frame[name] = {metric: jnp.where(valid > 0, x, jnp.nan) for metric, x in per_image.items()}
+        return sums, per_frame
+
+    def score(variables):
+        sums, per_frame = None, []
+        for batch in evaluation.eval_batches(
+            frames,
+            indices,
+            batch_size=batch_size,
+            crop_size=crop_size,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        ):
+            truth = batch["depth"]
+            if protocol.full_size:
+                truth = np.stack([frames.full_depth(index) for index in batch["index"]])
+            batch = {"image": batch["image"], "truth": truth, "weight": batch["weight"]}
+            new, values = eval_step(variables, sharding.put(batch, batched))
+            sums = new if sums is None else jax.tree.map(jnp.add, sums, new)
+            per_frame.append(jax.device_get(values))
+        scores = {name: metrics.finalize(values) for name, values in jax.device_get(sums).items()}
+        return scores, jax.tree.map(lambda *parts: np.concatenate(parts)[: len(indices)], *per_frame)
+
+    return score

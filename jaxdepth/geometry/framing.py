@@ -1,0 +1,192 @@
+"""Crops, borders, and where a picture lies in a network's frame.
+
+A network is trained on the centre crops of frames. A picture of any size is scaled to fit into such a frame, its
+borders are replicated to fill the frame, and the network sees the frame's centre crop. The predicted crop is extended
+to the frame by replicating its border, the picture's part is cut out, and resized bilinearly to the picture.
+
+A network's metres hold for the camera of its training. A camera whose focal length is f times as long, in pixels of the
+frame, takes the same picture of a room that is f times as far away, so predicted depth is multiplied by f.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+
+from jaxdepth.errors import InputError
+from jaxdepth.geometry.camera import NYU_SIZE, Intrinsics, crop_intrinsics, resize_intrinsics
+from jaxdepth.geometry.depth import MAX_DEPTH, MIN_DEPTH
+from jaxdepth.geometry.resize import central_pitch
+
+
+class Framing(NamedTuple):
+    """What a network was trained on.
+
+    Attributes:
+      frame_size: (H, W) of the frames.
+      crop_size: (h, w) of their centre crops, the network's input.
+      camera: Intrinsics in pixels of the frame.
+    """
+
+    frame_size: tuple[int, int]
+    crop_size: tuple[int, int]
+    camera: Intrinsics
+
+
+class Placement(NamedTuple):
+    """Where a picture lies in a frame: its scale, first row and column, height and width."""
+
+    scale: float
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def centre_corner(size, *, crop_size):
+    """First (row, column) of the centre crop; an odd remainder leaves the larger part below and to the right.
+
+    Args:
+      size: (H, W) of the image.
+      crop_size: (h, w).
+
+    Raises:
+      InputError: if the crop does not fit.
+    """
+    if not all(0 < c <= s for c, s in zip(crop_size, size, strict=True)):
+        raise InputError(f"crop_size={tuple(crop_size)}: expected (height, width) within the frame's {tuple(size)}")
+    return (size[0] - crop_size[0]) // 2, (size[1] - crop_size[1]) // 2
+
+
+def centre_crop(image, depth, *, crop_size):
+    """Centre crops of images [..., H, W, 3] and depths [..., H, W] (paper, section 3.2): raises as `centre_corner`."""
+    top, left = centre_corner(depth.shape[-2:], crop_size=crop_size)
+    rows, columns = slice(top, top + crop_size[0]), slice(left, left + crop_size[1])
+    return image[..., rows, columns, :], depth[..., rows, columns]
+
+
+def extend_to_frame(depth, *, frame_size, crop_size):
+    """Extends depth of the centre crop [B, h, w] to the frame [B, H, W] by replicating its border."""
+    top, left = centre_corner(frame_size, crop_size=crop_size)
+    below, right = frame_size[0] - crop_size[0] - top, frame_size[1] - crop_size[1] - left
+    return jnp.pad(depth, ((0, 0), (top, below), (left, right)), mode="edge")
+
+
+def to_nyu_size(log_depth, *, frame_size, crop_size):
+    """Log depth of the centre crop [B, h, w] at NYU's size [B, 480, 640]: extended to the frame, resized as depth."""
+    depth = extend_to_frame(jnp.exp(log_depth), frame_size=frame_size, crop_size=crop_size)
+    return jnp.log(jax.image.resize(depth, (depth.shape[0], *NYU_SIZE), "bilinear"))
+
+
+def place(size, *, frame_size):
+    """The Placement of a picture of `size` (H, W), scaled to fit and centred in the frame."""
+    scale = min(inner / outer for inner, outer in zip(frame_size, size, strict=True))
+    height, width = (max(1, round(scale * n)) for n in size)
+    top, left = centre_corner(frame_size, crop_size=(height, width))
+    return Placement(scale, top, left, height, width)
+
+
+def network_input(picture, framing):
+    """Prepares a picture for a network.
+
+    Args:
+      picture: uint8 [H, W, 3], of any size.
+      framing: the network's Framing.
+
+    Returns:
+      float32 [1, h, w, 3] in [0, 1]: the picture averaged over areas where it shrinks, interpolated bilinearly where it
+      grows, with replicated borders.
+    """
+    at = place(picture.shape[:2], frame_size=framing.frame_size)
+    method = Image.Resampling.BOX if at.scale < 1 else Image.Resampling.BILINEAR  # as NYU's frames are halved
+    inner = np.asarray(Image.fromarray(picture).resize((at.width, at.height), method))
+    below, right = framing.frame_size[0] - at.top - at.height, framing.frame_size[1] - at.left - at.width
+    frame = np.pad(inner, ((at.top, below), (at.left, right), (0, 0)), mode="edge")
+    top, left = centre_corner(framing.frame_size, crop_size=framing.crop_size)
+    return np.float32(frame[None, top : top + framing.crop_size[0], left : left + framing.crop_size[1]]) / 255
+
+
+def picture_depths(log_depth, sizes, cameras, framing):
+    """Brings predictions back to their pictures.
+
+    Args:
+      log_depth: [B, h, w], of at least as many inputs as there are pictures; the rest is ignored.
+      sizes: (H, W) of each picture.
+      cameras: Intrinsics of each picture.
+      framing: the network's Framing.
+
+    Returns:
+      A list of float32 [H, W], metres in [MIN_DEPTH, MAX_DEPTH].
+    """
+    sizes_of_training = dict(frame_size=framing.frame_size, crop_size=framing.crop_size)
+    frames = np.asarray(extend_to_frame(jnp.exp(log_depth), **sizes_of_training))
+    depths = []
+    for size, camera, frame in zip(sizes, cameras, frames, strict=False):
+        at = place(size, frame_size=framing.frame_size)
+        inner = np.ascontiguousarray(frame[at.top : at.top + at.height, at.left : at.left + at.width], np.float32)
+        inner = inner * np.float32(focal_ratio(size, camera, framing))
+        resized = Image.fromarray(inner).resize(size[::-1], Image.Resampling.BILINEAR)
+        depths.append(np.clip(np.asarray(resized), np.float32(MIN_DEPTH), np.float32(MAX_DEPTH)))
+    return depths
+
+
+def focal_ratio(size, camera, framing):
+    """Ratio of the picture's focal length, in pixels of the frame, to the training camera's."""
+    scale = place(size, frame_size=framing.frame_size).scale
+    return scale * math.sqrt(camera.fx * camera.fy / (framing.camera.fx * framing.camera.fy))
+
+
+def find_camera(size, framing, *, given=None, focal_35mm=None):
+    """The camera of a picture: the one given, else from EXIF, else the training's.
+
+    Args:
+      size: (H, W) of the picture.
+      framing: the network's Framing.
+      given: (fx, fy, cx, cy) in pixels of the picture, or None.
+      focal_35mm: focal length in mm on 35 mm film, which compares diagonals, or None. The principal point is then
+        assumed in the middle.
+
+    Returns:
+      Intrinsics in pixels of the picture, and where they come from: "given", "exif" or "training". The training's
+      camera is taken as if the picture were the part of a frame into which it fits.
+
+    Raises:
+      InputError: for focal lengths that are not positive, or other than four finite numbers.
+    """
+    height, width = size
+    if given is not None:
+        if len(given) != 4 or not all(map(math.isfinite, given)) or min(given[:2]) <= 0:
+            raise InputError(f"intrinsics {tuple(given)}: expected fx and fy above 0, cx and cy, in pixels")
+        return Intrinsics(*map(float, given)), "given"
+    if focal_35mm:
+        focal = focal_35mm * math.hypot(width, height) / math.hypot(36, 24)
+        return Intrinsics(focal, focal, (width - 1) / 2, (height - 1) / 2), "exif"
+    scale, camera = place(size, frame_size=framing.frame_size).scale, framing.camera
+    return Intrinsics(
+        fx=camera.fx / scale,
+        fy=camera.fy / scale,
+        cx=(width - 1) / 2 + (camera.cx - (framing.frame_size[1] - 1) / 2) / scale,
+        cy=(height - 1) / 2 + (camera.cy - (framing.frame_size[0] - 1) / 2) / scale,
+    ), "training"
+
+
+def frame_intrinsics(intrinsics, *, size, frame_size):
+    """Intrinsics of a frame made of a picture: its largest central part in the frame's shape, resized.
+
+    Args:
+      intrinsics: (fx, fy, cx, cy) in pixels of the picture.
+      size: (H, W) of the picture.
+      frame_size: (h, w) of the frame.
+
+    Returns:
+      Intrinsics in pixels of the frame.
+    """
+    pitch = float(central_pitch(size, frame_size))
+    part = tuple(n * pitch for n in frame_size)
+    top, left = ((n - m) / 2 for n, m in zip(size, part, strict=True))
+    return resize_intrinsics(
+        crop_intrinsics(Intrinsics(*intrinsics), top=top, left=left), from_size=part, to_size=frame_size
+    )

@@ -1,0 +1,87 @@
+"""Trained networks, out of a run's checkpoints or a packed folder."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import jax
+
+from jaxdepth import models
+from jaxdepth.geometry.camera import nyu_intrinsics
+from jaxdepth.geometry.framing import Framing
+from jaxdepth.runs import packed, record, workdir
+from jaxdepth.training import sharding, state
+from jaxdepth.training.checkpoint import Checkpoints
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A network with the variables of one checkpoint.
+
+    Attributes:
+      network: from `models.build`.
+      variables: {"params", "batch_stats"}, on all devices.
+      step: of the checkpoint.
+      run: the RunRecord.
+    """
+
+    network: Any
+    variables: Any
+    step: int
+    run: record.RunRecord
+
+    @property
+    def framing(self) -> Framing:
+        """The frames that the network was trained on; NYU's camera is assumed if theirs was unknown."""
+        run = self.run
+        return Framing(run.frame_size, run.crop_size, run.intrinsics or nyu_intrinsics(run.frame_size))
+
+
+def read(folder, *, step="last") -> Trained:
+    """Reads a trained network.
+
+    Args:
+      folder: workdir of a training run, or a packed network.
+      step: which checkpoint: a step, "last", or "best" by validation delta1. A packed network has only one.
+
+    Returns:
+      A Trained.
+
+    Raises:
+      FileNotFoundError: if there is no run or no such checkpoint.
+      InputError: if a file is damaged.
+    """
+    run = record.read(folder)
+    network = models.build(**run.model)
+    shapes = state.shapes(network, run.crop_size)
+    replicated = sharding.replicated(sharding.make_mesh())
+    checkpoints_folder = pathlib.Path(folder, "checkpoints")
+    if pathlib.Path(folder, packed.FILE).is_file():
+        variables, at = packed.read(folder, shapes)
+        if step not in ("last", "best", at):
+            raise FileNotFoundError(f"{folder}: no checkpoint {step}: this packed network is of step {at}")
+        return Trained(network, jax.device_put(variables, replicated), at, run)
+    if not checkpoints_folder.is_dir():
+        raise FileNotFoundError(f"workdir {str(folder)!r} has no checkpoints yet")
+    with Checkpoints(checkpoints_folder, read_only=True) as checkpoints:
+        variables, at = checkpoints.restore_model(shapes, step=step, sharding=replicated)
+    return Trained(network, variables, at, run)
+
+
+def pack(folder, output, *, step="last"):
+    """Packs a run's network, see `packed`.
+
+    Args:
+      folder: workdir of the run.
+      output: the folder to write.
+      step: as for `read`.
+
+    Returns:
+      The size of the weights in bytes.
+
+    Raises:
+      FileNotFoundError, InputError: as `read` and `packed.write`.
+    """
+    trained = read(folder, step=step)
+    mean_depth = workdir.read_mean_depth(folder)
+    return packed.write(output, trained.variables, step=trained.step, run=trained.run, mean_depth=mean_depth)

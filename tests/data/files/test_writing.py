@@ -1,0 +1,140 @@
+"""Atomic writing under real failures: a limit on file sizes stands for a full disk."""
+
+import contextlib
+import io
+import json
+import os
+import resource
+
+import numpy as np
+import pytest
+
+from jaxdepth.data.files import writing
+
+OLD, NEW = b"old", bytes(range(256)) * 100
+LARGE = bytes(200_000)  # above the limit of `full_disk`
+
+
+@contextlib.contextmanager
+def full_disk(size=100_000):
+    """No file can grow beyond `size` bytes; the bytes up to there are written, as on a disk that fills up."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.parametrize("before", [None, OLD])
+def test_new_content_replaces_the_old(tmp_path, before):
+    path = tmp_path / "a.bin"
+    if before is not None:
+        path.write_bytes(before)
+    writing.write_atomically(str(path), NEW)
+    assert contents(tmp_path) == {"a.bin": NEW}
+
+
+def test_a_path_without_a_folder_is_in_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    writing.check_output("a.bin")
+    writing.write_atomically("a.bin", NEW)
+    assert contents(tmp_path) == {"a.bin": NEW}
+
+
+def test_an_open_reader_keeps_the_old_content(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(OLD)
+    with path.open("rb") as file:
+        writing.write_atomically(path, NEW)
+        assert file.read() == OLD
+    assert path.read_bytes() == NEW
+
+
+@pytest.mark.parametrize("before", [{}, {"a.bin": OLD, "b.bin": OLD}])
+@pytest.mark.parametrize("order", [("a.bin", "b.bin"), ("b.bin", "a.bin")])
+def test_a_full_disk_leaves_all_files_as_they_were(tmp_path, before, order):
+    for name, data in before.items():
+        (tmp_path / name).write_bytes(data)
+    sizes = {"a.bin": NEW, "b.bin": LARGE}
+    with full_disk(), pytest.raises(OSError, match=f"File too large: '{tmp_path}/b.bin'"):
+        writing.write_together({tmp_path / name: sizes[name] for name in order})
+    assert contents(tmp_path) == before
+    writing.write_together({tmp_path / name: sizes[name] for name in order})
+    assert contents(tmp_path) == sizes
+
+
+def test_a_folder_at_one_path_leaves_the_other_files_as_they_were(tmp_path):
+    (tmp_path / "a.bin").write_bytes(OLD)
+    (tmp_path / "b.bin").mkdir()
+    with pytest.raises(IsADirectoryError, match=f"'{tmp_path}/b.bin'"):
+        writing.write_together({tmp_path / "a.bin": NEW, tmp_path / "b.bin": NEW})
+    assert contents(tmp_path) == {"a.bin": OLD} and (tmp_path / "b.bin").is_dir()
+
+
+def test_a_failing_rename_names_the_path_and_leaves_nothing(tmp_path, monkeypatch):
+    (tmp_path / "a.bin").write_bytes(OLD)
+
+    def replace(*_):
+        raise PermissionError(1, "Operation not permitted", "temporary")
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(PermissionError, match=f"Operation not permitted: '{tmp_path}/a.bin'"):
+        writing.write_atomically(tmp_path / "a.bin", NEW)
+    assert contents(tmp_path) == {"a.bin": OLD}
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for path, error in ((tmp_path / "gone/a.bin", FileNotFoundError), (tmp_path / "file/a.bin", NotADirectoryError)):
+        with pytest.raises(error, match=f"'{path}'"):
+            writing.write_atomically(path, NEW)
+        with pytest.raises(FileNotFoundError, match=f"output '{path}': expected a file in a folder that exists"):
+            writing.check_output(path)
+    assert contents(tmp_path) == {"file": b""}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write into every folder")
+def test_a_read_only_folder_keeps_its_files(tmp_path):
+    (tmp_path / "a.bin").write_bytes(OLD)
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(PermissionError, match=f"'{tmp_path}/a.bin'"):
+            writing.write_atomically(tmp_path / "a.bin", NEW)
+        assert contents(tmp_path) == {"a.bin": OLD}
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def test_json_is_indented_and_ends_with_a_newline(tmp_path):
+    value = {"b": [1, 2.5], "a": None}
+    writing.write_json(tmp_path / "a.json", value)
+    text = (tmp_path / "a.json").read_text()
+    assert text == '{\n  "b": [\n    1,\n    2.5\n  ],\n  "a": null\n}\n' and json.loads(text) == value
+    assert writing.json_bytes(value) == text.encode()
+
+
+def test_a_value_that_is_not_json_leaves_the_file(tmp_path):
+    (tmp_path / "a.json").write_bytes(OLD)
+    with pytest.raises(TypeError):
+        writing.write_json(tmp_path / "a.json", {"a": object()})
+    assert contents(tmp_path) == {"a.json": OLD}
+
+
+def test_arrays_are_read_back(tmp_path):
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    writing.write_array(tmp_path / "a.npy", array)
+    for read in (np.load(tmp_path / "a.npy"), np.load(io.BytesIO(writing.array_bytes(array)))):
+        np.testing.assert_array_equal(read, array)
+        assert read.dtype == np.float32
+    with pytest.raises(ValueError, match="allow_pickle"):
+        writing.array_bytes(np.array([{}], object))
+
+
+def test_no_output_needs_no_folder(tmp_path):
+    writing.check_output(None)
+    writing.check_output(tmp_path / "a.json")

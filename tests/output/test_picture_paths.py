@@ -1,0 +1,72 @@
+"""Pictures of a command line and their output paths."""
+
+import pytest
+
+from jaxdepth.errors import InputError
+from jaxdepth.output import picture_paths
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("one/a.jpg", "one/a.png", "one/b.png", "one/b.color.png", "two/a.jpg", "one/note.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_output_paths_in_one_folder_differ(folder):
+    arguments = [folder / "one", folder / "two", folder / "one/b.png"]
+    found, skipped = picture_paths.find(arguments, output=folder / "out")
+    assert not skipped
+    assert [(path.relative_to(folder).as_posix(), name.relative_to(folder).as_posix()) for path, name in found] == [
+        ("one/a.jpg", "out/one-a.jpg"),
+        ("one/a.png", "out/a.png"),
+        ("one/b.color.png", "out/b.color.png"),
+        ("one/b.png", "out/b"),
+        ("two/a.jpg", "out/two-a.jpg"),
+    ]
+
+
+def test_output_paths_beside_the_pictures(folder):
+    found, skipped = picture_paths.find([folder / "one", folder / "two"])
+    assert not skipped
+    assert [name.relative_to(folder).as_posix() for _, name in found] == [
+        "one/depth/a.jpg",
+        "one/depth/a.png",
+        "one/depth/b.color.png",
+        "one/depth/b",
+        "two/depth/a",
+    ]
+
+
+def test_equal_names_get_a_number(tmp_path):
+    for name in ("x/in/A.jpg", "y/in/a.jpg", "z/in/a.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    found, _ = picture_paths.find([tmp_path / "x/in", tmp_path / "y/in", tmp_path / "z/in"], output=tmp_path / "out")
+    assert [name.name for _, name in found] == ["in-A.jpg", "in-a.jpg-2", "in-a.jpg-3"]
+
+
+def test_results_of_earlier_runs_are_not_read(folder):
+    (folder / "one/depth").mkdir()
+    result = folder / "one/depth/b.color.png"
+    result.touch()
+    found, skipped = picture_paths.find([folder / "one", f"{folder}/one/*"])  # the pattern matches note.txt too
+    assert len(found) == 5 and result not in dict(found) and not skipped
+    found, skipped = picture_paths.find([folder / "one/b.png", result])
+    assert list(dict(found)) == [folder / "one/b.png"]
+    assert skipped == [(str(result), "lies in the folder for the depth of other pictures")]
+    found, skipped = picture_paths.find([result])  # on its own, it is a picture
+    assert list(dict(found)) == [result] and not skipped
+
+
+def test_arguments_without_pictures_are_skipped(folder):
+    (folder / "empty").mkdir()
+    found, skipped = picture_paths.find([folder / "empty", f"{folder}/*.png"])
+    assert not found
+    assert skipped == [(str(folder / "empty"), "no picture in it"), (f"{folder}/*.png", "no such file")]
+
+
+def test_pictures_are_not_overwritten(folder):
+    with pytest.raises(InputError, match="one': pictures are read from it: expected another folder"):
+        picture_paths.find([folder / "one"], output=folder / "one")

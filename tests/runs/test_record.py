@@ -1,0 +1,79 @@
+"""config.json: what is kept of a run, and records of earlier versions."""
+
+import json
+
+import pytest
+import small
+
+from jaxdepth import config, predict
+from jaxdepth.geometry.camera import Intrinsics
+from jaxdepth.runs import record, upgrade, workdir
+from jaxdepth.runs.record import RunRecord, TrainedOn
+
+
+def version_1():
+    """config.json of a run on rooms as the first version wrote it."""
+    settings = config.load(small.CONFIGS / "kscale.py", "quick").to_dict()
+    settings["mirrored"], settings["initial"] = True, "runs/first"
+    del settings["flip_tta"], settings["init_from"], settings["rematerialise"]
+    del settings["data"]["depth"], settings["data"]["sensor"], settings["data"]["folder"]
+    return {"config": settings, "data": {"split_hash": "abc", "intrinsics": [1.0, 2.0, 3.0, 4.0]}}
+
+
+def test_a_record_survives_its_json():
+    run = RunRecord(
+        config.load(small.CONFIGS / "kscale.py", "quick").to_dict(),
+        split_hash="abc",
+        train_frames=5,
+        val_frames=2,
+        mean_depth_frames=5,
+        masked={"nan": 1},
+        intrinsics=Intrinsics(1.0, 2.0, 3.0, 4.0),
+        began_with=(TrainedOn("rooms", "rooms", "def", seed=3, train_frames=10), TrainedOn("nyu", "dev")),
+    )
+    read = record.from_json(json.loads(json.dumps(run.to_json())))
+    assert read.to_json() == run.to_json()
+    assert read.intrinsics == run.intrinsics and read.began_with == run.began_with
+    assert read.trained_on[-1] == TrainedOn("rooms", "paper", "abc", seed=0, train_frames=600)
+
+
+def test_a_record_of_the_first_version_is_upgraded(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(version_1()))
+    read = record.read(tmp_path)
+    assert read.config["flip_tta"] is True and read.config["init_from"] == "runs/first"
+    assert not {"mirrored", "initial"} & read.config.keys()
+    assert read.config["rematerialise"] is False and read.config["data"]["depth"] == "filled"
+    assert read.config["data"]["folder"] == dict.fromkeys(("image", "depth", "depth_scale", "intrinsics"))
+    assert read.intrinsics == (1.0, 2.0, 3.0, 4.0) and read.began_with == ()
+
+
+def test_a_run_of_the_first_version_may_be_continued():
+    before = record.from_json(version_1())
+    settings = config.load(small.CONFIGS / "kscale.py", "quick").to_dict() | {"flip_tta": True}
+    now = RunRecord(settings, split_hash="abc", intrinsics=Intrinsics(1.0, 2.0, 3.0, 4.0))
+    workdir.check_same_run(before, now, where="runs/a")
+    other = RunRecord(settings | {"flip_tta": False}, split_hash="abc", intrinsics=now.intrinsics)
+    with pytest.raises(ValueError, match="config.flip_tta: True there, False now"):
+        workdir.check_same_run(before, other, where="runs/a")
+
+
+def test_every_setting_that_a_record_may_lack_is_one_of_today():
+    today = upgrade.flatten(config.base().to_dict())
+    assert upgrade._ADDED.items() <= today.items(), "their values are today's defaults"
+    assert set(upgrade.RENAMED.values()) <= today.keys()
+
+
+def test_the_packaged_network_was_written_by_the_first_version():
+    content = json.loads((predict.PACKAGED / "config.json").read_text())
+    assert "format" not in content and content["config"]["mirrored"]
+    run = record.read(predict.PACKAGED)
+    assert run.config["flip_tta"] and [entry.source for entry in run.trained_on] == ["rooms", "rooms", "nyu"]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"config": 3, "data": {}}', '{"format": 99, "config": {}, "data": {}}']
+)
+def test_what_is_not_a_record_is_one_line(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ValueError, match="config.json: not the record of a training run"):
+        record.read(tmp_path)
