@@ -89,8 +89,16 @@ def max_pool(x, size):
     """
     for axis, count in zip((1, 2), image_grid(x).window(size, stride=2)[:2], strict=True):
         shifts = [jax.lax.slice_in_dim(x, i, i + 2 * count - 1, 2, axis) for i in range(size)]
-        x = functools.reduce(jnp.maximum, shifts)
+        x = functools.reduce(_maximum, shifts)
     return x
+
+
+def _maximum(x, y):
+    """The maximum, NaN if either is.
+
+    The gradient of `jnp.maximum` compares x with the result, and is lost where XLA rounds x anew in another fusion.
+    """
+    return jnp.where((x >= y) | (x != x), x, y)
 
 
 def pad_to_multiple(image, multiple):

@@ -25,7 +25,7 @@ from numpy_eigen import (
 
 from jaxdepth import models
 from jaxdepth.models.conv import xla_gradients
-from jaxdepth.training import gate, state
+from jaxdepth.training import gate, losses, state, step
 
 NETWORKS = ("eigen", "autoencoder", "residual_coarse")
 
@@ -295,3 +295,22 @@ def test_a_step_of_the_mean_depth_image_changes_the_global_step_only():
     errors = [0.9 - np.log(np.float64(depth[depth > 0])) for depth in batch["depth"]]
     expected = np.mean([np.mean(d**2) - 0.5 * np.mean(d) ** 2 for d in errors])
     np.testing.assert_allclose(metrics["total_loss"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "residual_coarse"])
+def test_a_compiled_gradient_is_that_of_single_operations(name):
+    """Max pooling once lost gradients where XLA rounded its input anew in a fusion."""
+    net = small.eigens(name, dropout=0.0)
+    variables, batch = random_variables(net, SMALL), small.batch(2, size=SMALL)
+    joint = gate.joint(net.groups, (1.0, 1.0), stop_gradient=False)
+
+    def loss(params):
+        changed = {"batch_stats": {}, **variables, "params": params}
+        values, _ = step.gate_losses(net, changed, batch, joint, loss=losses.scale_invariant, key=jax.random.key(0))
+        return sum(values.values())
+
+    compiled, single = (gradient(variables["params"]) for gradient in (jax.jit(jax.grad(loss)), jax.grad(loss)))
+    for path, expected in jax.tree_util.tree_leaves_with_path(single):
+        found = functools.reduce(lambda tree, key: tree[key.key], path, compiled)
+        difference = np.linalg.norm(found - expected)
+        assert difference <= 1e-2 * np.linalg.norm(expected) + 1e-6, jax.tree_util.keystr(path)
