@@ -11,10 +11,13 @@ import jaxlib
 
 
 def known_to_xla(flag):
-    """XLA ends the process at a flag that it does not know, and not every one stays for ever."""
+    """XLA ends the process at a flag that it does not know, and not every one stays for ever.
+
+    A known flag is a string of its own in the library; of a removed one only a reserved field's name remains.
+    """
     for library in pathlib.Path(jaxlib.__file__).parent.glob("*jax_common*"):
         with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as code:
-            return code.find(flag.encode()) >= 0
+            return code.find(b"\0" + flag.encode() + b"\0") >= 0
     return False
 
 
