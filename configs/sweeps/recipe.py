@@ -1,12 +1,12 @@
-"""Changes of the best network's training, one in each row: 10 epochs on NYU's frames, from runs/best-rooms.
+"""Changes of the pyramid's training, one in each row: 10 epochs on NYU's frames, from runs/pyramid-rooms.
 
-COMMON has the settings of configs/best.py before this sweep, which has adopted some of the changes since. The results
-also have rows of changes that did not help and whose code was removed.
+COMMON has the settings of configs/pyramid.py before this sweep, which has adopted some of the changes since. The
+results also have rows of changes that did not help and whose code was removed.
 """
 
-CONFIG = "../best.py"
+CONFIG = "../pyramid.py"
 COMMON = {
-    "init_from": "runs/best-rooms",
+    "init_from": "runs/pyramid-rooms",
     "steps": 860,
     "validate_every": 10,
     "ema_decay": 0.998,

@@ -2,7 +2,7 @@ r"""The paper's K scales, the pyramid, and schedules of the train gate: 10 epoch
 
 Some rows start from 1200 steps on rooms:
 
-    python launch/train.py --config=configs/best.py:rooms --workdir=runs/rooms-pyramid --config.steps=1200 \
+    python launch/train.py --config=configs/pyramid.py:rooms --workdir=runs/rooms-pyramid --config.steps=1200 \
         '--config.data.rooms_frames=(4000,50)'
     python launch/train.py --config=configs/kscale.py --workdir=runs/rooms-kscale --config.steps=1200 \
         '--config.data.rooms_frames=(4000,50)' --config.data.source=rooms --config.data.sensor=True \
@@ -16,7 +16,7 @@ The first command with --config.data.sensor=False makes runs/rooms-plain. The re
 normalisation, whose code was removed.
 """
 
-CONFIG = "../best.py"
+CONFIG = "../pyramid.py"
 COMMON = {
     "init_from": "",
     "steps": 860,

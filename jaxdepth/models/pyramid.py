@@ -10,8 +10,6 @@ from jaxdepth.errors import InputError
 from jaxdepth.models.conv import Conv
 from jaxdepth.models.layers import SMALL_INIT, ResidualBlock, batch_norm, double, halve, pad_to_multiple, with_leaf
 
-_STRIDE = 4  # of the finest scale
-
 
 class Pyramid(nn.Module):
     """K scales under a train gate that build on each other.
@@ -22,7 +20,7 @@ class Pyramid(nn.Module):
     concatenation layer joins the K maps and the finest features; residual blocks follow.
 
     Attributes:
-      k: number of scales; scale k works at stride 4 * 2**(k-1).
+      k: number of scales; scale k works at stride finest_stride * 2**(k-1).
       width: channels of the image's features at scale 1's stride; each coarser stride has twice as many, to
         `max_width`.
       max_width: the most channels.
@@ -31,6 +29,7 @@ class Pyramid(nn.Module):
       own_blocks: residual blocks of each scale's own features, and of the fusion.
       dropout: share of the coarsest features' channels that a training step drops.
       dtype: compute dtype; parameters, statistics and depth maps are float32.
+      finest_stride: stride of scale 1, a power of two from 2 on.
     """
 
     k: int
@@ -41,6 +40,7 @@ class Pyramid(nn.Module):
     own_blocks: int
     dropout: float
     dtype: Any = jnp.float32
+    finest_stride: int = 4
 
     @property
     def groups(self):
@@ -54,6 +54,8 @@ class Pyramid(nn.Module):
             raise InputError(f"config.model.blocks={tuple(self.blocks)}: expected k={self.k} numbers, finest first")
         if not 0 <= self.dropout < 1:
             raise InputError(f"config.model.dropout={self.dropout}: expected 0 <= dropout < 1")
+        if self.finest_stride < 2 or self.finest_stride & (self.finest_stride - 1):
+            raise InputError(f"config.model.finest_stride={self.finest_stride}: expected a power of two from 2 on")
         own = [min(self.own_width * 2**i, self.max_width) for i in range(self.k)]
         for i in range(self.k - 1):
             setattr(self, f"scale{i + 1}", Scale(own[i], self.own_blocks, self.dtype))
@@ -64,6 +66,7 @@ class Pyramid(nn.Module):
             own_blocks=self.own_blocks,
             dropout=self.dropout,
             dtype=self.dtype,
+            finest_stride=self.finest_stride,
         )
         setattr(self, f"scale{self.k}", coarsest)
         self.fusion = Fusion(own[0], self.own_blocks, self.dtype)
@@ -89,7 +92,7 @@ class Pyramid(nn.Module):
         if not 0 <= gate <= self.k:
             raise InputError(f"gate={gate}: expected 0 (fused) to {self.k} (the coarsest scale)")
         stop = jax.lax.stop_gradient if stop_gradient else lambda x: x
-        padded, crop = pad_to_multiple(image.astype(self.dtype), _STRIDE * 2 ** (self.k - 1))
+        padded, crop = pad_to_multiple(image.astype(self.dtype), self.finest_stride * 2 ** (self.k - 1))
 
         layers = getattr(self, f"scale{self.k}")(padded, train=f"scale{self.k}" in trained)
         groups = {f"scale{self.k}": layers}
@@ -120,6 +123,7 @@ class Coarsest(nn.Module):
       own_blocks: residual blocks of the scale's own features.
       dropout: share of the coarsest features' channels that a training step drops.
       dtype: compute dtype.
+      finest_stride: stride of the first features.
     """
 
     widths: tuple
@@ -128,12 +132,13 @@ class Coarsest(nn.Module):
     own_blocks: int
     dropout: float
     dtype: Any
+    finest_stride: int
 
     @nn.compact
     def __call__(self, image, *, train):
         """Maps an image [B, H, W, 3] to `picture1`, ..., `pictureK` [B, H/s, W/s, C], `features` and `map`."""
         x, layers = image, {}
-        for i in range(1, _STRIDE.bit_length()):
+        for i in range(1, self.finest_stride.bit_length()):
             x = Conv(self.widths[0], 4, stride=2, name=f"stem{i}", dtype=self.dtype)(x)
             x = nn.relu(batch_norm(train=train, dtype=self.dtype, name=f"stem_norm{i}")(x))
         for i, (width, blocks) in enumerate(zip(self.widths, self.blocks, strict=True), start=1):

@@ -29,8 +29,10 @@ _FINE = 200  # rows; smaller images are shaded at twice the size and averaged
 _IN_FLIGHT = 8  # frames that `frames` renders ahead
 
 
-@partial(jax.jit, static_argnames=("size", "sensor"))
-def render(seed, index, *, size: tuple[int, int] = (240, 320), sensor: bool = False) -> dict[str, jax.Array]:
+@partial(jax.jit, static_argnames=("size", "sensor", "exact_depth"))
+def render(
+    seed, index, *, size: tuple[int, int] = (240, 320), sensor: bool = False, exact_depth: bool = False
+) -> dict[str, jax.Array]:
     """Renders frame `index` of `seed`.
 
     Args:
@@ -38,18 +40,20 @@ def render(seed, index, *, size: tuple[int, int] = (240, 320), sensor: bool = Fa
       index: integer from 0 to 2^31 - 1, or traced.
       size: (height, width). The camera is `nyu_intrinsics(size)`.
       sensor: whether to simulate a depth camera, see `jaxdepth.rooms.sensor`.
+      exact_depth: whether the depth remains exact under a sensor, which then changes the image only.
 
     Returns:
       A dict of
         image: uint8 [H, W, 3].
-        depth: float32 [H, W], metres along z, within .5 and 10; with `sensor`, 0 where it is not measured.
+        depth: float32 [H, W], metres along z, within .5 and 10; 0 where the sensor does not measure it.
         label: int32 [H, W], indices in LABELS, never 0.
     """
     frame = view(draw_scene(seed, index), size=size)
     if not sensor:
         return frame
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), index), 1 << 30)
-    return sense(frame, key, intrinsics=nyu_intrinsics(size))
+    seen = sense(frame, key, intrinsics=nyu_intrinsics(size))
+    return {**seen, "depth": frame["depth"]} if exact_depth else seen
 
 
 def frames(

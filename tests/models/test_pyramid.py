@@ -48,6 +48,15 @@ def test_a_gate_computes_its_scale_and_the_coarser_ones():
         assert {name.split("/")[0] for name in named} == {f"scale{i}" for i in range(k, 4)}
 
 
+@pytest.mark.parametrize("stride", [2, 4, 8])
+def test_the_finest_map_has_its_stride(stride):
+    net = network(finest_stride=stride)
+    _, named = net.apply(init(net), jnp.zeros((1, *small.SIZE, 3)))
+    coarsest = [-(-n // (4 * stride)) for n in small.SIZE]  # the picture is padded to whole pixels of it
+    for k in (1, 2, 3):
+        assert named[f"scale{k}/map"].shape[1:3] == tuple(n << 3 - k for n in coarsest)
+
+
 @pytest.mark.parametrize("output", range(4))
 def test_a_gates_gradient_reaches_its_group_alone(output):
     net = network()
@@ -106,6 +115,8 @@ def test_dropout_is_for_training_alone():
     [
         (dict(k=1), "config.model.k=1: expected 2 to 6"),
         (dict(blocks=(1, 1)), r"config.model.blocks=\(1, 1\): expected k=3 numbers"),
+        (dict(finest_stride=3), "config.model.finest_stride=3: expected a power of two from 2 on"),
+        (dict(finest_stride=1), "config.model.finest_stride=1: expected"),
         (dict(dropout=1.0), "config.model.dropout=1.0: expected 0 <= dropout < 1"),
     ],
 )

@@ -349,3 +349,13 @@ def test_the_sensor_quantises_shadows_and_blurs():
         assert 0.8 * sigma < measured.std() < 1.2 * np.hypot(sigma, step)
     assert np.asarray(seen["image"]).std() > 0.5 and np.asarray(seen["image"]).mean() < 128
     assert np.array_equal(seen["label"], frame["label"])
+
+
+def test_depth_may_remain_exact_under_the_sensor():
+    exact, seen, both = (
+        rooms.render(0, 5, size=(24, 32), **options)
+        for options in ({}, {"sensor": True}, {"sensor": True, "exact_depth": True})
+    )
+    assert np.array_equal(both["image"], seen["image"]) and not np.array_equal(both["image"], exact["image"])
+    np.testing.assert_allclose(both["depth"], exact["depth"], rtol=1e-5)  # two programs
+    assert not np.allclose(both["depth"], seen["depth"], rtol=1e-4)

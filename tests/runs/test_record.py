@@ -1,11 +1,12 @@
 """config.json: what is kept of a run, and records of earlier versions."""
 
 import json
+import pathlib
 
 import pytest
 import small
 
-from jaxdepth import config, predict
+from jaxdepth import config
 from jaxdepth.geometry.camera import Intrinsics
 from jaxdepth.runs import record, upgrade, workdir
 from jaxdepth.runs.record import RunRecord, TrainedOn
@@ -63,10 +64,10 @@ def test_every_setting_that_a_record_may_lack_is_one_of_today():
     assert set(upgrade.RENAMED.values()) <= today.keys()
 
 
-def test_the_packaged_network_was_written_by_the_first_version():
-    content = json.loads((predict.PACKAGED / "config.json").read_text())
+def test_the_record_of_the_first_packaged_network_is_read():
+    content = json.loads(pathlib.Path(__file__).with_name("record_version_1.json").read_text())
     assert "format" not in content and content["config"]["mirrored"]
-    run = record.read(predict.PACKAGED)
+    run = record.from_json(content)
     assert run.config["flip_tta"] and [entry.source for entry in run.trained_on] == ["rooms", "rooms", "nyu"]
 
 

@@ -23,9 +23,9 @@ def trained():
 
 
 def predictions(trained):
-    """The network's depth of four rooms, [4, H, W]."""
+    """The network's depth of four rooms, every second pixel: [4, H, W]."""
     frames = rooms.frames(0, 0, count=4, size=trained.framing.frame_size)
-    return np.stack([trained.predict(image) for image in frames["image"]])
+    return np.stack([trained.predict(image) for image in frames["image"]])[:, ::2, ::2]
 
 
 def delta1(depth, truth):
@@ -38,7 +38,7 @@ def test_its_depth_of_rendered_rooms_has_not_drifted(trained):
 
 
 def test_it_is_small_and_has_a_model_card():
-    assert (predict.PACKAGED / packed.FILE).stat().st_size < 15e6
+    assert (predict.PACKAGED / packed.FILE).stat().st_size < 20e6
     card = (predict.PACKAGED / "README.md").read_text()
     assert "research" in card and "eigen_crop" in card
 
@@ -50,7 +50,7 @@ def test_its_accuracy_on_real_frames(trained, nyu_frames):
         depth = trained.predict(nyu_frames / "images" / f"{i:04d}.jpg")
         truth = (code.astype(np.float64) + 0.5) * 9.99547 / 255
         found.append(delta1(depth[45:471, 41:601], truth[45:471, 41:601]))
-    assert np.mean(found) > 0.7  # it was trained on these frames: this checks the file, not the network
+    assert np.mean(found) > 0.9  # it was trained on these frames: this checks the file, not the network
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from jaxdepth.studies.reproduce import figures, job, report, scores
 
 _SMALL = {
     "kscale": f"config.model.update({small.MODEL!r})",
-    "best": "config.model.update(width=4, max_width=8, own_width=4, blocks=(1, 1, 1, 1))",
+    "pyramid": "config.model.update(width=4, max_width=8, own_width=4, blocks=(1, 1, 1, 1))",
 }
 
 
@@ -46,9 +46,9 @@ def given(tmp_path_factory):
 def configs(tmp_path_factory):
     """The files of configs/ with few channels."""
     folder = tmp_path_factory.mktemp("configs")
-    for name in ("eigen", "autoencoder", "residual_coarse", "kscale", "best"):
+    for name in ("eigen", "autoencoder", "residual_coarse", "kscale", "pyramid"):
         change = _SMALL.get(name, "config.model.width = 1 / 32")
-        size = "config.data.frame_size = config.data.crop_size = (32, 64)" if name == "best" else ""
+        size = "config.data.frame_size = config.data.crop_size = (32, 64)" if name == "pyramid" else ""
         (folder / f"{name}.py").write_text(
             "import runpy\n\n\n"
             'def get_config(arg=""):\n'
@@ -111,7 +111,7 @@ def of_nyu(configs, given, tmp_path_factory):
 def test_nyus_frames_are_split_twice_and_the_report_says_which_split_to_trust(of_nyu):
     plan, results = of_nyu
     assert [(t.name, t.split) for t in plan[:3]] == [("eigen", "paper"), ("eigen", "dev"), ("autoencoder", "paper")]
-    assert len(plan) == 13 and plan[-1].split == "dev" and plan[-3].name == "best-rooms"
+    assert len(plan) == 13 and plan[-1].split == "dev" and plan[-3].name == "pyramid-rooms"
     text = report.as_markdown(results, [], given={"data.path": "there", "batch_size": 4, "data.crop_size": [64, 80]})
     command = (
         "`python launch/reproduce.py --workdir=DIR --steps=3 --config.batch_size=4 '--config.data.crop_size=(64, 80)'`"
@@ -150,7 +150,7 @@ def test_every_network_is_in_the_tables_beside_the_papers_numbers_and_the_baseli
         ["Model 2, residual coarse prediction", "0.604", "0.605", "0.405", "1.000", "0.100"],
         ["Model 3, multi-scale residual network", "0.606", "0.607", "0.407", "1.000", "0.100"],
         ["Model 3, up-convolution", "0.608", "0.609", "0.409", "1.000", "0.100"],
-        ["the best recipe, cut short", "0.611", "0.612", "0.412", "1.000", "0.100"],
+        ["the pyramid, cut short", "0.611", "0.612", "0.412", "1.000", "0.100"],
         ["mean depth image (ignores the picture)", "0.605", "0.605", "0.405", "1.000", "0.100"],
     ]
     assert "\nBetter than the mean depth image on the dev split (`eigen_crop`): Model 3, multi" in text
@@ -161,7 +161,7 @@ def test_every_network_is_in_the_tables_beside_the_papers_numbers_and_the_baseli
     assert ["paper's own", "150", "0.2916", "0.3506"] in model_1
     assert ["ours, dev split", "0.5", "0.4030", "0.7030"] in model_1
     assert ["ours, dev split", "1.5", "0.2030", "0.5030"] in model_1
-    assert "| the best recipe, first on rooms | 2 | 2 | 7 | 1 |" in text
+    assert "| the pyramid, first on rooms | 2 | 2 | 7 | 1 |" in text
     assert text.rstrip().endswith("![A figure](figures/a.png)")
 
 
@@ -211,7 +211,7 @@ def test_each_figure_shows_the_networks_that_it_names(of_nyu, tmp_path, monkeypa
         "Model 1": {"dev autoencoder last autoencoder"},
         "Model 2": {"dev residual_coarse last fine"},
         "Model 3": {"dev kscale last fusion"},
-        "best recipe": {"dev best last fusion"},
+        "pyramid": {"dev pyramid last fusion"},
     }
     assert panels["model-1"] == {
         "after a third": {"dev autoencoder 1 autoencoder"},
@@ -224,7 +224,7 @@ def test_each_figure_shows_the_networks_that_it_names(of_nyu, tmp_path, monkeypa
     assert list(panels["scales"].items()) == [*scales.items(), ("final", {"dev kscale last fusion"})]
     assert list(curves) == ["curves-paper", "curves-dev"]
     for runs, baseline in curves.values():
-        assert len(runs) == 5 and "the best recipe, cut short" not in runs and baseline == 0.125
+        assert len(runs) == 5 and "the pyramid, cut short" not in runs and baseline == 0.125
         assert all(points.tolist() == [[1.0], [0.5], [0.25]] for points in runs.values())
 
 
@@ -232,7 +232,8 @@ def test_each_figure_shows_the_networks_that_it_names(of_nyu, tmp_path, monkeypa
 def test_a_whole_job_and_that_it_is_not_done_twice(configs, given, tmp_path, monkeypatch):
     assert reproduce.reproduce(tmp_path, configs=configs, given=given, steps=3)
     text = (tmp_path / "report.md").read_text()
-    kept = {name: json.loads((tmp_path / "results" / f"rooms-{name}.json").read_text()) for name in ("best", "kscale")}
+    of = {name: tmp_path / "results" / f"rooms-{name}.json" for name in ("pyramid", "kscale")}
+    kept = {name: json.loads(file.read_text()) for name, file in of.items()}
     for result in kept.values():
         assert f"{result['eigen_crop']['metrics']['delta1']:.3f}" in text
         assert result["third"]["loss"] != result["paper"]["metrics"]["loss"] and result["images_per_second"] > 0
@@ -283,11 +284,11 @@ def test_a_stopped_job_is_continued(configs, given, tmp_path, trainings):
     assert [file.name for file in (tmp_path / "results").iterdir()] == ["rooms-eigen.json"]
     assert reproduce.reproduce(tmp_path, configs=configs, given=given, steps=4)
     names = [name for _, name, *_ in trainings.calls[2:-1]]
-    assert names == ["autoencoder", "residual_coarse", "kscale", "up_convolution", "best-rooms", "best"]
+    assert names == ["autoencoder", "residual_coarse", "kscale", "up_convolution", "pyramid-rooms", "pyramid"]
     assert trainings.calls[-1] == "report"
     *_, (split, _, init_from, title) = trainings.calls[:-1]
-    assert split == "rooms" and init_from == str(tmp_path / "runs" / "rooms" / "best-rooms")
-    assert title.startswith("7/7 best (rooms), ") and "h left" in title
+    assert split == "rooms" and init_from == str(tmp_path / "runs" / "rooms" / "pyramid-rooms")
+    assert title.startswith("7/7 pyramid (rooms), ") and "h left" in title
 
 
 @pytest.mark.parametrize(("ids", "trusted"), [(range(1, 1450), "official"), (splits.nyu_lists()["official"][0], "dev")])
@@ -297,10 +298,10 @@ def test_the_official_split_is_used_if_its_test_frames_are_there(configs, given,
     assert {t.split for t in job.plan(configs, given=given, steps=3)} == {"paper", trusted, "rooms"}
 
 
-def test_the_best_recipe_is_scored_on_rooms_that_it_has_not_seen(configs, given):
-    *_, kscale, _, best_rooms, best = job.plan(configs, given=given, steps=3)
-    assert best.config.seed == kscale.config.seed != best_rooms.config.seed
-    assert best_rooms.config.data.sensor and not best.config.data.sensor
+def test_the_pyramid_is_scored_on_rooms_that_it_has_not_seen(configs, given):
+    *_, kscale, _, on_rooms, pyramid = job.plan(configs, given=given, steps=3)
+    assert pyramid.config.seed == kscale.config.seed != on_rooms.config.seed
+    assert on_rooms.config.data.sensor and not pyramid.config.data.sensor
 
 
 def test_the_time_left_is_estimated_from_the_work_done(configs, given, tmp_path):

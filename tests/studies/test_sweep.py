@@ -88,9 +88,9 @@ def test_rows_are_trained_once_and_compared(plan, data, tmp_path):
 
 
 def test_a_result_holds_all_settings_but_the_machines_paths(plan):
-    plan.rows["as it is"] |= {"data.path": "/my/disk/nyu.mat", "init_from": "runs/best-rooms"}
+    plan.rows["as it is"] |= {"data.path": "/my/disk/nyu.mat", "init_from": "runs/pyramid-rooms"}
     config = sweep.resolved(sweep._config("as it is", plan.rows["as it is"], 7, None))
-    assert config["seed"] == 7 and config["init_from"] == "best-rooms" and "path" not in config["data"]
+    assert config["seed"] == 7 and config["init_from"] == "pyramid-rooms" and "path" not in config["data"]
     assert config["model"]["width"] == small.MODEL["width"] and config["data"]["crop_size"] == list(small.SIZE)
     assert config["loss"] == {"lam": 0.5, "absolute_weight": 0.0, "gradient_weight": 0.0}
 

@@ -59,7 +59,7 @@ def with_rooms(draw, *, count, one_by_one, seed, frame_size, sensor, **augmentat
       one_by_one: whether rooms are rendered one after the other, which is faster on a single CPU device.
       seed: of rooms and their augmentation.
       frame_size: (h, w) at which rooms are rendered.
-      sensor: whether they are seen through a sensor.
+      sensor: whether they are seen through a sensor. Their depth remains exact, so that edges are.
       **augmentation: see `augment.augment`.
 
     Returns:
@@ -80,7 +80,7 @@ def with_rooms(draw, *, count, one_by_one, seed, frame_size, sensor, **augmentat
 
 
 def _example(index, *, seed, frame_size, sensor, augment):
-    frame = renderer.render(seed, index, size=frame_size, sensor=sensor)
+    frame = renderer.render(seed, index, size=frame_size, sensor=sensor, exact_depth=True)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), _FIRST), index)
     image, depth = augment(frame["image"], frame["depth"], key)
     return {"image": image, "depth": depth}

@@ -8,7 +8,7 @@ from jaxdepth.studies.reproduce import job, report
 
 
 def reproduce(folder, *, configs, given, steps):
-    """Trains every network of the paper and the best one with the same number of steps, and writes the report.
+    """Trains every network of the paper and the pyramid with the same number of steps, and writes the report.
 
     A job that was stopped is continued by the same call.
 
@@ -16,7 +16,7 @@ def reproduce(folder, *, configs, given, steps):
       folder: of the job, for job.json, runs/SPLIT/NAME (workdirs), results/SPLIT-NAME.json, figures/, report.md and
         report.html.
       configs: folder of the config files.
-      given: {setting: value} for all networks of the paper, such as "data.path". The best network takes all but the
+      given: {setting: value} for all networks of the paper, such as "data.path". The pyramid takes all but the
         settings of `data`; of those, only which frames to use.
       steps: of each training.
 

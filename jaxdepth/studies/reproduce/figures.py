@@ -21,7 +21,7 @@ _SHORT_TITLES = {
     "autoencoder": "Model 1",
     "residual_coarse": "Model 2",
     "kscale": "Model 3",
-    "best": "best recipe",
+    "pyramid": "pyramid",
 }
 
 
@@ -81,7 +81,7 @@ def _panels(folder, plan, shown):
     def outputs(name, step="last"):
         return shown.predict(predict.load(job.run_folder(folder, trainings[name]), step=step))
 
-    predicted = {name: outputs(name) for name in job.NAMES if name != job.BEST_ON_ROOMS}
+    predicted = {name: outputs(name) for name in job.NAMES if name != job.PYRAMID_ON_ROOMS}
     final = {name: next(iter(depths.values())) for name, depths in predicted.items()}
     early = next(iter(outputs("autoencoder", trainings["autoencoder"].third).values()))
     joined, *scales = predicted["kscale"].values()  # finest scale first
@@ -119,11 +119,11 @@ def _panels(folder, plan, shown):
 
 def _draw_curves(folder, plan):
     """Draws the learning curves of each split; a list of Drawn."""
-    text = "Loss and delta1 on the validation frames by epoch. The best recipe is left out: its centre crop differs."
+    text = "Loss and delta1 on the validation frames by epoch. The pyramid is left out: its centre crop differs."
     drawn = []
     for kscale in (t for t in plan if t.name == "kscale"):
         path = f"figures/curves-{kscale.split}.png"
-        trainings = [t for t in plan if t.split == kscale.split and t.name not in (job.BEST, job.BEST_ON_ROOMS)]
+        trainings = [t for t in plan if t.split == kscale.split and t.name not in (job.PYRAMID, job.PYRAMID_ON_ROOMS)]
         baseline = job.result(folder, kscale)["paper"]["mean_depth_baseline"]["delta1"]
         figures.validation_curves(folder / path, {t.title: _curves(folder, t) for t in trainings}, baseline=baseline)
         drawn.append(Drawn(f"Learning curves, split {kscale.split}", text, path))

@@ -50,8 +50,8 @@ PAPER_NETWORKS = (
     PaperNetwork("kscale", "Model 3, multi-scale residual network", "kscale.py", published=0.4063),
     PaperNetwork("up_convolution", "Model 3, up-convolution", "kscale.py", {"model.upscaling": "up_convolution"}),
 )
-BEST, BEST_ON_ROOMS = "best", "best-rooms"  # names of the best recipe's trainings
-NAMES = (*(network.name for network in PAPER_NETWORKS), BEST_ON_ROOMS, BEST)
+PYRAMID, PYRAMID_ON_ROOMS = "pyramid", "pyramid-rooms"  # names of the pyramid's trainings
+NAMES = (*(network.name for network in PAPER_NETWORKS), PYRAMID_ON_ROOMS, PYRAMID)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,11 +119,11 @@ def plan(configs, *, given, steps):
             changes = common | network.changes | {"data.split": split}
             config = _make_config(configs / network.config_file, changes)
             trainings.append(_training(network.name, network.title, split, config, published=network.published))
-    return trainings + _plan_best(configs / "best.py", given, steps=steps, source=source, split_names=split_names)
+    return trainings + _plan_pyramid(configs / "pyramid.py", given, steps=steps, source=source, split_names=split_names)
 
 
-def _plan_best(file, given, *, steps, source, split_names):
-    """The Trainings of the best recipe: one on rooms, then one on each split of the source."""
+def _plan_pyramid(file, given, *, steps, source, split_names):
+    """The Trainings of the pyramid: one on rooms, then one on each split of the source."""
     common = {"validate_every": 1, "steps": steps}
     common |= {name: value for name, value in given.items() if not name.startswith("data.")}
     rooms = {
@@ -131,13 +131,13 @@ def _plan_best(file, given, *, steps, source, split_names):
         "data.rooms_frames": (min(24000, _ROOMS_PER_STEP * steps), 50),
     }
     config = _make_config(file, common | rooms, argument="rooms")
-    trainings = [_training(BEST_ON_ROOMS, "the best recipe, first on rooms", "rooms", config)]
+    trainings = [_training(PYRAMID_ON_ROOMS, "the pyramid, first on rooms", "rooms", config)]
     frames = {"data.source": source, "data.sensor": given.get("data.sensor", False)}
     which = ("data.path", "data.folder.", "data.rooms_frames", "data.depth")
     frames |= {name: value for name, value in given.items() if name.startswith(which)}
     for split in split_names:
         config = _make_config(file, common | frames | {"data.split": split})
-        trainings.append(_training(BEST, "the best recipe, cut short", split, config, init_from=BEST_ON_ROOMS))
+        trainings.append(_training(PYRAMID, "the pyramid, cut short", split, config, init_from=PYRAMID_ON_ROOMS))
     return trainings
 
 

@@ -107,15 +107,15 @@ def as_html(text, folder):
 def _introduction(results, given):
     """What was trained, on which frames, and how it is scored: lines of Markdown."""
     names = scores.splits(results)
-    kscale, best = results["kscale", names[-1]], results["best", names[-1]]
+    kscale, pyramid = results["kscale", names[-1]], results["pyramid", names[-1]]
     protocol = kscale["eigen_crop"]["protocol"]
     steps = kscale["steps"]
     lines = [
         f"Each network was trained for {steps} steps of {kscale['batch_size']} pictures on frames of "
         f"{protocol['source']}, by `{_command(given, steps)}`. {_machine(kscale['machine'])}",
         "",
-        f"The best recipe is `configs/best.py` with far fewer steps. It was first trained for {steps} steps on rooms. "
-        f"It sees the {best['eigen_crop']['protocol']['network_input']}, and its predictions use flip test-time "
+        f"The pyramid is `configs/pyramid.py` with far fewer steps. It was first trained for {steps} steps on rooms. "
+        f"It sees the {pyramid['eigen_crop']['protocol']['network_input']}, and its predictions use flip test-time "
         "augmentation.",
         "",
     ]

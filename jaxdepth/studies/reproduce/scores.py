@@ -43,7 +43,7 @@ def accuracy(results):
     """The paper's table 2: the scores of each network at its end, beside the mean depth image.
 
     Returns:
-      Two (sentence, table): under the paper's protocol beside the paper's own numbers, without the best recipe, which
+      Two (sentence, table): under the paper's protocol beside the paper's own numbers, without the pyramid, which
       has another centre crop; and under `eigen_crop`.
     """
     names = splits(results)
@@ -70,7 +70,7 @@ def _paper_table(results):
     names = splits(results)
     rows = [["network", "paper's own", *(f"{in_words(split)}, delta1" for split in names)]]
     for network in _networks(results):
-        if network["name"] != job.BEST:
+        if network["name"] != job.PYRAMID:
             own = "" if network["published"] is None else f"{network['published']:.3f}"
             scores = [results[network["name"], split]["paper"]["metrics"] for split in names]
             rows.append([network["title"], own, *(f"{of_split['delta1']:.3f}" for of_split in scores)])
@@ -125,9 +125,9 @@ def model_1(results):
 def costs(results):
     """Parameters, work and time of each training."""
     rows = [["network", "parameters (M)", "GFLOP per picture", "training images/s", "hours"]]
-    on_rooms = [result for (name, _), result in results.items() if name == job.BEST_ON_ROOMS]
-    *of_paper, best = _networks(results)
-    for result in (*of_paper, *on_rooms, best):
+    on_rooms = [result for (name, _), result in results.items() if name == job.PYRAMID_ON_ROOMS]
+    *of_paper, pyramid = _networks(results)
+    for result in (*of_paper, *on_rooms, pyramid):
         flops = 2 * result["multiply_adds"] / 1e9
         numbers = (result["parameters"] / 1e6, flops, result["images_per_second"], result["seconds"] / 3600)
         rows.append([result["title"], *("" if number is None else f"{number:.3g}" for number in numbers)])
@@ -137,7 +137,7 @@ def costs(results):
 def _networks(results, split=None):
     """The results on a split, by default the most reliable one, without the training on rooms."""
     split = split or splits(results)[-1]
-    return [result for (name, of), result in results.items() if of == split and name != job.BEST_ON_ROOMS]
+    return [result for (name, of), result in results.items() if of == split and name != job.PYRAMID_ON_ROOMS]
 
 
 def _beats_baseline(result):
