@@ -18,6 +18,7 @@ from jaxdepth.errors import InputError
 from jaxdepth.geometry import framing
 from jaxdepth.geometry.camera import Intrinsics, nyu_intrinsics
 from jaxdepth.geometry.depth import MAX_DEPTH, MIN_DEPTH
+from jaxdepth.models import compiled
 from jaxdepth.output import encode, picture_paths, sidecar
 from jaxdepth.runs import lineage, trained
 from jaxdepth.training import sharding
@@ -66,7 +67,7 @@ class Predictor:
     def log_depths(self):
         """The compiled network: float32 [B, h, w, 3] in [0, 1] -> {output: log depth [B, h, w]}, final first."""
         network, variables = self.trained.network, self.trained.variables
-        outputs = jax.jit(functools.partial(models.outputs, network, flip_tta=self.trained.run.flip_tta))
+        outputs = compiled.jit(functools.partial(models.outputs, network, flip_tta=self.trained.run.flip_tta))
 
         def log_depths(image):
             predicted = outputs(variables, image)

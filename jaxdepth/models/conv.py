@@ -23,6 +23,7 @@ from jax import lax
 _BLOCK_PIXELS = 1200  # 600 to 2400 are about equal; the whole image at once is up to 4.5x slower
 _WIDE_CHANNELS = 48  # where the wide form of _kernel_gradient wins: 0.6x at 32 channels, 1.3x at 48, 1.1x to 1.6x above
 _MIN_FEATURES = 16
+_MAX_TAPS = 1 << 21  # of _one_feature_conv: with more, it waits for memory
 _xla_gradients = False
 
 
@@ -72,11 +73,28 @@ def _small_conv(x, kernel, padding):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _conv(x, kernel, strides, padding):
-    return _xla_conv(x, kernel, strides, padding)
+    xla = functools.partial(_xla_conv, strides=strides, padding=padding)
+    taps = math.prod(x.shape[:3]) * math.prod(kernel.shape[:2])
+    if kernel.shape[-1] > 1 or strides != (1, 1) or taps > _MAX_TAPS:
+        return xla(x, kernel)
+    return lax.platform_dependent(x, kernel, cpu=functools.partial(_one_feature_conv, padding=padding), default=xla)
 
 
 def _forward(x, kernel, strides, padding):
-    return _xla_conv(x, kernel, strides, padding), (x, kernel)
+    return _conv(x, kernel, strides, padding), (x, kernel)
+
+
+def _one_feature_conv(x, kernel, *, padding):
+    """Convolution to one feature at stride 1: one product gives all taps of each pixel, then shifted taps add up.
+
+    On a CPU it takes a fifth (5x5, 64 channels) to two thirds (3x3, 32 channels) of the time of oneDNN's.
+    """
+    kh, kw = kernel.shape[:2]
+    taps = jnp.einsum("bhwc,kc->bhwk", x, kernel[..., 0].reshape(kh * kw, -1))
+    taps = jnp.pad(taps, ((0, 0), *padding, (0, 0)))
+    height, width = taps.shape[1] - kh + 1, taps.shape[2] - kw + 1
+    shifts = [taps[:, i : i + height, j : j + width, i * kw + j] for i in range(kh) for j in range(kw)]
+    return functools.reduce(jnp.add, shifts)[..., None]
 
 
 def _backward(strides, padding, residuals, g):

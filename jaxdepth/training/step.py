@@ -8,6 +8,7 @@ import optax
 
 from jaxdepth import models
 from jaxdepth.geometry.depth import is_valid
+from jaxdepth.models import compiled
 from jaxdepth.training import losses
 
 
@@ -164,4 +165,4 @@ def gate_losses(network, variables, batch, gate, *, loss, key):
 def make_predict_step(network, *, sharding, flip_tta=False):
     """Makes the compiled (variables, image) -> {group: log depth}, see `models.outputs`."""
     predict = functools.partial(models.outputs, network, flip_tta=flip_tta)
-    return jax.jit(predict, in_shardings=sharding, out_shardings=sharding)
+    return compiled.jit(predict, in_shardings=sharding, out_shardings=sharding)
