@@ -7,7 +7,6 @@ import os
 import pathlib
 import time
 
-import jax
 import numpy as np
 from PIL import Image
 from tqdm import tqdm

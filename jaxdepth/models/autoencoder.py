@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxdepth.models import eigen
 from jaxdepth.models.conv import Conv
-from jaxdepth.models.layers import DepthHead, batch_norm, double, image_grid, max_pool, replicate_border, with_leaf
+from jaxdepth.models.layers import DepthHead, double, image_grid, max_pool, normalised, replicate_border, with_leaf
 
 _BOTTLENECK = 31  # channels beside the coarse map
 _ENCODER = ((16, 16), (32, 32), (64, 64, _BOTTLENECK))  # channels of each layer; every block ends with a pooling
@@ -70,8 +70,8 @@ class EncoderDecoder(nn.Module):
         """Maps a standardised image [B, H, W, 3] and a raw map [B, h, w, 1] to log depth [B, H, W], and the layers."""
 
         def convolve(x, features, name):
-            x = Conv(features, dtype=self.dtype, name=name)(x)
-            return nn.relu(batch_norm(train=train, dtype=self.dtype, name=f"{name}_norm")(x))
+            conv = Conv(features, dtype=self.dtype, name=name)
+            return nn.relu(normalised(conv, x, train=train, name=f"{name}_norm"))
 
         grids, layers, x = encoder_grids(image), {}, image
         for block, channels in enumerate(_ENCODER, start=1):

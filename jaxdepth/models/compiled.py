@@ -1,9 +1,9 @@
 """Compiled forward passes: on x86 CPUs with the convolutions of oneDNN, or Eigen's, instead of XLA's default.
 
-By default XLA gives convolutions on CPUs to YNNPACK. With the options below jax 0.12 gives them to oneDNN, and jax 0.10,
-which is built without it, to Eigen. Forward passes of 8 pictures of 304x228 then take 0.6 to 0.75 of the time with
-jax 0.12 on 2 cores, and differ by rounding. Training steps, which spend their time in the gradients of `conv`, gain
-nothing that counts (0 to 7 %), and keep the default.
+By default XLA gives convolutions on CPUs to YNNPACK. With the options below jax 0.12 gives them to oneDNN, and jax
+0.10, whose wheels are without it, to Eigen. Forward passes of 8 pictures of 304x228 then take .6 to .8 of the time on 2
+cores (jax 0.12) and differ by rounding. Training steps, which spend their time in the gradients of `conv`, gain 0 to
+7 %, and keep the default.
 """
 
 import functools

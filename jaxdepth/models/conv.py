@@ -228,8 +228,16 @@ class Conv(nn.Module):
     bias_init: nn.initializers.Initializer = nn.initializers.zeros
 
     @nn.compact
-    def __call__(self, x):
+    def __call__(self, x, *, scale=None, shift=None):
         """Applies the convolution.
+
+        Args:
+          x: [B, H, W, C].
+          scale: [features], factors of the output, which are multiplied into the kernel; needs `shift`.
+          shift: [features], added to the output.
+
+        Returns:
+          [B, H', W', features].
 
         Raises:
           ValueError: if `padding` is None and the kernel size has no aligned padding: odd with stride 2, even with 1.
@@ -242,6 +250,8 @@ class Conv(nn.Module):
             )
         kernel = self.param("kernel", self.kernel_init, (size, size, x.shape[-1], self.features), jnp.float32)
         bias = self.param("bias", self.bias_init, (self.features,), jnp.float32) if self.use_bias else None
+        if scale is not None:
+            kernel, bias = kernel * scale.reshape(1, 1, 1, -1), shift if bias is None else shift + bias * scale
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
         padding = ((((size - stride) // 2 if padding is None else padding),) * 2,) * 2
         y = conv(x, kernel, strides=(stride, stride), padding=padding)

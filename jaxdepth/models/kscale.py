@@ -13,8 +13,8 @@ from jaxdepth.models.layers import (
     DepthHead,
     ResidualBlock,
     Upscale,
-    batch_norm,
     halve,
+    normalised,
     pad_to_multiple,
     with_leaf,
 )
@@ -134,11 +134,11 @@ class Scale(nn.Module):
     def __call__(self, x, *, train):
         """Maps an image [B, H, W, 3] to log depth [B, H, W], features [B, H/s, W/s, C] and the layers by name."""
         if self.stride == 1:
-            x = Conv(self.features, 3, name="stem1", dtype=self.dtype)(x)
-            x = nn.relu(batch_norm(train=train, dtype=self.dtype, name="stem_norm1")(x))
+            conv = Conv(self.features, 3, name="stem1", dtype=self.dtype)
+            x = nn.relu(normalised(conv, x, train=train, name="stem_norm1"))
         for i in range(1, self.stride.bit_length()):
-            x = Conv(self.features, 4, stride=2, name=f"stem{i}", dtype=self.dtype)(x)
-            x = nn.relu(batch_norm(train=train, dtype=self.dtype, name=f"stem_norm{i}")(x))
+            conv = Conv(self.features, 4, stride=2, name=f"stem{i}", dtype=self.dtype)
+            x = nn.relu(normalised(conv, x, train=train, name=f"stem_norm{i}"))
         layers = {"stem": x}
         for i in range(1, self.blocks + 1):
             x = layers[f"block{i}"] = ResidualBlock(self.features, self.dtype, name=f"block{i}")(x, train=train)
@@ -168,8 +168,8 @@ class Fusion(nn.Module):
         """
         joined = [x.astype(self.dtype) for x in maps]
         for i, x in enumerate(features):
-            x = Conv(self.features, 1, name=f"lateral{i + 1}", dtype=self.dtype)(x)
-            x = batch_norm(train=train, dtype=self.dtype, name=f"lateral_norm{i + 1}")(x)
+            conv = Conv(self.features, 1, name=f"lateral{i + 1}", dtype=self.dtype)
+            x = normalised(conv, x, train=train, name=f"lateral_norm{i + 1}")
             joined.append(Upscale("bilinear")(x, 2**i))
         x = jnp.concatenate(joined, -1)
         layers = {"joined": x}

@@ -19,6 +19,31 @@ def batch_norm(*, train, dtype, name, scale_init=nn.initializers.ones):
     return nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=dtype, scale_init=scale_init, name=name)
 
 
+def normalised(conv, x, *, train, name, scale_init=nn.initializers.ones):
+    """Batch normalisation of a convolution's output.
+
+    With stored statistics the normalisation is folded into the kernel and a bias, which saves a pass over the output: a
+    tenth of the K scales' forward pass on a CPU. In bfloat16 a folded kernel would be rounded once more, so there it is
+    not.
+
+    Args:
+      conv: a `Conv` without a bias.
+      x: [B, H, W, C].
+      train: whether to normalise by batch statistics.
+      name: of the normalisation.
+      scale_init: initializer of its scale.
+
+    Returns:
+      [B, H', W', features].
+    """
+    norm = batch_norm(train=train, dtype=conv.dtype, name=name, scale_init=scale_init)
+    if train or conv.is_initializing() or conv.dtype != jnp.float32:
+        return norm(conv(x))
+    mean, variance = (norm.get_variable("batch_stats", statistic) for statistic in ("mean", "var"))
+    scale = norm.get_variable("params", "scale") * jax.lax.rsqrt(variance + norm.epsilon)
+    return conv(x, scale=scale, shift=norm.get_variable("params", "bias") - mean * scale)
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions and a skip connection, projected by 1x1 where the channels change (He et al. 2015).
 
@@ -35,11 +60,10 @@ class ResidualBlock(nn.Module):
     @nn.compact
     def __call__(self, x, *, train):
         """Maps [B, H, W, C] to [B, H, W, features]; normalises by batch statistics if `train`, else by stored ones."""
-        norm = dict(train=train, dtype=self.dtype)
-        y = Conv(self.features, 3, name="conv1", dtype=self.dtype)(x)
-        y = nn.relu(batch_norm(name="norm1", **norm)(y))
-        y = Conv(self.features, 3, name="conv2", dtype=self.dtype)(y)
-        y = batch_norm(name="norm2", scale_init=nn.initializers.zeros, **norm)(y)
+        conv = dict(features=self.features, kernel_size=3, dtype=self.dtype)
+        y = nn.relu(normalised(Conv(name="conv1", **conv), x, train=train, name="norm1"))
+        scale_init = nn.initializers.zeros
+        y = normalised(Conv(name="conv2", **conv), y, train=train, name="norm2", scale_init=scale_init)
         if x.shape[-1] != self.features:
             x = Conv(self.features, 1, name="projection", dtype=self.dtype)(x)
         return nn.relu(x + y)

@@ -8,7 +8,16 @@ import jax.numpy as jnp
 
 from jaxdepth.errors import InputError
 from jaxdepth.models.conv import Conv
-from jaxdepth.models.layers import SMALL_INIT, ResidualBlock, batch_norm, double, halve, pad_to_multiple, with_leaf
+from jaxdepth.models.layers import (
+    SMALL_INIT,
+    ResidualBlock,
+    batch_norm,
+    double,
+    halve,
+    normalised,
+    pad_to_multiple,
+    with_leaf,
+)
 
 
 class Pyramid(nn.Module):
@@ -139,8 +148,8 @@ class Coarsest(nn.Module):
         """Maps an image [B, H, W, 3] to `picture1`, ..., `pictureK` [B, H/s, W/s, C], `features` and `map`."""
         x, layers = image, {}
         for i in range(1, self.finest_stride.bit_length()):
-            x = Conv(self.widths[0], 4, stride=2, name=f"stem{i}", dtype=self.dtype)(x)
-            x = nn.relu(batch_norm(train=train, dtype=self.dtype, name=f"stem_norm{i}")(x))
+            conv = Conv(self.widths[0], 4, stride=2, name=f"stem{i}", dtype=self.dtype)
+            x = nn.relu(normalised(conv, x, train=train, name=f"stem_norm{i}"))
         for i, (width, blocks) in enumerate(zip(self.widths, self.blocks, strict=True), start=1):
             x = x if i == 1 else halve(x)
             for j in range(1, blocks + 1):

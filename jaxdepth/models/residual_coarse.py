@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdepth.models import eigen
-from jaxdepth.models.layers import ResidualBlock, batch_norm, max_pool
+from jaxdepth.models.layers import ResidualBlock, max_pool, normalised
 
 _STAGES = ((128, 2), (256, 3), (256, 2))  # channels and residual blocks at 27x37, 13x18, 6x8 (for 228x304)
 
@@ -54,8 +54,8 @@ class Coarse(nn.Module):
     @nn.compact
     def __call__(self, x, grid, *, train):
         """Maps a standardised image [B, H, W, 3] to a raw map [B, h, w, 1] on `grid`, and the layers by name."""
-        x = eigen.convolution("stem", eigen.scaled(64, self.width), 11, 4, 2, dtype=self.dtype, use_bias=False)(x)
-        x = max_pool(nn.relu(batch_norm(train=train, dtype=self.dtype, name="stem_norm")(x)), 3)
+        stem = eigen.convolution("stem", eigen.scaled(64, self.width), 11, 4, 2, dtype=self.dtype, use_bias=False)
+        x = max_pool(nn.relu(normalised(stem, x, train=train, name="stem_norm")), 3)
         layers = {"stem": x}
         for stage, (features, blocks) in enumerate(_STAGES, start=1):
             features = eigen.scaled(features, self.width)

@@ -1,13 +1,16 @@
 """models.conv: the blocked gradients against XLA's, float64 numpy, and across devices."""
 
 import functools
+from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxdepth.models import layers
 from jaxdepth.models.conv import Conv, conv, xla_gradients
 
 SAME3 = ((1, 1), (1, 1))
@@ -198,3 +201,42 @@ def test_module_is_centre_aligned(kernel_size, stride):
 def test_module_rejects_what_is_not_centre_aligned(kernel_size, stride):
     with pytest.raises(ValueError, match=f"kernel_size={kernel_size} with stride={stride}: expected {stride}, "):
         Conv(4, kernel_size=kernel_size, stride=stride).init(jax.random.key(0), jnp.ones((1, 8, 8, 3)))
+
+
+class Normalised(nn.Module):
+    """A convolution and its normalisation with statistics as given."""
+
+    dtype: Any
+    folded: bool
+
+    @nn.compact
+    def __call__(self, x):
+        convolution = Conv(5, 3, name="conv", dtype=self.dtype)
+        if self.folded:
+            return layers.normalised(convolution, x, train=False, name="norm")
+        return layers.batch_norm(train=False, dtype=self.dtype, name="norm")(convolution(x))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(jnp.float32, 1e-5), (jnp.bfloat16, 0)])
+def test_a_normalisation_with_stored_statistics_folds_into_the_kernel(dtype, tolerance):
+    x = jax.random.normal(jax.random.key(0), (2, 7, 9, 4))
+    variables = Normalised(dtype, folded=True).init(jax.random.key(1), x)
+    leaves, structure = jax.tree.flatten(variables)
+    keys = jax.random.split(jax.random.key(2), len(leaves))
+    leaves = [jax.random.uniform(k, leaf.shape, minval=0.2, maxval=2.0) for k, leaf in zip(keys, leaves, strict=True)]
+    variables = jax.tree.unflatten(structure, leaves)
+    folded, plain = (Normalised(dtype, folded).apply(variables, x) for folded in (True, False))
+    assert folded.dtype == plain.dtype == dtype
+    np.testing.assert_allclose(folded, plain, rtol=tolerance, atol=10 * tolerance)
+
+
+@pytest.mark.parametrize("size", [(5, 7), (33, 40)])
+@pytest.mark.parametrize("kernel_size", [3, 5])
+def test_one_feature_is_the_sum_of_shifted_taps(size, kernel_size):
+    x = jax.random.normal(jax.random.key(0), (2, *size, 6))
+    kernel = jax.random.normal(jax.random.key(1), (kernel_size, kernel_size, 6, 1))
+    padding = ((kernel_size // 2,) * 2,) * 2
+    found = jax.jit(functools.partial(conv, padding=padding))(x, kernel)
+    with xla_gradients():
+        expected = jax.jit(functools.partial(conv, padding=padding))(x, kernel)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
