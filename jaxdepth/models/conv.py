@@ -20,10 +20,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxdepth.models import winograd
+
 _BLOCK_PIXELS = 1200  # 600 to 2400 are about equal; the whole image at once is up to 4.5x slower
 _WIDE_CHANNELS = 48  # where the wide form of _kernel_gradient wins: 0.6x at 32 channels, 1.3x at 48, 1.1x to 1.6x above
 _MIN_FEATURES = 16
 _MAX_TAPS = 1 << 21  # of _one_feature_conv: with more, it waits for memory
+_WINOGRAD_CHANNELS, _WINOGRAD_PIXELS = 256, 1024  # at least; then it takes .7 to .8 of the time of oneDNN's
 _xla_gradients = False
 
 
@@ -74,10 +77,16 @@ def _small_conv(x, kernel, padding):
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _conv(x, kernel, strides, padding):
     xla = functools.partial(_xla_conv, strides=strides, padding=padding)
-    taps = math.prod(x.shape[:3]) * math.prod(kernel.shape[:2])
-    if kernel.shape[-1] > 1 or strides != (1, 1) or taps > _MAX_TAPS:
+    if strides != (1, 1):
         return xla(x, kernel)
-    return lax.platform_dependent(x, kernel, cpu=functools.partial(_one_feature_conv, padding=padding), default=xla)
+    pixels = math.prod(x.shape[:3])
+    if kernel.shape[-1] == 1 and pixels * math.prod(kernel.shape[:2]) <= _MAX_TAPS:
+        cpu = _one_feature_conv
+    elif kernel.shape[:2] == (3, 3) and min(kernel.shape[2:]) >= _WINOGRAD_CHANNELS and pixels >= _WINOGRAD_PIXELS:
+        cpu = winograd.conv
+    else:
+        return xla(x, kernel)
+    return lax.platform_dependent(x, kernel, cpu=functools.partial(cpu, padding=padding), default=xla)
 
 
 def _forward(x, kernel, strides, padding):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxdepth.models import layers
+from jaxdepth.models import layers, winograd
 from jaxdepth.models.conv import Conv, conv, xla_gradients
 
 SAME3 = ((1, 1), (1, 1))
@@ -240,3 +240,21 @@ def test_one_feature_is_the_sum_of_shifted_taps(size, kernel_size):
     with xla_gradients():
         expected = jax.jit(functools.partial(conv, padding=padding))(x, kernel)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("size", "padding"), [((6, 8), SAME3), ((5, 7), SAME3), ((5, 6), ((0, 0), (0, 2))), ((3, 4), ((0, 1), (2, 0)))]
+)
+def test_winograds_algorithm_is_the_convolution(size, padding):
+    x, kernel = random_case((2, *size, 6), (3, 3, 6, 5))
+    found = jax.jit(functools.partial(winograd.conv, padding=padding))(x, kernel)
+    np.testing.assert_allclose(found, xla_conv(x, kernel, padding=padding), rtol=1e-4, atol=1e-4)
+
+
+def test_wide_layers_use_winograds_algorithm_and_keep_their_gradients():
+    x, kernel = random_case((4, 16, 16, 256), (3, 3, 256, 256))
+    program = jax.jit(conv).lower(x, kernel).as_text()
+    assert program.count("stablehlo.dot_general") == 16
+    for found, expected in zip(*both_forms(x, kernel, strides=(1, 1), padding=SAME3), strict=True):
+        scale = float(jnp.abs(expected).max())
+        np.testing.assert_allclose(found / scale, expected / scale, atol=1e-5)
