@@ -1,7 +1,12 @@
 """Little files in the layout of nyu_depth_v2_labeled.mat: MATLAB v7.3, every axis reversed as h5py sees it."""
 
+import contextlib
+
 import h5py
 import numpy as np
+import pytest
+
+from jaxdepth.data import splits
 
 FOCAL, HEIGHT = 519.0, 1.3  # pixels at 480x640, metres of the camera above the floor
 
@@ -62,3 +67,13 @@ def write_mat(path, n, *, size=(480, 640), ids=None, scenes=None, **arrays):
     with open(path, "r+b") as file:
         file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64 HDF5 schema 1.00 .".ljust(116) + b"\0" * 8 + b"\x00\x02IM")
     return path
+
+
+@contextlib.contextmanager
+def dev_folder(folder, *, train, val):
+    """A folder with a file of some frames of split `dev`, the first of each part, and with the cache while it lasts."""
+    train_ids, val_ids = splits.nyu_lists()["dev"]
+    write_mat(folder / "nyu_depth_v2_labeled.mat", train + val, ids=sorted([*train_ids[:train], *val_ids[:val]]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAXDEPTH_CACHE", str(folder / "cache"))
+        yield folder

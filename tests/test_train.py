@@ -14,7 +14,6 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from jaxdepth import evaluate, rooms, train
-from jaxdepth.data import splits
 from jaxdepth.evaluation import report
 from jaxdepth.runs import metrics_log, trained
 from jaxdepth.training import state
@@ -26,11 +25,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """A folder with a small file in NYU's layout, and a cache folder."""
-    folder = tmp_path_factory.mktemp("data")
-    train_ids, val_ids = splits.nyu_lists()["dev"]
-    fake_nyu.write_mat(folder / "nyu_depth_v2_labeled.mat", 12, ids=sorted([*train_ids[:9], *val_ids[:3]]))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAXDEPTH_CACHE", str(folder / "cache"))
+    with fake_nyu.dev_folder(tmp_path_factory.mktemp("data"), train=9, val=3) as folder:
         yield folder
 
 

@@ -1,9 +1,9 @@
-"""Compiled forward passes: on x86 CPUs with the convolutions of oneDNN, or Eigen's, instead of XLA's default.
+"""Compiled forward passes: on x86 CPUs with the convolutions of oneDNN or Eigen instead of XLA's default.
 
-By default XLA gives convolutions on CPUs to YNNPACK. With the options below jax 0.12 gives them to oneDNN, and jax
-0.10, whose wheels are without it, to Eigen. Forward passes of 8 pictures of 304x228 then take .6 to .8 of the time on 2
-cores (jax 0.12) and differ by rounding. Training steps, which spend their time in the gradients of `conv`, gain 0 to
-7 %, and keep the default.
+By default XLA gives convolutions on CPUs to YNNPACK. Here jax 0.12 gives them to oneDNN, if compiled programs are not
+kept for the next start (`jax_compilation_cache_dir`), else to Eigen: it crashes when it writes a program with calls of
+oneDNN. jax 0.10, whose wheels are without oneDNN, takes Eigen. docs/speed.md has the times. Training steps, which spend
+theirs in the gradients of `conv`, gain 0 to 7 % and keep the default.
 """
 
 import functools
@@ -12,7 +12,8 @@ import platform
 import jax
 import jax.numpy as jnp
 
-_OPTIONS = {"xla_cpu_experimental_onednn_custom_call": True, "xla_cpu_experimental_ynn_fusion_type": ""}
+_EIGEN = {"xla_cpu_experimental_ynn_fusion_type": ""}
+_ONEDNN = _EIGEN | {"xla_cpu_experimental_onednn_custom_call": True}
 
 
 def jit(function, **options):
@@ -25,16 +26,18 @@ def jit(function, **options):
     Returns:
       The compiled function.
     """
-    return jax.jit(function, compiler_options=_options(), **options)
+    keeps_programs = bool(jax.config.jax_compilation_cache_dir)
+    return jax.jit(function, compiler_options=_supported(keeps_programs), **options)
 
 
 @functools.cache
-def _options():
-    """`_OPTIONS` where they apply: on x86 CPUs, if this version of XLA has them; else None."""
+def _supported(keeps_programs):
+    """The options where they apply: on x86 CPUs, if this version of XLA has them; else None."""
     if jax.default_backend() != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
         return None
+    options = _EIGEN if keeps_programs else _ONEDNN
     try:
-        jax.jit(jnp.negative, compiler_options=_OPTIONS)(0.0)
+        jax.jit(jnp.negative, compiler_options=options)(0.0)
     except jax.errors.JaxRuntimeError:  # no such option
         return None
-    return _OPTIONS
+    return options

@@ -11,7 +11,7 @@ import small
 from jaxdepth import models, rooms
 from jaxdepth.data import splits
 from jaxdepth.errors import InputError
-from jaxdepth.runs import metrics_log, record
+from jaxdepth.runs import record
 from jaxdepth.studies import experiment, reproduce, tables
 from jaxdepth.studies.reproduce import figures, job, report, scores
 
@@ -319,16 +319,6 @@ def test_the_time_left_is_estimated_from_the_work_done(configs, given, tmp_path)
     total = sum(t.work for t in plan)
     assert done == pytest.approx((plan[0].work + plan[1].work / 4) / total)
     assert left == pytest.approx((60 + 10 + 60) * (1 - done) / done)
-
-
-def test_the_rate_is_that_of_training_alone():
-    """Twenty steps a second, with a validation, a compilation and a pause between."""
-    times = {20: 1.0, 40: 2.0, 60: 90.0, 80: 91.0, 100: 92.0, 120: 90000.0, 140: 90001.0}
-    lines = [{"step": step, "wall_time": time, "nyu/train/loss": 1.0} for step, time in times.items()]
-    lines.insert(4, {"step": 80, "wall_time": 91.5, "nyu/val/loss": 1.0})
-    rate, seconds = metrics_log.pace(lines)
-    assert rate == pytest.approx(20) and seconds == pytest.approx(4 + 2 * (60 + 5))
-    assert metrics_log.pace(lines[:1]) == (None, 0)
 
 
 def test_another_job_in_the_folder_and_settings_that_the_job_sets(configs, given, tmp_path):

@@ -7,18 +7,13 @@ import fake_nyu
 import pytest
 import small
 
-from jaxdepth.data import splits
 from jaxdepth.errors import InputError
 from jaxdepth.studies import experiment, sweep, sweep_table
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    train_ids, val_ids = splits.nyu_lists()["dev"]
-    fake_nyu.write_mat(folder / "nyu_depth_v2_labeled.mat", 8, ids=sorted([*train_ids[:5], *val_ids[:3]]))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAXDEPTH_CACHE", str(folder / "cache"))
+    with fake_nyu.dev_folder(tmp_path_factory.mktemp("data"), train=5, val=3) as folder:
         yield folder
 
 

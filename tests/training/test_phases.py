@@ -8,7 +8,6 @@ import pytest
 import small
 
 from jaxdepth import config, train
-from jaxdepth.data import splits
 from jaxdepth.runs import metrics_log, workdir
 from jaxdepth.runs.record import RunRecord
 from jaxdepth.training import gate
@@ -64,11 +63,7 @@ def test_dropout_is_a_function_of_the_seed_and_the_step_and_absent_in_a_frozen_p
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    train_ids, val_ids = splits.nyu_lists()["dev"]
-    fake_nyu.write_mat(folder / "nyu_depth_v2_labeled.mat", 12, ids=sorted([*train_ids[:9], *val_ids[:3]]))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAXDEPTH_CACHE", str(folder / "cache"))
+    with fake_nyu.dev_folder(tmp_path_factory.mktemp("data"), train=9, val=3) as folder:
         yield small.settings(folder, name="eigen", steps=STEPS)
 
 
