@@ -17,7 +17,7 @@ _ONEDNN = _EIGEN | {"xla_cpu_experimental_onednn_custom_call": True}
 
 
 def jit(function, **options):
-    """`jax.jit` for a function without gradients, such as a prediction.
+    """`jax.jit` for a function without gradients, such as a prediction, that no other compiled function calls.
 
     Args:
       function: of arrays.

@@ -45,7 +45,7 @@ def render(
     Returns:
       A dict of
         image: uint8 [H, W, 3].
-        depth: float32 [H, W], metres along z, within .5 and 10; 0 where the sensor does not measure it.
+        depth: float32 [H, W], metres along z, within .5 and 10; 0 where a sensor does not measure it.
         label: int32 [H, W], indices in LABELS, never 0.
     """
     frame = view(draw_scene(seed, index), size=size)
