@@ -48,8 +48,7 @@ def train_and_evaluate(config, folder, *, title=None):
       FileNotFoundError: for missing data.
       DivergedError: if the loss is not finite.
     """
-    # ------------------------------------------------------------------------------ settings, checked before data is
-    # read
+    # Settings, checked before data is read.
     folder = pathlib.Path(folder)
     settings.rename_old(config)
     settings.check(config)
@@ -59,8 +58,7 @@ def train_and_evaluate(config, folder, *, title=None):
     mesh = sharding.make_mesh()
     network = setup.build_network(config, mesh)
 
-    # ---------------------------------------------------------------------------------------------------- frames and
-    # split
+    # Frames and their split.
     frames = selection.open_frames(**settings.source_arguments(config))
     split = splits.split(config.data.split, frames.ids, lists=frames.splits)
     batch_settings = dict(crop_size=tuple(config.data.crop_size), **config.data.augmentation.to_dict())
@@ -72,16 +70,14 @@ def train_and_evaluate(config, folder, *, title=None):
     pipeline = inputs.choose_pipeline(pipeline or config.data.batches, frames, split.train, mesh=mesh)
     _check_depths(frames, split)
 
-    # ------------------------------------------------------------------------------- how the network learns, and how
-    # long
+    # How the network learns, and how long.
     steps_per_epoch = max(1, len(split.train) // config.batch_size)
     steps = config.steps or config.epochs * steps_per_epoch
     training = setup.make(config, network, mesh, steps=steps)
     is_logged = _log_rule(config, network)
 
     with contextlib.ExitStack() as stack:
-        # ------------------------------------------------------------------------- workdir and state: a new run or an
-        # old one
+        # Workdir and state: a new run or an old one.
         checkpoints = stack.enter_context(Checkpoints(folder / "checkpoints", keep_every=config.keep_every))
         mean_depth_image = workdir.open_run(
             folder,
@@ -99,8 +95,7 @@ def train_and_evaluate(config, folder, *, title=None):
         start = int(train_state.step)
         logging.info("workdir %s: from step %d to %d, %d steps per epoch", folder, start, steps, steps_per_epoch)
 
-        # ------------------------------------------------------------------------------------- batches, step and
-        # validation
+        # Batches, step and validation.
         batches, draw = inputs.make_inputs(
             pipeline,
             frames,
@@ -133,8 +128,7 @@ def train_and_evaluate(config, folder, *, title=None):
         run_log = _RunLog(folder, frames.name, network.groups[0], board)
         draw_pictures = _make_pictures(folder, training, frames, split, count=config.panel_frames)
 
-        # ------------------------------------------------------------------------------------------------------- the
-        # loop
+        # The loop.
         stop = stack.enter_context(sigterm_flag())
         bar = stack.enter_context(_progress_bar(start, steps, config.batch_size, title=title))
         scores = None
@@ -168,8 +162,7 @@ def train_and_evaluate(config, folder, *, title=None):
         if scores is None:  # the run was complete
             scores, _ = score(train_state.variables)
 
-    # -------------------------------------------------------------------------------------------------------------
-    # report
+    # Report.
     if sharding.is_main_process():
         protocol = PROTOCOL.describe(frames, split, crop_size=training.crop_size)
         result = report.result(scores, network.groups, protocol, workdir=folder, step=int(train_state.step))

@@ -237,13 +237,13 @@ class Conv(nn.Module):
     bias_init: nn.initializers.Initializer = nn.initializers.zeros
 
     @nn.compact
-    def __call__(self, x, *, scale=None, shift=None):
+    def __call__(self, x, *, affine=None):
         """Applies the convolution.
 
         Args:
           x: [B, H, W, C].
-          scale: [features], factors of the output, which are multiplied into the kernel; needs `shift`.
-          shift: [features], added to the output.
+          affine: (scale [features], shift [features]) that the output is multiplied by and added to, by way of kernel
+            and bias; None leaves it as it is.
 
         Returns:
           [B, H', W', features].
@@ -259,7 +259,8 @@ class Conv(nn.Module):
             )
         kernel = self.param("kernel", self.kernel_init, (size, size, x.shape[-1], self.features), jnp.float32)
         bias = self.param("bias", self.bias_init, (self.features,), jnp.float32) if self.use_bias else None
-        if scale is not None:
+        if affine is not None:
+            scale, shift = affine
             kernel, bias = kernel * scale.reshape(1, 1, 1, -1), shift if bias is None else shift + bias * scale
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
         padding = ((((size - stride) // 2 if padding is None else padding),) * 2,) * 2

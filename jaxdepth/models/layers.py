@@ -41,7 +41,7 @@ def normalised(conv, x, *, train, name, scale_init=nn.initializers.ones):
         return norm(conv(x))
     mean, variance = (norm.get_variable("batch_stats", statistic) for statistic in ("mean", "var"))
     scale = norm.get_variable("params", "scale") * jax.lax.rsqrt(variance + norm.epsilon)
-    return conv(x, scale=scale, shift=norm.get_variable("params", "bias") - mean * scale)
+    return conv(x, affine=(scale, norm.get_variable("params", "bias") - mean * scale))
 
 
 class ResidualBlock(nn.Module):

@@ -124,6 +124,20 @@ def test_other_platforms_get_the_gradients_of_xla(platform):
     assert "stablehlo.while" not in program(conv)
 
 
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+@pytest.mark.parametrize(("channels", "features", "size"), [(64, 1, 5), (256, 256, 3)])
+def test_other_platforms_get_the_forward_pass_of_xla(platform, channels, features, size):
+    x, kernel = random_case((1, 32, 32, channels), (size, size, channels, features))
+
+    def program(platform):
+        traced = jax.jit(functools.partial(conv, padding=((size // 2,) * 2,) * 2)).trace(x, kernel)
+        return traced.lower(lowering_platforms=(platform,)).as_text()
+
+    assert program("cpu").count("stablehlo.dot_general") > 0  # the other form
+    assert program(platform).count("stablehlo.convolution") == 1
+    assert program(platform).count("stablehlo.dot_general") == 0
+
+
 @pytest.mark.parametrize("channels", [8, 64])
 def test_bfloat16_sums_in_float32(channels):
     x, kernel = random_case((2, 48, 40, channels), (3, 3, channels, 32), dtype=jnp.bfloat16)

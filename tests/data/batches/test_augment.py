@@ -26,6 +26,12 @@ def transform(image, depth, *, scale=1.0, angle=0.0, offset=(0.0, 0.0), mirror=F
     return jax.device_get(compiled_transform(image, depth, *arguments, crop_size=crop_size))
 
 
+def transform_by_tf(image, depth, *, scale=1.0, offset=(0.0, 0.0), crop_size):
+    """The same by `tfdata_augment.transform`, without rotation."""
+    view = dict(scale=np.float32(scale), angle=np.float32(0), offset=np.float32(offset), mirror=False)
+    return [x.numpy() for x in tfdata_augment.transform(image, depth, crop_size=crop_size, **view)]
+
+
 def reference(image, depth, *, crop_size, **view):
     """The same in float64 on a frame with wide reflected borders, and where the nearest pixel is unambiguous."""
     y, x = origins(depth.shape, crop_size, **view)
@@ -65,7 +71,8 @@ def test_geometry_agrees_with_float64_and_with_tf_data(scale, angle, offset, mir
     np.testing.assert_allclose(nearest[clear], depth_by_tf.numpy()[clear], rtol=1e-6)
 
 
-def test_the_identity_is_a_centre_crop():
+@pytest.mark.parametrize("transform", [transform, transform_by_tf])
+def test_the_identity_is_a_centre_crop(transform):
     image, depth = noise((240, 320))
     picture, nearest = transform(image, depth, crop_size=(228, 304))
     expected = centre_crop(image, depth, crop_size=(228, 304))
@@ -75,7 +82,8 @@ def test_the_identity_is_a_centre_crop():
     np.testing.assert_array_equal(moved[1], depth[:228, 16:])
 
 
-def test_outside_the_frame_the_image_is_reflected_and_the_depth_is_0():
+@pytest.mark.parametrize("transform", [transform, transform_by_tf])
+def test_outside_the_frame_the_image_is_reflected_and_the_depth_is_0(transform):
     image, depth = np.full((240, 320, 3), 200, np.uint8), np.full((240, 320), 3, np.float32)
     picture, nearest = transform(image, depth, scale=0.75, crop_size=(228, 304))
     expected = np.zeros((228, 304), np.float32)

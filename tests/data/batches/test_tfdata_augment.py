@@ -7,7 +7,6 @@ import pytest
 from small_frames import noise, origins
 
 from jaxdepth.data.batches import tfdata_augment
-from jaxdepth.geometry.framing import centre_crop
 
 PAPER = dict(crop_size=(228, 304), scale=(0.75, 1.25), rotation=5.0, flip=False, colour=0.0, light=0.0)
 
@@ -53,16 +52,6 @@ def test_against_brute_force(scale, angle, offset, mirror):
     np.testing.assert_allclose(got_depth[clear], expected[clear], rtol=1e-6)
 
 
-def test_the_identity_is_a_centre_crop():
-    image, depth = noise((240, 320))
-    got = transform(image, depth, crop_size=(228, 304))
-    expected = centre_crop(image, depth, crop_size=(228, 304))
-    np.testing.assert_allclose(got[0], expected[0] / 255, atol=1e-6)
-    np.testing.assert_array_equal(got[1], expected[1])
-    moved = transform(image, depth, offset=(-6, 8), crop_size=(228, 304))
-    np.testing.assert_array_equal(moved[1], depth[:228, 16:])
-
-
 @pytest.mark.parametrize("scale", [0.75, 1.25])
 def test_an_object_grows_by_the_scale_and_comes_as_much_nearer(scale):
     """A pinhole camera sees a board of width X at depth z as f X / z pixels: s times as wide at z / s, with one f."""
@@ -104,15 +93,6 @@ def test_mirror_swaps_left_and_right():
     expected = transform(image[:, ::-1], depth[:, ::-1], mirror=False, **settings)
     for a, b in zip(got, expected, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
-
-
-def test_outside_the_frame_the_image_is_reflected_and_the_depth_is_0():
-    image, depth = np.full((240, 320, 3), 200, np.uint8), np.full((240, 320), 3, np.float32)
-    got_image, got_depth = transform(image, depth, scale=0.75, crop_size=(228, 304))
-    expected = np.zeros((228, 304), np.float32)
-    expected[24:204, 32:272] = 4  # the frame's 180 x 240 pixels in the middle
-    np.testing.assert_array_equal(got_depth, expected)
-    np.testing.assert_allclose(got_image, 200 / 255, rtol=1e-6)
 
 
 def test_holes_stay_holes():
