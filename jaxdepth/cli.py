@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+import signal
 import sys
 import traceback
 
@@ -29,6 +30,7 @@ def run(main):
             print(f"error: {error}", file=sys.stderr)
             return 1
 
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as SIGTERM: at once, also while jax compiles, without a traceback
     # jax reads these on import. With them, a second start compiles nothing again.
     cache = pathlib.Path(os.environ.get("JAXDEPTH_CACHE") or "~/.cache/jaxdepth").expanduser()
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "compiled"))

@@ -62,6 +62,7 @@ def base(arg="", *, variants=()):
     config.validate_every = 1  # epochs
     config.log_every = 20  # steps
     config.checkpoint_every = 500  # steps, besides each validation
+    config.max_skipped_steps = 10  # so many in a row that are not finite end the run
     config.keep_every = placeholder(int)  # steps whose checkpoints are kept besides the last and the best
     config.panel_frames = 4
     config.tensorboard = False  # also write metrics and pictures for TensorBoard
@@ -139,7 +140,7 @@ def check(config):
       InputError: for one out of range.
     """
     counts = ("epochs", "steps", "accumulate", "validate_every", "log_every", "checkpoint_every", "keep_every")
-    for name in (*counts, "panel_frames"):
+    for name in (*counts, "max_skipped_steps", "panel_frames"):
         if config[name] is not None and config[name] < 1:
             raise InputError(f"config.{name}={config[name]}: expected 1 or more")
     if config.tensorboard and importlib.util.find_spec("tensorboardX") is None:

@@ -69,7 +69,7 @@ def evaluate_checkpoint(
         frames,
         indices=chosen.val,
         protocol=protocol,
-        mean_depth_image=workdir.read_mean_depth(folder),
+        mean_depth_image=workdir.read_mean_depth(folder, size=run.frame_size),
         batch_size=-(-config["batch_size"] // mesh.size) * mesh.size,  # the last batch is padded anyway
         crop_size=crop_size,
         flip_tta=run.flip_tta,

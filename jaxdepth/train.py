@@ -23,12 +23,14 @@ from jaxdepth.evaluation import mean_depth, report, scorer
 from jaxdepth.evaluation.protocols import PROTOCOLS
 from jaxdepth.geometry.framing import centre_crop
 from jaxdepth.output import figures
-from jaxdepth.runs import events, lineage, metrics_log, packed, trained, workdir
+from jaxdepth.runs import events, lineage, lock, metrics_log, packed, trained, workdir
 from jaxdepth.runs.record import RunRecord
-from jaxdepth.training import setup, sharding, state
-from jaxdepth.training.checkpoint import Checkpoints
+from jaxdepth.training import checkpoint, setup, sharding, state
+from jaxdepth.training.skipped import SkippedSteps
 
 PROTOCOL = PROTOCOLS["paper"]
+CHECKPOINTS = "checkpoints"
+_LEAST_SPREAD = 0.01  # of the mean log depths of validation pictures
 
 
 def train_and_evaluate(config, folder, *, title=None):
@@ -41,12 +43,14 @@ def train_and_evaluate(config, folder, *, title=None):
 
     Returns:
       The validation scores at the last step, {output: {metric: value}}, with the baseline as output `mean_depth`; None
-      if SIGTERM stopped the run before its end.
+      if SIGTERM or Ctrl-C stopped the run before its end.
 
     Raises:
-      InputError: for a setting out of range, data that is not as it should be, or a workdir with another run.
-      FileNotFoundError: for missing data.
-      DivergedError: if the loss is not finite.
+      InputError: for a setting out of range, data that is not as it should be, or a workdir with another run, with
+        damaged checkpoints only, or in which another process is training.
+      OSError: for missing data, or a file that cannot be written.
+      DivergedError: if `max_skipped_steps` steps in a row had a loss, gradient or update that was not finite, or the
+        validation scores are not.
     """
     # Settings, checked before data is read.
     folder = pathlib.Path(folder)
@@ -78,39 +82,41 @@ def train_and_evaluate(config, folder, *, title=None):
 
     with contextlib.ExitStack() as stack:
         # Workdir and state: a new run or an old one.
-        checkpoints = stack.enter_context(Checkpoints(folder / "checkpoints", keep_every=config.keep_every))
+        note_saved = stack.enter_context(lock.one_writer(folder))
+        run = _record(config, frames, split, pipeline=pipeline, began_with=began_with)
+        run = workdir.begin_or_continue(folder, run, checkpoint_steps=checkpoint.steps(folder / CHECKPOINTS))
+        train_state = checkpoint.restore_last(folder / CHECKPOINTS, training.abstract_state())
         mean_depth_image = workdir.open_run(
             folder,
-            _record(config, frames, split, pipeline=pipeline, began_with=began_with),
-            at_step=checkpoints.last(),
+            run,
+            at_step=None if train_state is None else int(train_state.step),
             compute_mean_depth=lambda: mean_depth.mean_depth_image(frames, split.train),
         )
-        if checkpoints.last() is not None:
-            train_state = checkpoints.restore(training.abstract_state())
-        else:
+        if train_state is None:
             log_depth = mean_depth.central_log_depth(mean_depth_image, crop_size=training.crop_size)
             train_state = training.create_state(log_depth)
             if config.init_from:
                 train_state = state.init_from(train_state, trained.read(config.init_from).variables)
         start = int(train_state.step)
+        checkpoints = stack.enter_context(
+            checkpoint.Checkpoints(folder / CHECKPOINTS, keep_every=config.keep_every, note_saved=note_saved)
+        )
         logging.info("workdir %s: from step %d to %d, %d steps per epoch", folder, start, steps, steps_per_epoch)
 
         # Batches, step and validation.
+        examples = dict(pipeline=pipeline, frames=frames, indices=split.train)
+        examples |= dict(batch_size=config.batch_size, rooms=rooms_per_batch, seed=config.seed)
         batches, draw = inputs.make_inputs(
-            pipeline,
-            frames,
-            split.train,
+            **examples,
             mesh=mesh,
-            batch_size=config.batch_size,
-            rooms=rooms_per_batch,
             sensor=config.data.sensor,
-            seed=config.seed,
             start_step=start,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
             **batch_settings,
         )
         train_step = training.train_step(draw)
+        skipped = SkippedSteps(lambda step: inputs.example_names(**examples, step=step - 1))
         score = scorer.make_scorer(
             network,
             frames,
@@ -129,11 +135,12 @@ def train_and_evaluate(config, folder, *, title=None):
         draw_pictures = _make_pictures(folder, training, frames, split, count=config.panel_frames)
 
         # The loop.
-        stop = stack.enter_context(sigterm_flag())
+        stop = stack.enter_context(stop_flag())
         bar = stack.enter_context(_progress_bar(start, steps, config.batch_size, title=title))
         scores = None
         for step in range(start + 1, steps + 1):
             train_state, values = train_step(train_state, next(batches), training.gate_at(step - 1))
+            skipped.add(step, values.pop("is_finite"))
             bar.update(config.batch_size)
 
             is_last = step == steps
@@ -143,21 +150,28 @@ def train_and_evaluate(config, folder, *, title=None):
             saves = validates or stops or step % config.checkpoint_every == 0
             saves = saves or bool(config.keep_every and step % config.keep_every == 0)
             if logs or saves:
-                values = _finite(values, step)
+                skipped.settle()
+                if skipped.in_a_row >= config.max_skipped_steps:
+                    raise _diverged(step, skipped.in_a_row, checkpoints)
             if logs:
-                run_log.training(step, values)
+                values = {name: float(value) for name, value in jax.device_get(values).items()}
+                run_log.training(step, values | {"skipped_steps": skipped.take_count()})
                 bar.set_postfix(step=step, loss=f"{values['total_loss']:.4f}")
             if validates:
-                scores, _ = score(train_state.variables)
+                scores, per_frame = score(train_state.variables)
+                if not all(math.isfinite(x) for metrics in scores.values() for x in metrics.values()):
+                    raise _diverged(step, skipped.in_a_row, checkpoints)
+                if step >= max(500, steps_per_epoch) and config.model.name != "mean_depth":
+                    _warn_if_constant(per_frame[network.groups[0]]["mean_log_depth"])
                 run_log.validation(step, scores)
                 run_log.pictures(step, draw_pictures(train_state.variables, step))
                 bar.write(
                     f"step {step}: " + ", ".join(f"{o} {v['delta1']:.3f}" for o, v in scores.items()) + " (delta1)"
                 )
-            if saves:
+            if saves and (is_last or not skipped.in_a_row):  # a state that has just diverged is not kept
                 checkpoints.save(train_state, delta1=scores[network.groups[0]]["delta1"] if validates else None)
             if stops and not is_last:
-                logging.info("stopped by SIGTERM at step %d; the same command continues", step)
+                logging.info("stopped at step %d; the same command continues", step)
                 return None
         if scores is None:  # the run was complete
             scores, _ = score(train_state.variables)
@@ -207,12 +221,31 @@ def _record(config, frames, split, *, pipeline, began_with):
     )
 
 
-def _finite(values, step):
-    """A step's metrics as floats. Raises DivergedError if one is not finite."""
-    values = {name: float(value) for name, value in jax.device_get(values).items()}
-    if bad := [f"{name}={value}" for name, value in values.items() if not math.isfinite(value)]:
-        raise DivergedError(f"step {step}: {', '.join(bad)}; the last checkpoint is from before")
-    return values
+def _diverged(step, skipped_in_a_row, checkpoints):
+    """The error that ends a diverged run. A newest checkpoint after which no step could be taken is set aside."""
+    newest = checkpoints.newest
+    if newest is not None and newest + skipped_in_a_row >= step:
+        logging.warning("no step could be taken after checkpoint %d, which is now diverged-%d", newest, newest)
+        checkpoints.set_newest_aside(why="diverged")
+    what = f"{skipped_in_a_row} steps in a row" if skipped_in_a_row else "the validation scores"
+    good = "there is no good checkpoint"
+    if checkpoints.newest is not None:
+        origin = f"--config.init_from={checkpoints.folder.parent}"
+        good = f"the last good checkpoint is of step {checkpoints.newest} (to go on from it: {origin})"
+    return DivergedError(
+        f"step {step}: {what} had a loss, gradient or update that is not finite; {good}. Try a lower "
+        "config.optim.learning_rate or config.optim.clip_norm in a new --workdir"
+    )
+
+
+def _warn_if_constant(mean_log_depths):
+    """Tells if a network has collapsed: its pictures' mean log depths float [n] hardly differ."""
+    if len(mean_log_depths) > 1 and (spread := float(np.std(mean_log_depths))) < _LEAST_SPREAD:
+        logging.warning(
+            "the network gives nearly the same depth for each of %d validation pictures (the standard deviation of "
+            "their mean log depths is %.2g): it does not learn; try a lower config.optim.learning_rate",
+            *(len(mean_log_depths), spread),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -253,7 +286,7 @@ class _RunLog:
     def _write(self, step, part, values):
         if not sharding.is_main_process():
             return
-        values = {f"{self.source}/{part}/{name}": value for name, value in values.items()}
+        values = {f"{self.source}/{part}/{name}": value for name, value in values.items() if math.isfinite(value)}
         metrics_log.append(self.folder, {"step": step, "wall_time": round(time.time(), 3), **values})
         self.board.scalars(step, values)
 
@@ -279,14 +312,21 @@ def _make_pictures(folder, training, frames, split, *, count):
 
 
 @contextlib.contextmanager
-def sigterm_flag():
-    """A threading.Event that SIGTERM sets, instead of ending the process, while the context lasts."""
+def stop_flag():
+    """A threading.Event that SIGTERM and Ctrl-C set while the context lasts; a second Ctrl-C ends the process."""
     requested = threading.Event()
-    previous = signal.signal(signal.SIGTERM, lambda *_: requested.set())
+
+    def request(number, _):
+        requested.set()
+        if number == signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
+
+    previous = {number: signal.signal(number, request) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield requested
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _progress_bar(start, steps, batch_size, *, title):

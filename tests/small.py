@@ -13,8 +13,7 @@ import numpy as np
 from jaxdepth import config, models
 from jaxdepth.runs import metrics_log, upgrade, workdir
 from jaxdepth.runs.record import RunRecord
-from jaxdepth.training import setup, sharding
-from jaxdepth.training.checkpoint import Checkpoints
+from jaxdepth.training import checkpoint, setup, sharding
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
@@ -150,8 +149,9 @@ def random_run(folder, *, seed=0, **changes):
     state = setup.make(made_of, network, mesh, steps=10).create_state(log_depth())
     record = RunRecord(made_of.to_dict())
     mean_depth = np.full(made_of.data.frame_size, 2.5, np.float32)
+    folder.mkdir(parents=True, exist_ok=True)
     workdir.open_run(folder, record, at_step=None, compute_mean_depth=lambda: mean_depth)
-    with Checkpoints(folder / "checkpoints") as checkpoints:
+    with checkpoint.Checkpoints(folder / "checkpoints") as checkpoints:
         checkpoints.save(state)
     return folder
 
@@ -189,9 +189,9 @@ def final(settings, folder):
     """All bits of the last checkpoint, and metrics.jsonl without its times."""
     mesh = sharding.make_mesh()
     network = setup.build_network(settings, mesh)
-    with Checkpoints(folder / "checkpoints", read_only=True) as checkpoints:
-        restored = bits(checkpoints.restore(setup.make(settings, network, mesh, steps=10).abstract_state()))
-    return restored, [{k: v for k, v in line.items() if k != "wall_time"} for line in metrics_log.read(folder)]
+    shapes = setup.make(settings, network, mesh, steps=10).abstract_state()
+    restored = checkpoint.restore_last(folder / "checkpoints", shapes)
+    return bits(restored), [{k: v for k, v in line.items() if k != "wall_time"} for line in metrics_log.read(folder)]
 
 
 def bits(tree):

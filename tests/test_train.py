@@ -1,12 +1,15 @@
 """The main job as a user runs it: whole runs, kills, continued runs, and what bad input gets."""
 
 import json
+import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 
 import fake_nyu
+import jax
 import numpy as np
 import pytest
 import small
@@ -14,10 +17,10 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from jaxdepth import evaluate, rooms, train
+from jaxdepth.errors import DivergedError, InputError
 from jaxdepth.evaluation import report
-from jaxdepth.runs import metrics_log, trained
-from jaxdepth.training import state
-from jaxdepth.training.checkpoint import Checkpoints
+from jaxdepth.runs import lock, metrics_log, trained
+from jaxdepth.training import checkpoint, state
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -44,7 +47,8 @@ def unbroken(data, tmp_path_factory):
 def test_a_run_leaves_the_files_of_the_contract(unbroken):
     folder, scores = unbroken
     names = {path.name for path in folder.iterdir()}
-    assert names == {"config.json", "metrics.jsonl", "mean_depth.npy", "checkpoints", "panel.png", "curves.png"}
+    expected = {"config.json", "metrics.jsonl", "mean_depth.npy", "checkpoints", "panel.png", "curves.png"}
+    assert names == expected | {"lock", "writer.json"}
     record = json.loads((folder / "config.json").read_text())
     assert record["config"]["data"]["source"] == "nyu" and len(record["data"]["split_hash"]) == 12
     assert record["config"]["data"]["batches"] == "device"  # resolved, as the source is
@@ -101,17 +105,14 @@ def test_tensorboard_without_its_package_is_one_line(data, tmp_path, monkeypatch
 def test_last_and_best_are_kept(unbroken):
     folder, _ = unbroken
     delta1 = {line["step"]: line["nyu/val/delta1"] for line in metrics_log.read(folder) if "nyu/val/delta1" in line}
-    with Checkpoints(folder / "checkpoints") as checkpoints:
-        assert checkpoints.last() == 10
-        assert delta1[checkpoints.best()] == max(delta1.values())
-    kept = {int(path.name) for path in (folder / "checkpoints").iterdir()}
-    assert kept == {10, checkpoints.best()}
+    best = max(delta1, key=lambda step: (delta1[step], step))
+    assert trained.read(folder, step="best").step == best
+    assert checkpoint.steps(folder / "checkpoints") == sorted({9, 10, best})
 
 
 def test_the_best_checkpoint_is_evaluated_and_packed_by_name(unbroken, tmp_path):
     folder, _ = unbroken
-    with Checkpoints(folder / "checkpoints", read_only=True) as checkpoints:
-        best = checkpoints.best()
+    best = trained.read(folder, step="best").step
     assert evaluate.evaluate_checkpoint(folder, step="best")["checkpoint"]["step"] == best
     trained.pack(folder, tmp_path / "packed", step="best")
     assert trained.read(tmp_path / "packed").step == best
@@ -140,7 +141,7 @@ def test_settings_by_their_earlier_names_are_still_read(data, tmp_path):
 def test_checkpoints_of_every_so_many_steps_are_kept(data, tmp_path):
     changes = dict(name="mean_depth", checkpoint_every=2, validate_every=100, keep_every=3)
     train.train_and_evaluate(small.settings(data, steps=8, **changes), tmp_path)
-    assert {3, 6, 8} <= {int(path.name) for path in (tmp_path / "checkpoints").iterdir()} <= {3, 6, 7, 8}
+    assert {3, 6, 8} <= set(checkpoint.steps(tmp_path / "checkpoints")) <= {3, 6, 7, 8}
     early = evaluate.evaluate_checkpoint(tmp_path, step=3)
     assert early["checkpoint"]["step"] == 3
 
@@ -151,6 +152,57 @@ def test_the_same_command_on_a_finished_run_changes_nothing(unbroken, data):
     again = train.train_and_evaluate(small.settings(data), folder)
     assert again == scores
     assert final(folder) == before
+
+
+def damage(file):
+    """Changes one bit in the middle of a file."""
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 16
+    file.write_bytes(data)
+
+
+def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_used(unbroken, data, tmp_path, caplog):
+    run = shutil.copytree(unbroken[0], tmp_path / "run")
+    arrays = max((run / "checkpoints" / "10" / "model").rglob("*"), key=lambda path: path.stat().st_size)
+    damage(arrays)
+    result = evaluate.evaluate_checkpoint(run, protocol="paper")
+    assert result["checkpoint"]["step"] == 9 and "checkpoints/10: this checkpoint is damaged" in caplog.text
+    assert train.train_and_evaluate(small.settings(data), run) == unbroken[1]
+    assert final(run) == final(unbroken[0])
+
+
+def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(unbroken, data, tmp_path):
+    run = shutil.copytree(unbroken[0], tmp_path / "run")
+    shutil.rmtree(run / "checkpoints")
+    before = (run / "metrics.jsonl").read_bytes()
+    with pytest.raises(InputError, match="had a checkpoint of step 10, and now has none"):
+        train.train_and_evaluate(small.settings(data), run)
+    assert (run / "metrics.jsonl").read_bytes() == before
+
+
+def test_damage_beside_the_checkpoints_is_mended(unbroken, data, tmp_path, caplog):
+    run = shutil.copytree(unbroken[0], tmp_path / "run")
+    lines = (run / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+    garbage = [
+        b"\xff\x00garbage\n",
+        b"[1, 2]\n",
+        b'{"step": "3"}\n',
+        b'{"step": 3, "loss": NaN}\n',
+        lines[3][:40] + b"\n",
+    ]
+    (run / "metrics.jsonl").write_bytes(b"".join([*lines[:5], *garbage, *lines[5:]]))
+    (run / "mean_depth.npy").write_bytes(b"")
+    assert train.train_and_evaluate(small.settings(data), run) == unbroken[1]
+    assert "5 damaged lines are left out, the first is line 6" in caplog.text
+    assert (run / "metrics.jsonl").read_bytes() == b"".join(lines)
+    assert garbage[0] in (run / "metrics.damaged.jsonl").read_bytes()
+    assert (run / "mean_depth.npy").read_bytes() == (unbroken[0] / "mean_depth.npy").read_bytes()
+
+
+def test_a_second_run_in_a_workdir_is_refused(unbroken, data):
+    with lock.one_writer(unbroken[0]):
+        with pytest.raises(InputError, match=f"written by process {os.getpid()} on host '.+': wait for its end"):
+            train.train_and_evaluate(small.settings(data), unbroken[0])
 
 
 @pytest.mark.parametrize(
@@ -191,16 +243,16 @@ def test_the_tfdata_path_continues_bit_for_bit_too(data, tmp_path):
     assert final(tmp_path / "killed") == final(tmp_path / "unbroken")
 
 
-def test_sigterm_saves_and_exits_cleanly(unbroken, data, tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.faults)])
+def test_a_stopped_run_saves_and_exits_cleanly(unbroken, data, tmp_path, stop):
     process = small.start(small.settings(data), tmp_path)
     small.wait_for_step(process, tmp_path, 1)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(stop)
     _, log = process.communicate(timeout=300)
     assert process.returncode == 0, log
     stopped_at = metrics_log.read(tmp_path)[-1]["step"]
-    assert 1 <= stopped_at < 10 and f"stopped by SIGTERM at step {stopped_at}" in log
-    with Checkpoints(tmp_path / "checkpoints") as checkpoints:
-        assert checkpoints.last() == stopped_at
+    assert 1 <= stopped_at < 10 and f"stopped at step {stopped_at}; the same command continues" in log
+    assert checkpoint.steps(tmp_path / "checkpoints")[-1] == stopped_at
     train.train_and_evaluate(small.settings(data), tmp_path)
     assert final(tmp_path) == final(unbroken[0])
 
@@ -263,11 +315,18 @@ def test_bad_settings_leave_nothing_behind(data, tmp_path, changes, message):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_loss_that_is_not_finite_ends_the_run(data, tmp_path):
-    with pytest.raises(FloatingPointError, match="step .*: .*=(nan|inf)"):
-        train.train_and_evaluate(
-            small.settings(data, **{"optim.learning_rate": 1e30, "optim.clip_norm": 1e30}), tmp_path
-        )
+@pytest.mark.parametrize("learning_rate", [pytest.param(1e30, marks=pytest.mark.faults), 1e6])
+def test_a_run_that_explodes_ends_without_a_checkpoint_of_it(data, tmp_path, caplog, learning_rate):
+    """1e30: no update is finite. 1e6: updates are, but nothing after them."""
+    changes = {"optim.learning_rate": learning_rate, "optim.clip_norm": 1e30, "max_skipped_steps": 3}
+    with pytest.raises(DivergedError, match="loss, gradient or update that is not finite.*Try a lower config.optim"):
+        train.train_and_evaluate(small.settings(data, **changes), tmp_path)
+    assert re.search("step [1-9]: .*was not taken; frames: nyu [0-9]+, nyu", caplog.text)
+    for line in metrics_log.read(tmp_path):  # and not a traceback of the JSON encoder
+        assert all(np.isfinite(value) for value in line.values())
+    for step in checkpoint.steps(tmp_path / "checkpoints"):
+        variables = trained.read(tmp_path, step=step).variables
+        assert all(np.abs(x).max() < 1e3 for x in jax.tree.leaves(variables))
 
 
 def test_the_command_reports_an_error_in_one_line(data, tmp_path):

@@ -29,7 +29,8 @@ def make_scorer(network, frames, *, indices, protocol, mean_depth_image, batch_s
 
     Returns:
       A function {"params", "batch_stats"} -> (scores, per_frame): {output: {metric: mean over images}}, with the
-      baseline as output `mean_depth`, and {output: {metric: float32 [n]}} with NaN for a frame without a valid depth.
+      baseline as output `mean_depth`, and {output: {metric: float32 [n]}} with NaN for a frame without a valid depth;
+      the latter also has the prediction's `mean_log_depth`.
     """
     baseline = jnp.asarray(mean_depth.central_log_depth(mean_depth_image, crop_size=crop_size))
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
@@ -43,6 +44,7 @@ def make_scorer(network, frames, *, indices, protocol, mean_depth_image, batch_s
             per_image, valid = protocol.score(log_depth, batch["truth"], frame_size=frames.size, crop_size=crop_size)
             sums[name] = metrics.sum_over_images(per_image, valid, weight=batch["weight"])
             per_frame[name] = {metric: jnp.where(valid > 0, x, jnp.nan) for metric, x in per_image.items()}
+            per_frame[name]["mean_log_depth"] = log_depth.mean((1, 2))
         return sums, per_frame
 
     def score(variables):

@@ -2,18 +2,52 @@
 
 import itertools
 import json
+import math
 import pathlib
 
 import numpy as np
+from absl import logging
+
+from jaxdepth.data.files.writing import write_atomically
 
 NAME = "metrics.jsonl"
 
 
 def read(workdir) -> list[dict]:
-    """The lines of a run's log; a last line that was cut off is left out."""
+    """The lines of a run's log; damaged lines are left out, with a warning unless it is the last one, cut off."""
     path = pathlib.Path(workdir, NAME)
-    lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    lines = path.read_bytes().split(b"\n") if path.is_file() else []
+    parsed = [(number, _parse(line)) for number, line in enumerate(lines, 1)]
+    if damaged := [number for number, line in parsed[:-1] if line is None]:
+        logging.warning("%s: %d damaged lines are left out, the first is line %d", path, len(damaged), damaged[0])
+    return [line for _, line in parsed[:-1] if line is not None]
+
+
+def _parse(line):
+    """The log line in some bytes; None if they are not one."""
+    try:
+        content = json.loads(line)
+    except ValueError:  # not UTF-8 or not JSON
+        return None
+    if not isinstance(content, dict) or not isinstance(content.get("step"), int):
+        return None
+    values = [value for name, value in content.items() if name != "step"]
+    return content if all(isinstance(value, int | float) and math.isfinite(value) for value in values) else None
+
+
+def cut(workdir, *, after):
+    """Drops the lines past a step, and damaged ones; then the file is kept as metrics.damaged.jsonl.
+
+    Args:
+      workdir: the folder of the run.
+      after: the last step whose lines are kept.
+    """
+    path = pathlib.Path(workdir, NAME)
+    lines = read(workdir)
+    if path.is_file() and path.read_bytes().count(b"\n") > len(lines):
+        path.replace(path.with_name("metrics.damaged.jsonl"))
+    kept = [json.dumps(line) + "\n" for line in lines if line["step"] <= after]
+    write_atomically(path, "".join(kept).encode())
 
 
 def append(workdir, line):

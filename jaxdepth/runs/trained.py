@@ -10,8 +10,7 @@ from jaxdepth import models
 from jaxdepth.geometry.camera import nyu_intrinsics
 from jaxdepth.geometry.framing import Framing
 from jaxdepth.runs import packed, record, workdir
-from jaxdepth.training import sharding, state
-from jaxdepth.training.checkpoint import Checkpoints
+from jaxdepth.training import checkpoint, sharding, state
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +62,7 @@ def read(folder, *, step="last") -> Trained:
         return Trained(network, jax.device_put(variables, replicated), at, run)
     if not checkpoints_folder.is_dir():
         raise FileNotFoundError(f"workdir {str(folder)!r} has no checkpoints yet")
-    with Checkpoints(checkpoints_folder, read_only=True) as checkpoints:
-        variables, at = checkpoints.restore_model(shapes, step=step, sharding=replicated)
+    variables, at = checkpoint.restore_model(checkpoints_folder, shapes, step=step, array_sharding=replicated)
     return Trained(network, variables, at, run)
 
 
@@ -83,5 +81,5 @@ def pack(folder, output, *, step="last"):
       FileNotFoundError, InputError: as `read` and `packed.write`.
     """
     trained = read(folder, step=step)
-    mean_depth = workdir.read_mean_depth(folder)
+    mean_depth = workdir.read_mean_depth(folder, size=trained.run.frame_size)
     return packed.write(output, trained.variables, step=trained.step, run=trained.run, mean_depth=mean_depth)

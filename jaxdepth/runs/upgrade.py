@@ -9,6 +9,7 @@ _ADDED = {
     "accumulate": 1,
     "rematerialise": False,
     "keep_every": None,
+    "max_skipped_steps": 10,
     "tensorboard": False,
     "data.depth": "filled",
     "data.mix": "",

@@ -1,13 +1,14 @@
 """The folder of a run: starts or continues it, and keeps its mean depth image."""
 
-import json
+import dataclasses
 import pathlib
 
-import numpy as np
+from absl import logging
 
-from jaxdepth.data.files.writing import write_array, write_atomically, write_json
+from jaxdepth.data.files.arrays import read_array
+from jaxdepth.data.files.writing import write_array, write_json
 from jaxdepth.errors import InputError
-from jaxdepth.runs import metrics_log, record, upgrade
+from jaxdepth.runs import lock, metrics_log, record, upgrade
 from jaxdepth.training import sharding
 
 MEAN_DEPTH = "mean_depth.npy"
@@ -20,6 +21,7 @@ FREE_SETTINGS = (
     "log_every",
     "checkpoint_every",
     "keep_every",
+    "max_skipped_steps",
     "panel_frames",
     "tensorboard",
     "data.path",
@@ -27,50 +29,81 @@ FREE_SETTINGS = (
 )
 
 
-def open_run(workdir, run, *, at_step, compute_mean_depth):
-    """Starts a run in a workdir, or continues the one that it holds.
-
-    Lines of metrics.jsonl past `at_step` are dropped. Only the main process writes; all processes must call this
-    together.
+def begin_or_continue(workdir, run, *, checkpoint_steps):
+    """The record of the run that goes on in a workdir. Nothing is written.
 
     Args:
       workdir: the folder.
-      run: the RunRecord.
-      at_step: step of the last checkpoint, or None for a new run.
-      compute_mean_depth: () -> float32 [H, W] metres, called where the mean depth image is not kept yet.
+      run: the RunRecord of the config.
+      checkpoint_steps: the steps of the checkpoints in the workdir.
+
+    Returns:
+      `run`; if it continues one, with the origin of the weights that that one really began with.
+
+    Raises:
+      InputError: if the workdir holds another run, or one whose checkpoints are gone.
+    """
+    if checkpoint_steps:
+        before = record.read(workdir)
+        check_same_run(before, run, where=workdir)
+        return dataclasses.replace(run, began_with=before.began_with)
+    if saved := lock.last_saved(workdir):
+        raise InputError(
+            f"workdir {str(workdir)!r} had a checkpoint of step {saved}, and now has none: put its checkpoints back, "
+            f"use another --workdir, or remove {lock.WRITER} there to begin again"
+        )
+    return run
+
+
+def open_run(workdir, run, *, at_step, compute_mean_depth):
+    """Writes what a workdir holds besides checkpoints, at the start of a run or where it is continued.
+
+    Lines of metrics.jsonl past `at_step` are dropped; if others are damaged, the file is kept as metrics.damaged.jsonl.
+    Only the main process writes; all processes must call this together.
+
+    Args:
+      workdir: the folder, which exists.
+      run: the RunRecord, from `begin_or_continue`.
+      at_step: step of the checkpoint from which it is continued, or None for a new run.
+      compute_mean_depth: () -> float32 [H, W] metres, called where the mean depth image is missing or damaged.
 
     Returns:
       The mean depth image.
-
-    Raises:
-      InputError: if the workdir holds another run.
     """
     workdir = pathlib.Path(workdir)
-    if at_step is not None:
-        run = _continued(workdir, run)
     if sharding.is_main_process():
-        workdir.mkdir(parents=True, exist_ok=True)
         if at_step is None:
             (workdir / MEAN_DEPTH).unlink(missing_ok=True)
         write_json(workdir / record.NAME, run.to_json())
-        kept = [line for line in metrics_log.read(workdir) if at_step is not None and line["step"] <= at_step]
-        write_atomically(workdir / metrics_log.NAME, "".join(json.dumps(line) + "\n" for line in kept).encode())
-        if not (workdir / MEAN_DEPTH).is_file():
+        metrics_log.cut(workdir, after=-1 if at_step is None else at_step)
+        try:
+            read_mean_depth(workdir, size=run.frame_size)
+        except (FileNotFoundError, InputError) as error:
+            if at_step is not None:
+                logging.warning("%s; it is computed again", error)
             write_array(workdir / MEAN_DEPTH, compute_mean_depth())
     sharding.barrier("open_run")  # the others must not read an earlier run's mean depth image
-    return read_mean_depth(workdir)
+    return read_mean_depth(workdir, size=run.frame_size)
 
 
-def read_mean_depth(workdir):
+def read_mean_depth(workdir, *, size):
     """The mean depth image of a run's training frames: float32 [H, W], metres.
+
+    Args:
+      workdir: folder of a training run or of a packed network.
+      size: (H, W) of the run's frames.
 
     Raises:
       FileNotFoundError: if the workdir has none.
+      InputError: if it is damaged, or of another size.
     """
     path = pathlib.Path(workdir, MEAN_DEPTH)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: missing; the training run keeps its mean depth image there")
-    return np.load(path)
+    depth = read_array(path, shape=size, finite=True)
+    if not (depth > 0).all():
+        raise InputError(f"{str(path)!r}: depths that are not above 0")
+    return depth
 
 
 def recorded_pipeline(workdir):
@@ -103,10 +136,3 @@ def check_same_run(before, now, *, where):
         raise InputError(
             f"workdir {str(where)!r} holds another run ({differences}): change these back, or use a new --workdir"
         )
-
-
-def _continued(workdir, run):
-    """The record of a continued run: that of `run`, with the origin of the weights that it really began with."""
-    before = record.read(workdir)
-    check_same_run(before, run, where=workdir)
-    return record.RunRecord(**{**vars(run), "began_with": before.began_with})

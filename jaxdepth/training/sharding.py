@@ -47,6 +47,13 @@ def put(batch, sharding):
     return {name: jax.make_array_from_process_local_data(sharding, value) for name, value in batch.items()}
 
 
+def to_host(array):
+    """A whole array as numpy, also one that is divided over processes; then all of them must call it."""
+    if isinstance(array, jax.Array) and not (array.is_fully_addressable or array.is_fully_replicated):
+        return multihost_utils.process_allgather(array, tiled=True)
+    return np.asarray(array)
+
+
 def is_main_process():
     """Whether this process writes the run's files."""
     return jax.process_index() == 0

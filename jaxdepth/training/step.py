@@ -50,7 +50,8 @@ def make_train_step(
       A function (state, batch, gate) -> (state, metrics). `state` is a TrainState, which is donated. `batch` holds
       image [B, H, W, 3] and depth [B, H, W]. `gate` is a static `gate.Gate`; the program compiled for it computes only
       what its outputs need. The metrics are float32 scalars: `total_loss`, the weighted sum; `loss/GROUP` of each
-      selected output; `grad_norm/GROUP` of each trained group.
+      selected output; `grad_norm/GROUP` of each trained group; and the bool `is_finite`. Where a loss, a gradient or an
+      update is not finite, the step is not taken: the state stays as it was, but for `step`.
     """
 
     @functools.partial(
@@ -72,18 +73,20 @@ def make_train_step(
             loss_fn = jax.checkpoint(loss_fn, policy=_keep_products)
         gradients = _accumulated(jax.value_and_grad(loss_fn, has_aux=True), accumulate)
         (total, (values, batch_stats)), grads = gradients(trained, state.batch_stats, batch, key)
+        norms = {f"grad_norm/{group}": optax.tree.norm(grads[group]) for group in grads}
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params, step=state.step)
+        is_finite = jnp.isfinite(jnp.stack([total, *norms.values(), optax.tree.norm(updates)])).all()
         params = {**state.params, **optax.apply_updates(trained, updates)}
         average = state.average
         if average:
             since = {group: state.step - (first_steps or {}).get(group, 0) for group in gate.trained}
             step_sizes = {group: 1 - jnp.minimum(ema_decay, (1 + t) / (10 + t)) for group, t in since.items()}
             average = _move_averages(average, {"params": params, "batch_stats": batch_stats}, step_sizes)
-        state = state.replace(
-            step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state, average=average
-        )
-        norms = {f"grad_norm/{group}": optax.tree.norm(grads[group]) for group in grads}
-        return state, {"total_loss": total, **{f"loss/{name}": value for name, value in values.items()}, **norms}
+        new = state.replace(params=params, batch_stats=batch_stats, opt_state=opt_state, average=average)
+        state = jax.tree.map(lambda new, old: old if new is old else jnp.where(is_finite, new, old), new, state)
+        losses_by_group = {f"loss/{name}": value for name, value in values.items()}
+        metrics = {"total_loss": total, **losses_by_group, **norms, "is_finite": is_finite}
+        return state.replace(step=state.step + 1), metrics
 
     return train_step
 

@@ -16,7 +16,7 @@ def open_run(folder, *, at_step=None, depth=2.0):
 
     def compute():
         computed.append(depth)
-        return np.full((4, 6), depth, np.float32)
+        return np.full(RUN.frame_size, depth, np.float32)
 
     return workdir.open_run(folder, RUN, at_step=at_step, compute_mean_depth=compute), computed
 
@@ -38,7 +38,7 @@ def test_only_the_main_process_writes_and_the_others_wait_for_it(tmp_path, monke
     before = {path.name for path in tmp_path.iterdir()}
 
     def main_process_is_done(name):
-        np.save(tmp_path / workdir.MEAN_DEPTH, np.full((4, 6), 5.0, np.float32))
+        np.save(tmp_path / workdir.MEAN_DEPTH, np.full(RUN.frame_size, 5.0, np.float32))
 
     monkeypatch.setattr(sharding, "is_main_process", lambda: False)
     monkeypatch.setattr(sharding, "barrier", main_process_is_done)
@@ -49,4 +49,4 @@ def test_only_the_main_process_writes_and_the_others_wait_for_it(tmp_path, monke
 
 def test_a_workdir_without_a_mean_depth_image_is_told(tmp_path):
     with pytest.raises(FileNotFoundError, match="mean_depth.npy: missing"):
-        workdir.read_mean_depth(tmp_path)
+        workdir.read_mean_depth(tmp_path, size=(4, 6))

@@ -10,8 +10,7 @@ import small
 from jaxdepth import config, train
 from jaxdepth.runs import metrics_log, workdir
 from jaxdepth.runs.record import RunRecord
-from jaxdepth.training import gate
-from jaxdepth.training.checkpoint import Checkpoints
+from jaxdepth.training import checkpoint, gate
 
 STEPS, FIRST = 10, 6  # phases 2 : 1.5, as published
 
@@ -87,8 +86,7 @@ def test_stopped_after_the_first_phase_and_continued_equals_unbroken(settings, u
     with pytest.raises(KeyboardInterrupt):
         train.train_and_evaluate(settings, tmp_path)
     monkeypatch.undo()
-    with Checkpoints(tmp_path / "checkpoints", read_only=True) as checkpoints:
-        assert checkpoints.last() == FIRST
+    assert checkpoint.steps(tmp_path / "checkpoints")[-1] == FIRST
     train.train_and_evaluate(settings, tmp_path)
     assert small.final(settings, tmp_path) == unbroken
 

@@ -6,8 +6,7 @@ import pytest
 import small
 
 from jaxdepth import models
-from jaxdepth.training import gate, state
-from jaxdepth.training.checkpoint import Checkpoints
+from jaxdepth.training import checkpoint, gate, state
 
 
 def test_init_from_takes_the_arrays_that_fit():
@@ -49,12 +48,11 @@ def test_init_from_with_averages_keeps_a_network_without_statistics_restorable(t
     both = gate.joint(net.groups, (1.0, 1.0), stop_gradient=True)
     stepped, _ = train_step(started, small.batch(4, size=small.EIGENS_SIZE), both)
     before = small.bits(stepped)
-    with Checkpoints(tmp_path) as checkpoints:
+    with checkpoint.Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(stepped)
-    with Checkpoints(tmp_path) as checkpoints:
-        options = {"ema_decay": 0.5, "optim.rules": rules}
-        shapes = small.setup_of(net, size=small.EIGENS_SIZE, **options).abstract_state()
-        assert small.bits(checkpoints.restore(shapes)) == before
+    options = {"ema_decay": 0.5, "optim.rules": rules}
+    shapes = small.setup_of(net, size=small.EIGENS_SIZE, **options).abstract_state()
+    assert small.bits(checkpoint.restore_last(tmp_path, shapes)) == before
 
 
 def test_the_abstract_state_has_the_shapes_of_a_fresh_one():

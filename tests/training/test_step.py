@@ -126,6 +126,20 @@ def test_images_without_depth_change_nothing_but_the_statistics():
     assert small.bits(state.params) == before
 
 
+def test_a_step_that_is_not_finite_changes_nothing_but_its_number():
+    bad = small.batch(4)
+    bad["image"][2, 7, 7] = np.nan
+    state, train_step, _ = small.trainer(small.network(), ema_decay=0.9)
+    state, values = train_step(state, small.batch(4), JOINT)
+    assert values["is_finite"]
+    before = small.bits(state)
+    state, values = train_step(state, bad, JOINT)
+    assert not values["is_finite"] and int(state.step) == 2
+    assert {name for name, x in small.bits(state).items() if x != before[name]} == {".step"}
+    state, values = train_step(state, small.batch(4), JOINT)
+    assert values["is_finite"] and small.bits(state.params) != before
+
+
 def test_a_bfloat16_network_overfits_a_batch():
     state, train_step, _ = small.trainer(small.network(dtype="bfloat16"), rules=ALL, weight_decay=0.0)
     rows, columns = np.meshgrid(*(np.linspace(0, 1, n) for n in small.SIZE), indexing="ij")

@@ -5,9 +5,10 @@ import itertools
 import math
 import os
 
+import numpy as np
 from absl import logging
 
-from jaxdepth.data.batches import device, mix, tfdata
+from jaxdepth.data.batches import device, mix, order, tfdata
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.framing import centre_corner
 from jaxdepth.training import sharding
@@ -109,6 +110,27 @@ def make_inputs(
     )
     batched = sharding.batched(mesh)
     return (sharding.put({"image": batch["image"], "depth": batch["depth"]}, batched) for batch in stream), None
+
+
+def example_names(pipeline, frames, indices, *, batch_size, rooms, seed, step):
+    """Names the frames of a training step.
+
+    Args:
+      pipeline, frames, indices, batch_size, rooms, seed: as for `make_inputs`.
+      step: global step of the batch, from 0.
+
+    Returns:
+      A list of names, in the order of the batch: the source's ids, and room NUMBER for an endless room.
+    """
+    names, count = [], batch_size - rooms
+    if count:
+        if pipeline == "device":
+            ranks, _ = order.draw_examples(step, count=len(indices), seed=seed, batch_size=count)
+            chosen = np.asarray(indices)[np.asarray(ranks)]
+        else:
+            chosen = tfdata.draw_indices(indices, step, batch_size=count, seed=seed)
+        names = [f"{frames.name} {frames.ids[index]}" for index in chosen]
+    return names + [f"endless room {index}" for index in mix.room_indices(step, count=rooms)]
 
 
 def check(frames, *, batch_size, process_count, crop_size, scale, rotation, flip, colour, light):

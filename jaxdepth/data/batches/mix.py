@@ -70,13 +70,18 @@ def with_rooms(draw, *, count, one_by_one, seed, frame_size, sensor, **augmentat
     each = functools.partial(jax.lax.map, render) if one_by_one else jax.vmap(render)
 
     def draw_mixed(data, step):
-        rooms = each(_FIRST + step * count + jnp.arange(count, dtype=jnp.int32))
+        rooms = each(room_indices(step, count=count))
         if data is None:
             return rooms
         batch = data if draw is None else draw(data, step)
         return {name: jnp.concatenate([batch[name], rooms[name]]) for name in ("image", "depth")}
 
     return draw_mixed
+
+
+def room_indices(step, *, count):
+    """The indices of the endless rooms of a step, int32 [count]."""
+    return _FIRST + step * count + jnp.arange(count, dtype=jnp.int32)
 
 
 def _example(index, *, seed, frame_size, sensor, augment):

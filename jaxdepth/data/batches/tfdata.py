@@ -1,6 +1,7 @@
 """The tf.data pipeline: batches made on the host. No iterator has a state: order and randomness go by (seed, step)."""
 
 import atexit
+import functools
 import weakref
 
 import numpy as np
@@ -58,10 +59,7 @@ def train_batches(
 
     def locate(count):
         example = (count // local) * batch_size + process_index * local + count % local
-        rank = tf.random.experimental.index_shuffle(
-            example % n, tf.stack([seed, example // n]), tf.constant(n - 1, tf.int64)
-        )
-        return example, table[rank]
+        return example, table[_rank(example, count=n, seed=seed)]
 
     def load(example, index):
         image, depth = tf.numpy_function(
@@ -76,6 +74,23 @@ def train_batches(
     dataset = tf.data.Dataset.range(start_step * local, np.iinfo(np.int64).max).map(locate)
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return _closed_at_exit(dataset.batch(local, drop_remainder=True).prefetch(2))
+
+
+def draw_indices(indices, step, *, batch_size, seed):
+    """The frames of a global step of `train_batches`, int64 [B], in the order of the batch."""
+    import tensorflow as tf
+
+    examples = tf.range(step * batch_size, (step + 1) * batch_size, dtype=tf.int64)
+    rank = functools.partial(_rank, count=len(indices), seed=tf.constant(seed, tf.int64))
+    return np.asarray(indices)[[int(rank(example)) for example in examples]]
+
+
+def _rank(example, *, count, seed):
+    """The place of an example of the training among `count` frames. All but `count` are int64 tensors."""
+    import tensorflow as tf
+
+    last = tf.constant(count - 1, tf.int64)
+    return tf.random.experimental.index_shuffle(example % count, tf.stack([seed, example // count]), last)
 
 
 def _closed_at_exit(dataset):
