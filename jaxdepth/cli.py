@@ -1,6 +1,7 @@
 """What the commands share: flags, the default workdir, kept compilations, and errors in one line."""
 
 import contextlib
+import logging as stdlib_logging
 import os
 import pathlib
 import re
@@ -35,14 +36,22 @@ def run(main):
     cache = pathlib.Path(os.environ.get("JAXDEPTH_CACHE") or "~/.cache/jaxdepth").expanduser()
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "compiled"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
-    # Orbax logs every file that it writes, jax every kind of device that is missing.
-    logging.get_absl_handler().python_handler.addFilter(
-        lambda record: (
-            record.levelno >= logging.converter.STANDARD_ERROR
-            or not any(name in record.pathname for name in ("orbax", "xla_bridge"))
-        )
-    )
+    logging.get_absl_handler().python_handler.addFilter(_is_for_users)
+    sys.unraisablehook = _without_late_callbacks
     app.run(reporting, flags_parser=_parse_flags)
+
+
+def _without_late_callbacks(unraisable):
+    """Prints what nobody can catch, but not hundreds of callbacks of a checkpoint's write that has failed."""
+    if str(unraisable.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(unraisable)
+
+
+def _is_for_users(record):
+    """Whether a log record is worth a user's time."""
+    if "orbax" in record.pathname or record.name == "asyncio":
+        return False  # every file that is written; and what fails is raised, too
+    return "xla_bridge" not in record.pathname or record.levelno >= stdlib_logging.ERROR  # each missing kind of device
 
 
 def _parse_flags(argv):

@@ -8,8 +8,11 @@ from its checksum, is never used: the checkpoint before it is.
 
 import gc
 import json
+import logging as stdlib_logging
 import pathlib
+import re
 import sys
+import warnings
 import zlib
 
 import jax
@@ -65,12 +68,14 @@ class Checkpoints:
         return self
 
     def __exit__(self, kind, *_):
+        reason = None
         try:
             self._manager.close()  # waits for a write in progress
             self._written()
         except Exception as error:
-            if kind is None:  # otherwise the first error is the one to report
-                raise self._write_error(error) from error
+            reason = _reason(error)
+        if reason is not None and kind is None:  # otherwise the first error is the one to report
+            raise self._write_error(reason)
 
     def save(self, state, *, delta1=None):
         """Starts to write a checkpoint, after the end of the write before.
@@ -83,6 +88,7 @@ class Checkpoints:
           OSError: if a checkpoint cannot be written (this one, or the one before). It names the last whole one.
         """
         items, step = state.items(), int(state.step)
+        reason = None
         try:
             self._manager.save(  # waits for the write before
                 step,
@@ -91,7 +97,9 @@ class Checkpoints:
                 custom_metadata={_CHECKSUMS: {name: _checksums(item) for name, item in items.items()}},
             )
         except Exception as error:  # orbax and tensorstore raise many kinds
-            raise self._write_error(error) from error
+            reason = _reason(error)
+        if reason is not None:
+            raise self._write_error(reason)
         self._written()
         self._writing = self.newest = step
 
@@ -109,10 +117,11 @@ class Checkpoints:
         sharding.barrier("set_newest_aside")
         self.newest = max(steps(self.folder), default=None)
 
-    def _write_error(self, error):
+    def _write_error(self, reason):
+        _collect_coroutines()
         whole = steps(self.folder)
         kept = f"the last whole one is of step {whole[-1]}" if whole else "there is none yet"
-        return OSError(f"{self.folder}: a checkpoint could not be written: {_reason(error)}; {kept}")
+        return OSError(f"{self.folder}: a checkpoint could not be written ({reason}); {kept}")
 
 
 def steps(folder):
@@ -282,11 +291,16 @@ def _restore(path, **targets):
 
 
 def _collect_coroutines():
-    """Collects the coroutines that orbax leaves behind when a read fails; without this they print a traceback later."""
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    """Collects the coroutines that orbax leaves behind when a file fails; each would print a traceback later."""
+    asyncio_log = stdlib_logging.getLogger("asyncio")
+    level, hook = asyncio_log.level, sys.unraisablehook
     try:
-        gc.collect()
+        asyncio_log.setLevel(stdlib_logging.CRITICAL)
+        sys.unraisablehook = lambda _: None
+        with warnings.catch_warnings(action="ignore"):
+            gc.collect()
     finally:
+        asyncio_log.setLevel(level)
         sys.unraisablehook = hook
 
 
@@ -310,8 +324,10 @@ def _none_is_whole(folder, damaged):
 
 
 def _reason(error):
-    """The first 200 characters of an exception on one line, from the first cause that says something."""
+    """An exception in at most some 200 characters: what the system said, if it did, else its beginning."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if system := re.search(r"OS error \d+: ([^\]]*)", text):
+        return system[1]
     return text if len(text) <= 200 else text[:200] + "..."
 
 
