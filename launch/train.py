@@ -1,5 +1,7 @@
 """Trains a network: `python launch/train.py --config=configs/kscale.py`. The same command continues the run."""
 
+import contextlib
+
 from absl import flags
 from ml_collections import config_flags
 
@@ -8,20 +10,22 @@ from jaxdepth import cli
 _CONFIG = config_flags.DEFINE_config_file("config", help_string="Settings of the run: FILE.py[:ARGUMENT].")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default: runs/NAME of the config.")
 _DISTRIBUTED = flags.DEFINE_bool(
-    "distributed", False, "Whether this is one of several processes: calls jax.distributed.initialize."
+    "distributed", False, "Whether this is one of several processes; Slurm, Cloud TPUs and GKE say which."
 )
+_COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of the first process, elsewhere.")
+_PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes, elsewhere.")
+_PROCESS = flags.DEFINE_integer("process", None, "Index of this process, from 0, elsewhere.")
 flags.mark_flag_as_required("config")
 
 
 def main(_):
-    import jax
-
     from jaxdepth.train import train_and_evaluate
+    from jaxdepth.training import processes
 
-    if _DISTRIBUTED.value:
-        jax.distributed.initialize()
     default = cli.default_workdir(config_flags.get_config_filename(flags.FLAGS["config"]))
-    train_and_evaluate(_CONFIG.value, _WORKDIR.value or default)
+    place = dict(count=_PROCESSES.value, index=_PROCESS.value)
+    with processes.joined(_COORDINATOR.value, **place) if _DISTRIBUTED.value else contextlib.nullcontext():
+        train_and_evaluate(_CONFIG.value, _WORKDIR.value or default)
 
 
 if __name__ == "__main__":
