@@ -30,6 +30,7 @@ def base(arg="", *, variants=()):
     config.seed = 0
     config.batch_size = 8
     config.accumulate = 1  # microbatches per step
+    config.model_parallel = 1  # devices that share one copy of the large fully connected layers
     config.rematerialise = False  # saves memory, costs time
     config.ema_decay = 0.0  # of a moving average of the weights, which is then evaluated; 0: none
     config.flip_tta = False  # predict the mean over the image and its mirror image (flip test-time augmentation)

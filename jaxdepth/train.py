@@ -59,7 +59,7 @@ def train_and_evaluate(config, folder, *, title=None):
     splits.check_name(config.data.split)
     packed.refuse(folder)
     began_with = lineage.of_init(folder, config.init_from)
-    mesh = sharding.make_mesh()
+    mesh = sharding.make_mesh(model_parallel=config.model_parallel)
     network = setup.build_network(config, mesh)
 
     # Frames and their split.

@@ -67,6 +67,7 @@ def trainer(
     net,
     *,
     devices=1,
+    model_parallel=1,
     rules=RULES,
     weight_decay=0.1,
     warmup_steps=2,
@@ -81,13 +82,14 @@ def trainer(
     Args:
       net: the network.
       devices: number of devices.
+      model_parallel: how many of them share one copy of the large parameters.
       rules, weight_decay, warmup_steps, optimizer: settings of the optimizer.
       size: (h, w) of the images.
       ema_decay: of moving averages; 0 keeps none.
       spans: {group: (first, past the last) step}, or None for all 20 steps.
       changes: of other settings, such as accumulate=2.
     """
-    mesh = sharding.make_mesh(jax.devices()[:devices])
+    mesh = sharding.make_mesh(jax.devices()[:devices], model_parallel=model_parallel)
     made = setup_of(
         net,
         mesh=mesh,

@@ -35,7 +35,7 @@ def make_scorer(network, frames, *, indices, protocol, mean_depth_image, batch_s
     baseline = jnp.asarray(mean_depth.central_log_depth(mean_depth_image, crop_size=crop_size))
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
 
-    @functools.partial(compiled.jit, in_shardings=(replicated, batched), out_shardings=replicated)
+    @functools.partial(compiled.jit, in_shardings=(None, batched), out_shardings=replicated)
     def eval_step(variables, batch):
         predictions = models.outputs(network, variables, batch["image"], flip_tta=flip_tta)
         predictions[mean_depth.NAME] = jnp.broadcast_to(baseline[None], batch["image"].shape[:3])

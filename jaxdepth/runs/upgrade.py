@@ -10,6 +10,7 @@ _ADDED = {
     "rematerialise": False,
     "keep_every": None,
     "max_skipped_steps": 10,
+    "model_parallel": 1,
     "tensorboard": False,
     "data.depth": "filled",
     "data.mix": "",

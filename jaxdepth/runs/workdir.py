@@ -12,8 +12,8 @@ from jaxdepth.runs import lock, metrics_log, record, upgrade
 from jaxdepth.training import sharding
 
 MEAN_DEPTH = "mean_depth.npy"
-# Settings that may change when a run is continued: its length, where data and earlier weights are, and what only
-# affects logs and disk space.
+# Settings that may change when a run is continued: its length, where data and earlier weights are, what only
+# affects logs and disk space, and how the devices divide the work.
 FREE_SETTINGS = (
     "epochs",
     "steps",
@@ -22,6 +22,7 @@ FREE_SETTINGS = (
     "checkpoint_every",
     "keep_every",
     "max_skipped_steps",
+    "model_parallel",
     "panel_frames",
     "tensorboard",
     "data.path",

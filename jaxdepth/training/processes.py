@@ -87,8 +87,8 @@ def _watch(other, connection, connections):
         with contextlib.suppress(OSError):
             connection.sendall(_LOST + str(other).encode())
     print(
-        f"\nerror: process {other} of {jax.process_count()} has ended, and so does this one; the same command continues "
-        "from the last checkpoint",
+        f"\nerror: process {other} of {jax.process_count()} has ended, and so does this one; the same command "
+        "continues from the last checkpoint",
         file=sys.stderr,
         flush=True,
     )

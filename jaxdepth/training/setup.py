@@ -5,6 +5,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import jax
+
 from jaxdepth import models
 from jaxdepth.training import gate, losses, optim, sharding, state, step
 
@@ -43,12 +45,12 @@ class Setup:
 
     def create_state(self, log_depth):
         """A fresh TrainState whose outputs start at the mean log depth image float32 [h, w]."""
-        options = dict(sharding=sharding.replicated(self.mesh), averaged=self.ema_decay > 0)
+        options = dict(sharding_of=functools.partial(sharding.by_shape, self.mesh), averaged=self.ema_decay > 0)
         return state.create(self.network, self.optimizer, seed=self.seed, log_depth=log_depth, **options)
 
     def abstract_state(self):
         """The shapes and shardings of the state, to restore a checkpoint into."""
-        options = dict(sharding=sharding.replicated(self.mesh), averaged=self.ema_decay > 0)
+        options = dict(sharding_of=functools.partial(sharding.by_shape, self.mesh), averaged=self.ema_decay > 0)
         return state.abstract(self.network, self.optimizer, crop_size=self.crop_size, **options)
 
     def train_step(self, draw=None):
@@ -58,7 +60,7 @@ class Setup:
             self.optimizer,
             loss=self.loss,
             seed=self.seed,
-            replicated=sharding.replicated(self.mesh),
+            state_shardings=jax.tree.map(lambda x: x.sharding, self.abstract_state()),
             batch_sharding=sharding.batched(self.mesh),
             draw=draw,
             accumulate=self.accumulate,
@@ -69,7 +71,8 @@ class Setup:
 
     def predict_step(self):
         """The compiled (variables, image) -> {group: log depth}."""
-        return step.make_predict_step(self.network, sharding=sharding.replicated(self.mesh), flip_tta=self.flip_tta)
+        replicated = sharding.replicated(self.mesh)
+        return step.make_predict_step(self.network, image_sharding=replicated, flip_tta=self.flip_tta)
 
 
 def build_network(config, mesh):

@@ -1,4 +1,6 @@
-"""Data parallelism over all devices of all processes: the one file that names mesh axes."""
+"""Data parallelism over all devices of all processes, and large matrices divided: the one file with mesh axes."""
+
+import math
 
 import jax
 import numpy as np
@@ -7,13 +9,25 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from jaxdepth.errors import InputError
 
-_BATCH = "batch"
+_BATCH, _MODEL = "batch", "model"
+_LARGE = 1 << 20  # elements of a parameter that is divided
 
 
-def make_mesh(devices=None):
-    """A mesh with one axis over the given devices, by default all."""
+def make_mesh(devices=None, *, model_parallel=1):
+    """A mesh over devices.
+
+    Args:
+      devices: a list of devices; all by default.
+      model_parallel: how many devices share one copy of the large parameters, see `by_shape`.
+
+    Raises:
+      InputError: if `model_parallel` does not divide the number of devices.
+    """
     devices = jax.devices() if devices is None else devices
-    return jax.make_mesh((len(devices),), (_BATCH,), axis_types=(AxisType.Auto,), devices=devices)
+    if model_parallel < 1 or len(devices) % model_parallel:
+        raise InputError(f"config.model_parallel={model_parallel}: expected a divisor of the {len(devices)} devices")
+    sizes = (len(devices) // model_parallel, model_parallel)
+    return jax.make_mesh(sizes, (_BATCH, _MODEL), axis_types=(AxisType.Auto,) * 2, devices=devices)
 
 
 def replicated(mesh):
@@ -22,8 +36,17 @@ def replicated(mesh):
 
 
 def batched(mesh):
-    """The sharding of arrays whose first axis is divided over the devices."""
+    """The sharding of arrays whose first axis is divided over the devices; those of one copy hold the same part."""
     return NamedSharding(mesh, PartitionSpec(_BATCH))
+
+
+def by_shape(mesh, shape):
+    """The sharding of an array of the train state: a large matrix is divided by columns, such as Eigen's fully
+    connected layers and their moments; everything else is replicated."""
+    parts = mesh.shape[_MODEL]
+    if parts > 1 and len(shape) == 2 and math.prod(shape) >= _LARGE and shape[1] % parts == 0:
+        return NamedSharding(mesh, PartitionSpec(None, _MODEL))
+    return replicated(mesh)
 
 
 def check_batch_size(batch_size, mesh, *, accumulate=1):
@@ -37,9 +60,11 @@ def check_batch_size(batch_size, mesh, *, accumulate=1):
     Raises:
       InputError: if they do not.
     """
-    if batch_size < 1 or batch_size % (mesh.size * accumulate):
+    parts = mesh.shape[_BATCH]
+    if batch_size < 1 or batch_size % (parts * accumulate):
+        copies = "devices" if parts == mesh.size else "copies of the network"
         times = f" times config.accumulate={accumulate}" if accumulate > 1 else ""
-        raise InputError(f"config.batch_size={batch_size}: expected a multiple of the {mesh.size} devices{times}")
+        raise InputError(f"config.batch_size={batch_size}: expected a multiple of the {parts} {copies}{times}")
 
 
 def put(batch, sharding):

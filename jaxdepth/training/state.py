@@ -54,7 +54,7 @@ def shapes(network, crop_size):
     return jax.eval_shape(functools.partial(_init, network), jax.random.key(0), image)
 
 
-def create(network, optimizer, *, seed, log_depth, sharding, averaged=False):
+def create(network, optimizer, *, seed, log_depth, sharding_of, averaged=False):
     """Makes a fresh state on the devices; a pure function of its arguments.
 
     Args:
@@ -62,21 +62,23 @@ def create(network, optimizer, *, seed, log_depth, sharding, averaged=False):
       optimizer: from `optim.make`.
       seed: of the random parameters.
       log_depth: float32 [h, w], mean log depth image of the training crops, where the outputs start.
-      sharding: of all arrays.
+      sharding_of: function of an array's shape.
       averaged: whether the state holds moving averages.
 
     Returns:
       A TrainState.
     """
     init = functools.partial(_fresh, network, optimizer, seed, averaged)
-    return jax.jit(init, out_shardings=sharding)(jnp.asarray(log_depth, jnp.float32))
+    shapes = abstract(network, optimizer, crop_size=log_depth.shape, sharding_of=sharding_of, averaged=averaged)
+    out_shardings = jax.tree.map(lambda x: x.sharding, shapes)
+    return jax.jit(init, out_shardings=out_shardings)(jnp.asarray(log_depth, jnp.float32))
 
 
-def abstract(network, optimizer, *, crop_size, sharding, averaged=False):
+def abstract(network, optimizer, *, crop_size, sharding_of, averaged=False):
     """The shapes of `create`'s state, for images of `crop_size` (h, w): a TrainState of jax.ShapeDtypeStruct."""
     init = functools.partial(_fresh, network, optimizer, 0, averaged)
     fresh = jax.eval_shape(init, jax.ShapeDtypeStruct(crop_size, jnp.float32))
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), fresh)
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding_of(x.shape)), fresh)
 
 
 def init_from(state, variables):
@@ -94,7 +96,11 @@ def init_from(state, variables):
     """
     own = traverse_util.flatten_dict({"params": state.params, "batch_stats": state.batch_stats}, keep_empty_nodes=True)
     others = traverse_util.flatten_dict(variables)
-    taken = {name: others[name] for name, x in own.items() if name in others and others[name].shape == x.shape}
+    taken = {
+        name: jax.device_put(others[name], x.sharding)
+        for name, x in own.items()
+        if name in others and others[name].shape == x.shape
+    }
     if not taken:
         raise InputError("config.init_from: no array of that run has a name and shape of this network's")
     logging.info("init_from: took %d of %d arrays", len(taken), len(own))

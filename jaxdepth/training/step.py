@@ -18,7 +18,7 @@ def make_train_step(
     *,
     loss,
     seed,
-    replicated,
+    state_shardings,
     batch_sharding,
     draw=None,
     accumulate=1,
@@ -33,7 +33,7 @@ def make_train_step(
       optimizer: from `optim.make`.
       loss: (log depth [B, H, W], depth [B, H, W]) -> [B], see `losses`.
       seed: of dropout, which is a function of the seed and the global step.
-      replicated: sharding of the state and the metrics.
+      state_shardings: a TrainState of shardings.
       batch_sharding: sharding of the batch.
       draw: (data, step) -> batch, if the step's second argument is not a batch but data that batches are drawn from;
         see `data.batches`. None if it is a batch.
@@ -55,7 +55,11 @@ def make_train_step(
     """
 
     @functools.partial(
-        jax.jit, static_argnums=2, donate_argnums=0, in_shardings=(replicated, None), out_shardings=replicated
+        jax.jit,
+        static_argnums=2,
+        donate_argnums=0,
+        in_shardings=(state_shardings, None),
+        out_shardings=(state_shardings, state_shardings.step),
     )
     def train_step(state, batch, gate):
         if draw is not None:
@@ -165,7 +169,7 @@ def gate_losses(network, variables, batch, gate, *, loss, key):
     return values, {**updated.get("batch_stats", {}), **frozen}
 
 
-def make_predict_step(network, *, sharding, flip_tta=False):
+def make_predict_step(network, *, image_sharding, flip_tta=False):
     """Makes the compiled (variables, image) -> {group: log depth}, see `models.outputs`."""
     predict = functools.partial(models.outputs, network, flip_tta=flip_tta)
-    return compiled.jit(predict, in_shardings=sharding, out_shardings=sharding)
+    return compiled.jit(predict, in_shardings=(None, image_sharding), out_shardings=image_sharding)
