@@ -6,18 +6,19 @@ Arrays with two or more axes are float16 there, others (biases, statistics) floa
 
 import io
 import pathlib
-import zipfile
 
 import jax
 import numpy as np
 from flax import traverse_util
 
+from jaxdepth.data.files.arrays import read_archive
 from jaxdepth.data.files.writing import array_bytes, json_bytes, write_together
 from jaxdepth.errors import InputError
 from jaxdepth.runs import record, workdir
 
 FILE = "network.npz"
 _STEP = "step"
+_DTYPES = (np.float16, np.float32)
 
 
 def write(folder, variables, *, step, run, mean_depth):
@@ -78,6 +79,9 @@ def refuse(folder):
 def read(folder, shapes):
     """Reads the weights of a packed network.
 
+    The file is not compressed, and names, shapes and dtypes are checked before any weights are read: it takes about as
+    much memory as it has bytes.
+
     Args:
       folder: of `write`.
       shapes: {"params", "batch_stats"} as shapes.
@@ -86,17 +90,27 @@ def read(folder, shapes):
       The variables as numpy arrays of these shapes and dtypes, and their step.
 
     Raises:
-      InputError: if the file is damaged, or holds another network.
+      InputError: if the file is damaged, holds another network, or weights that are not finite.
     """
     path = pathlib.Path(folder, FILE)
-    try:
-        with open(path, "rb") as file, np.load(file) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        step = int(arrays.pop(_STEP))
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a packed network ({error})") from error
     expected = traverse_util.flatten_dict(shapes, sep="/")
-    if {name: x.shape for name, x in arrays.items()} != {name: x.shape for name, x in expected.items()}:
-        raise InputError(f"{path}: the weights are not those of the network in {record.NAME}")
+
+    def check(headers):
+        wanted = {name: x.shape for name, x in expected.items()} | {_STEP: ()}
+        found = {name: shape for name, (shape, _) in headers.items()}
+        if different := sorted(name for name in wanted | found if wanted.get(name) != found.get(name)):
+            name = different[0]
+            raise InputError(
+                f"{path}: the weights are not those of the network in {record.NAME} (array {name!r}: "
+                f"{found.get(name, 'missing')}, expected {wanted.get(name, 'none')})"
+            )
+        for name, (_, dtype) in headers.items():
+            if name != _STEP and dtype not in _DTYPES or name == _STEP and dtype.kind not in "iu":
+                raise InputError(f"{path}: array {name!r} of {dtype}: expected float16 or float32")
+
+    arrays = read_archive(path, check)
+    step = int(arrays.pop(_STEP))
+    if not_finite := [name for name, x in arrays.items() if not np.isfinite(x).all()]:
+        raise InputError(f"{path}: array {not_finite[0]!r} has values that are not finite")
     arrays = {name: x.astype(expected[name].dtype) for name, x in arrays.items()}
     return dict.fromkeys(shapes, {}) | traverse_util.unflatten_dict(arrays, sep="/"), step

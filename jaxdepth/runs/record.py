@@ -8,9 +8,10 @@ import json
 import pathlib
 from typing import Any
 
+from jaxdepth import models
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import Intrinsics
-from jaxdepth.runs import upgrade
+from jaxdepth.runs import expected, upgrade
 
 NAME = "config.json"
 _FORMAT = 2
@@ -104,22 +105,32 @@ class RunRecord:
         return *self.began_with, TrainedOn(split_hash=self.split_hash, **names, **rooms)
 
     def to_json(self) -> dict:
-        """The content of config.json."""
+        """The content of config.json; raises InputError where `from_json` would refuse it."""
         data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "config"}
         data["intrinsics"] = list(self.intrinsics or ())
         data["began_with"] = [dataclasses.asdict(entry) for entry in self.began_with]
-        return json.loads(json.dumps({"format": _FORMAT, "config": self.config, "data": data}))
+        content = json.loads(json.dumps({"format": _FORMAT, "config": self.config, "data": data}))
+        _check(content["config"], content["data"])
+        return content
+
+
+def _check(config, data):
+    """Raises InputError for settings or data that are missing, of another type or out of bounds."""
+    expected.check(upgrade.flatten(config), data)
+    models.check_size(models.build(**config["model"]), config["data"]["crop_size"])
 
 
 def from_json(content) -> RunRecord:
     """The RunRecord of config.json's content, upgraded from whichever version wrote it.
 
     Raises:
+      InputError: for a setting that is missing, of another type or out of bounds.
       KeyError, TypeError, ValueError: if it is not a record.
     """
     if content.get("format", 1) > _FORMAT:
         raise ValueError(f"written by a later version (format {content['format']})")
-    data = dict(content["data"])
+    config, data = upgrade.settings(content["config"]), dict(content["data"])
+    _check(config, data)
     known = {f.name for f in dataclasses.fields(RunRecord)} - {"config"}
     data = {name: value for name, value in data.items() if name in known}
     data["intrinsics"] = Intrinsics(*data["intrinsics"]) if data.get("intrinsics") else None
@@ -127,7 +138,7 @@ def from_json(content) -> RunRecord:
         TrainedOn(**{name: value for name, value in entry.items() if value is not None})
         for entry in data.get("began_with", ())
     )
-    return RunRecord(upgrade.settings(content["config"]), **data)
+    return RunRecord(config, **data)
 
 
 def read(workdir) -> RunRecord:
@@ -141,13 +152,19 @@ def read(workdir) -> RunRecord:
 
     Raises:
       FileNotFoundError: if there is none.
-      InputError: if it cannot be read.
+      InputError: if it cannot be read, or a setting in it is not as expected.
     """
     path = pathlib.Path(workdir, NAME)
     if not path.is_file():
         has = f"checkpoints but no {NAME}" if path.with_name("checkpoints").is_dir() else f"no {NAME}"
         raise FileNotFoundError(f"workdir {str(workdir)!r} has {has}: expected the folder of a training run")
+    if (size := path.stat().st_size) > expected.MAX_BYTES:
+        raise InputError(
+            f"{path}: {size:,} bytes: expected the record of a training run, at most {expected.MAX_BYTES:,}"
+        )
     try:
         return from_json(json.loads(path.read_text()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not the record of a training run ({error})") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{path}: not the record of a training run ({type(error).__name__}: {error})") from error

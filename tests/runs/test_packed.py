@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import tracemalloc
 
 import jax
 import numpy as np
@@ -12,6 +13,7 @@ import small
 
 import jaxdepth
 from jaxdepth import train
+from jaxdepth.errors import InputError
 from jaxdepth.runs import lineage, packed, record, trained, workdir
 from jaxdepth.training import state
 
@@ -93,22 +95,47 @@ def test_a_value_beyond_float16_is_refused(run, tmp_path):
 def test_a_damaged_file_and_one_of_another_network_are_refused(folder):
     path = folder / packed.FILE
     whole = path.read_bytes()
-    for damaged in (b"", whole[: len(whole) // 2], b"no weights"):
+    for damaged in (b"", whole[: len(whole) // 2], b"no weights", whole.replace(b"kernel", b"kernal", 1)):
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match="network.npz: not a packed network"):
+        with pytest.raises(InputError, match="network.npz': not a whole archive of arrays") as raised:
             jaxdepth.load(folder)
+        assert "\n" not in str(raised.value)
     path.write_bytes(whole)
     content = json.loads((folder / "config.json").read_text())
     content["config"]["model"]["width"] = 6
     (folder / "config.json").write_text(json.dumps(content))
-    with pytest.raises(ValueError, match="network.npz: the weights are not those of the network in config.json"):
+    with pytest.raises(InputError, match=r"are not those of the network in config.json \(array '.*: \(4,\), expected"):
         jaxdepth.load(folder)
 
 
-def test_no_pickle_is_read(folder):
-    np.savez(folder / packed.FILE, step=np.array([{"a": 1}], object))
-    with pytest.raises(ValueError, match="not a packed network"):
-        jaxdepth.load(folder)
+NAME = "params/fusion/head/conv/kernel"
+HOSTILE = {  # what NAME is instead, and what is said
+    "pickled": (lambda x: np.full(x.shape, {}, object), "not a whole archive of arrays"),
+    "NaN": (lambda x: x * np.float16(np.nan), f"array '{NAME}' has values that are not finite"),
+    "infinite": (lambda x: x * np.float32(np.inf), f"array '{NAME}' has values that are not finite"),
+    "complex": (lambda x: x + 1j, "not a whole archive of arrays .*complex"),
+    "integers": (lambda x: x.astype(np.int32), f"array '{NAME}' of int32: expected float16 or float32"),
+    "wide": (lambda x: x.astype(np.float64), f"array '{NAME}' of float64: expected float16 or float32"),
+    "another shape": (lambda x: x[..., 0], f"array '{NAME}': .3, 3, 4., expected .3, 3, 4, 1.*"),
+    "missing": (lambda x: None, f"array '{NAME}': missing, expected .3, 3, 4, 1.*"),
+    "80 MB": (lambda x: np.zeros(20_000_000, np.float32), f"array '{NAME}': .20000000,., expected .3, 3, 4, 1.*"),
+}
+
+
+@pytest.mark.parametrize("change, message", HOSTILE.values(), ids=HOSTILE.keys())
+def test_weights_of_strangers_are_refused_by_name_before_they_are_read(run, folder, change, message):
+    path = folder / packed.FILE
+    shapes = trained.read(run).variables
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    arrays[NAME] = change(arrays[NAME])
+    np.savez(path, **{name: x for name, x in arrays.items() if x is not None})
+    tracemalloc.start()
+    with pytest.raises(InputError, match=f"network.npz'?: .*{message}") as raised:
+        packed.read(folder, shapes)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "\n" not in str(raised.value) and peak < 20e6
 
 
 def test_the_command(run, tmp_path):

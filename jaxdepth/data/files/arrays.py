@@ -1,8 +1,9 @@
-"""Reads .npy files: no code is run, and no more memory is taken than the file has bytes. Numpy only."""
+"""Reads .npy files, and archives of them: no code is run, and sizes are checked before memory is taken. Numpy only."""
 
 import math
 import os
 import warnings
+import zipfile
 
 import numpy as np
 
@@ -80,3 +81,54 @@ def read_header(file):
     if dtype.kind not in _KINDS or min(shape, default=0) < 0:
         raise ValueError(f"an array of shape {shape} and {dtype}: expected numbers")
     return tuple(map(int, shape)), fortran_order, dtype
+
+
+def read_archive(path, check):
+    """Reads the arrays of a .npz file that is not compressed, so that they have no more bytes than the file.
+
+    Args:
+      path: the file.
+      check: {name: (shape, dtype)} -> None, called before any values are read; raises an InputError for others than
+        those expected.
+
+    Returns:
+      {name: array}, read-only.
+
+    Raises:
+      OSError: if the file cannot be opened.
+      InputError: if it is no whole archive of arrays of numbers, or compressed. One line that names the file.
+    """
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+                _check_members(members, archive.infolist(), os.fstat(file.fileno()).st_size)
+                headers = {}
+                for name, member in members.items():
+                    with archive.open(member) as inner:
+                        shape, _, dtype = read_header(inner)
+                    headers[name] = shape, dtype
+                check(headers)
+                return {name: _read_member(archive, member) for name, member in members.items()}
+        except InputError:
+            raise
+        except Exception as error:  # zipfile raises OSError, ValueError, RuntimeError, ... for damaged archives
+            raise InputError(f"{str(path)!r}: not a whole archive of arrays ({error})") from error
+
+
+def _check_members(members, listed, size):
+    """Raises ValueError for an archive of `size` bytes that unpacks to more, or that has two arrays of one name."""
+    if len(members) < len(listed):
+        raise ValueError("two arrays of one name")
+    if compressed := [name for name, member in members.items() if member.compress_type != zipfile.ZIP_STORED]:
+        raise ValueError(f"array {compressed[0]!r} is compressed")
+    if (unpacked := sum(member.file_size for member in listed)) > size:
+        raise ValueError(f"{unpacked:,} bytes of arrays in a file of {size:,}")
+
+
+def _read_member(archive, member):
+    """One array of an archive, read-only."""
+    with archive.open(member) as file:
+        shape, fortran_order, dtype = read_header(file)
+        values = file.read(member.file_size)  # to the end, where its sum is checked
+    return np.frombuffer(values, dtype).reshape(shape, order="F" if fortran_order else "C")

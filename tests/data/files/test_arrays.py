@@ -2,6 +2,7 @@
 
 import io
 import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -81,3 +82,57 @@ def test_shape_values_and_size_are_checked(tmp_path):
             arrays.read_array(path, finite=True)
     with pytest.raises(FileNotFoundError, match="b.npy"):
         arrays.read_array(tmp_path / "b.npy")
+
+
+def npz(path, members, *, compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return path
+
+
+def test_an_archive_is_read_after_its_headers_were_checked(tmp_path):
+    np.savez(tmp_path / "a.npz", a=np.ones((200, 300), np.float16), **{"b/c": np.asfortranarray(np.eye(3))[1:]})
+    headers = {}
+    read = arrays.read_archive(tmp_path / "a.npz", headers.update)
+    assert headers == {"a": ((200, 300), np.float16), "b/c": ((2, 3), np.float64)}
+    np.testing.assert_array_equal(read["a"], np.ones((200, 300)))
+    np.testing.assert_array_equal(read["b/c"], np.eye(3)[1:])
+    assert read["a"].dtype == np.float16
+
+    def refuse(headers):
+        raise InputError("another network")
+
+    whole = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(whole.replace(np.ones(60_000, np.float16).tobytes(), bytes(120_000)))
+    with pytest.raises(InputError, match="^another network$"):  # before the damaged values are read
+        arrays.read_archive(tmp_path / "a.npz", refuse)
+    with pytest.raises(InputError, match="a.npz': not a whole archive of arrays .*CRC"):
+        arrays.read_archive(tmp_path / "a.npz", lambda headers: None)
+    with pytest.raises(FileNotFoundError, match="b.npz"):
+        arrays.read_archive(tmp_path / "b.npz", refuse)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_compressed_archive_is_not_unpacked(tmp_path, compression):
+    """Python unpacks all that a few kB of bzip2 or lzma hold, at the first byte that is read."""
+    path = npz(tmp_path / "a.npz", [("a.npy", npy(np.zeros(10_000_000, np.uint8)))], compression=compression)
+    assert path.stat().st_size < 20_000
+    tracemalloc.start()
+    with pytest.raises(InputError, match="a.npz': not a whole archive of arrays .array 'a' is compressed"):
+        arrays.read_archive(path, lambda headers: None)
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()
+
+
+def test_archives_that_say_too_much_are_refused(tmp_path):
+    twice = npz(tmp_path / "twice.npz", [("a.npy", GOOD), ("a", GOOD)])
+    with pytest.raises(InputError, match="two arrays of one name"):
+        arrays.read_archive(twice, lambda headers: None)
+    path = npz(tmp_path / "larger.npz", [("a.npy", GOOD)])
+    size, content = len(GOOD).to_bytes(4, "little"), path.read_bytes()
+    directory = content.index(b"PK\x01\x02")
+    said = content[directory:].replace(size, (1 << 31).to_bytes(4, "little"))
+    path.write_bytes(content[:directory] + said)
+    with pytest.raises(InputError, match="2,147,483,648 bytes of arrays in a file of"):
+        arrays.read_archive(path, lambda headers: None)
