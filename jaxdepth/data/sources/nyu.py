@@ -4,8 +4,8 @@ The file is MATLAB v7.3: HDF5 with column-major arrays, so h5py sees every axis 
 and depths as [n, x, y].
 """
 
-import contextlib
 import functools
+import itertools
 import pathlib
 
 import h5py
@@ -14,6 +14,7 @@ from absl import logging
 from tqdm import tqdm
 
 from jaxdepth.data import cache
+from jaxdepth.data.files import hdf5
 from jaxdepth.data.files.download import download
 from jaxdepth.data.frames import Frames, LazyArray
 from jaxdepth.data.splits import NYU_FRAMES, nyu_lists, scene_lists
@@ -36,6 +37,7 @@ _ARRAYS = {  # name in the file: (axes after the first, dtype, what it holds)
 }
 _DEPTHS = {"filled": "depths", "raw": "rawDepths"}
 _BLOCK = 16  # frames read at once: 40 MB
+_SCENE_LETTERS = 1000  # the most in a name
 _LAYOUT = 4  # increased when the content of the cache changes
 
 
@@ -116,7 +118,7 @@ def fetch(folder, urls=()) -> pathlib.Path:
 
 def frame_ids(path) -> np.ndarray:
     """The official ids of the frames in a .mat file, int64 [N]; raises as `open_nyu`."""
-    with _open(path) as file:
+    with hdf5.open_file(path) as file:
         return check(file, path)
 
 
@@ -131,7 +133,7 @@ def read_frames(path, wanted):
       {"image": uint8 [480, 640, 3], "depth": float32 [480, 640] metres, 0 without measurement, "label": uint16 [480,
       640], "id": int}.
     """
-    with _open(path) as file:
+    with hdf5.open_file(path) as file:
         for i, frame_id in enumerate(check(file, path, labels=True).tolist()):
             if frame_id in wanted:
                 one = slice(i, i + 1)
@@ -147,7 +149,7 @@ def read_frames(path, wanted):
 
 def full_depth(path, index: int, *, depth="filled") -> np.ndarray:
     """Depth of a frame from the file: float32 [480, 640], metres, 0 where there is no measurement."""
-    with _open(path) as file:
+    with hdf5.open_file(path) as file:
         return mask_invalid(_read(file, path, _DEPTHS[depth], slice(index, index + 1))[0])[0]
 
 
@@ -167,21 +169,21 @@ def check(file: h5py.File, path, *, depth="filled", labels=False) -> np.ndarray:
       InputError: naming the file, the array, what was found and what was expected.
     """
     names = ("images", _DEPTHS[depth], *(["labels"] if labels else []))
+    lengths = {}
     for name in names:
         axes, dtype, what = _ARRAYS[name]
         expected = f"({', '.join(map(str, ('N', *axes)))}) {dtype}, {what}"
-        array = file.get(name)
-        if not isinstance(array, h5py.Dataset):
-            raise InputError(
-                f"{path}: no array '{name}' among {', '.join(sorted(file)) or 'none'}; expected {expected}"
-            )
-        if array.shape[1:] != axes or array.dtype != dtype or array.shape[0] == 0:
+        array = hdf5.find(file, path, name)
+        if array is None:
+            there = ", ".join(itertools.islice(file, 20)) or "none"
+            raise InputError(f"{path}: no array '{name}' among {there}; expected {expected}")
+        if array.shape[1:] != axes or array.dtype != dtype or not 1 <= array.shape[0] <= NYU_FRAMES:
             raise InputError(f"{path}: array '{name}' is {array.shape} {array.dtype}; expected {expected}")
-    lengths = {name: len(file[name]) for name in names}
+        lengths[name] = len(array)
     n = lengths["images"]
     if set(lengths.values()) != {n}:
         raise InputError(f"{path}: arrays of unequal length {lengths}; expected one N for all")
-    if "frame_ids" not in file:
+    if not hdf5.has(file, "frame_ids"):
         if n != NYU_FRAMES:
             raise InputError(
                 f"{path}: array 'images' has {n} frames and there is no array 'frame_ids'; expected all {NYU_FRAMES} "
@@ -191,9 +193,9 @@ def check(file: h5py.File, path, *, depth="filled", labels=False) -> np.ndarray:
         if size != OFFICIAL_BYTES:
             logging.warning("%s: %d bytes; the official file has %d", path, size, OFFICIAL_BYTES)
         return np.arange(1, n + 1, dtype=np.int64)
-    array = file["frame_ids"]
-    numeric = isinstance(array, h5py.Dataset) and array.dtype.kind in "fiu"
-    ids = _read(file, path, "frame_ids", slice(None)).ravel() if numeric else np.empty(0)
+    array = hdf5.find(file, path, "frame_ids")
+    fits = array is not None and array.dtype.kind in "fiu" and array.size == n and array.ndim > 0
+    ids = hdf5.read(array, path, "frame_ids").ravel() if fits else np.empty(0)
     whole = ids.size == n and np.isfinite(ids).all() and (ids == np.round(ids)).all()
     if not whole or (np.diff(ids) <= 0).any() or ids[0] < 1 or ids[-1] > NYU_FRAMES:
         found = f"{getattr(array, 'shape', 'a group')} {getattr(array, 'dtype', '')}".strip()
@@ -206,15 +208,27 @@ def check(file: h5py.File, path, *, depth="filled", labels=False) -> np.ndarray:
 
 def _scenes(file, path, n):
     """The scene of each frame, or None if the file does not name them; MATLAB stores a cell of text as references."""
-    if "scenes" not in file:
+    if not hdf5.has(file, "scenes"):
         return None
+    cell = hdf5.find(file, path, "scenes")
+    if cell is None or h5py.check_ref_dtype(cell.dtype) is not h5py.Reference or cell.ndim == 0:
+        raise InputError(f"{path}: array 'scenes' is not a cell of text")
+    if cell.size != n:
+        raise InputError(f"{path}: array 'scenes' names {cell.size} scenes; expected one for each of {n} frames")
+    return [_text(file, path, reference) for reference in hdf5.read(cell, path, "scenes").ravel()]
+
+
+def _text(file, path, reference):
+    """The text that a reference stands for."""
     try:
-        names = ["".join(map(chr, file[reference][()].ravel())) for reference in file["scenes"][()].ravel()]
-    except (TypeError, ValueError, KeyError, OSError) as error:
+        letters = file[reference]
+        text = isinstance(letters, h5py.Dataset) and letters.ndim and letters.dtype.kind == "u"
+    except (TypeError, ValueError, KeyError, OSError, RuntimeError) as error:
         raise InputError(f"{path}: array 'scenes' is not a cell of text: {error}") from error
-    if len(names) != n:
-        raise InputError(f"{path}: array 'scenes' names {len(names)} scenes; expected one for each of {n} frames")
-    return names
+    if not text or letters.dtype.itemsize > 2 or letters.size > _SCENE_LETTERS:
+        raise InputError(f"{path}: array 'scenes' names {letters}: expected text of at most {_SCENE_LETTERS} letters")
+    hdf5.check_storage(letters, f"{path}: array 'scenes'")
+    return "".join(map(chr, hdf5.read(letters, path, "scenes").ravel()))
 
 
 def _convert(path, folder: pathlib.Path, frame_size, depth) -> dict:
@@ -222,8 +236,8 @@ def _convert(path, folder: pathlib.Path, frame_size, depth) -> dict:
     h, w = frame_size
     rows, columns = resize.nearest_index(NYU_SIZE[0], h), resize.nearest_index(NYU_SIZE[1], w)
     counts = dict.fromkeys(("nan", "inf", "negative", "empty_frames"), 0)
-    with _open(path) as file:
-        ids = check(file, path, depth=depth, labels="labels" in file)
+    with hdf5.open_file(path) as file:
+        ids = check(file, path, depth=depth, labels=hdf5.has(file, "labels"))
         n = len(ids)
         scenes = _scenes(file, path, n)
         images = cache.create(folder, "images", (n, h, w, 3), np.uint8)
@@ -249,40 +263,18 @@ def _convert(path, folder: pathlib.Path, frame_size, depth) -> dict:
 
 def _lazy_labels(path, n, frame_size):
     """The labels at `frame_size`, read from the file when indexed; None if it has none. `_convert` has checked them."""
-    with _open(path) as file:
-        if "labels" not in file:
+    with hdf5.open_file(path) as file:
+        if not hdf5.has(file, "labels"):
             return None
     rows, columns = (resize.nearest_index(full, size) for full, size in zip(NYU_SIZE, frame_size, strict=True))
 
     def load(i):
-        with _open(path) as file:
+        with hdf5.open_file(path) as file:
             return _read(file, path, "labels", slice(i, i + 1))[0][rows[:, None], columns]
 
     return LazyArray(load, (n, *frame_size), np.uint16)
 
 
-@contextlib.contextmanager
-def _open(path):
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a readable HDF5 (MATLAB v7.3) file, or cut off: {reason}") from error
-    with file:
-        try:
-            yield file
-        except (RuntimeError, KeyError) as error:  # h5py raises these for damaged tables
-            reason = " ".join(str(error).split())
-            raise InputError(f"{path}: damaged; download or copy it again: {reason}") from error
-
-
 def _read(file, path, name: str, block: slice) -> np.ndarray:
     """Frames of one array with axes [n, y, x] or [n, y, x, channel]."""
-    try:
-        return np.ascontiguousarray(file[name][block].swapaxes(1, -1))
-    except OSError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: array '{name}' is damaged at frames {block.start}:{block.stop}; download or copy the file "
-            f"again: {reason}"
-        ) from error
+    return np.ascontiguousarray(hdf5.read(hdf5.find(file, path, name), path, name, block).swapaxes(1, -1))

@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import tracemalloc
 
 import fake_nyu
 import h5py
@@ -229,9 +230,70 @@ def test_scenes_are_read_and_stay_whole(tmp_path):
     assert "scene" not in nyu.open_nyu(without, frame_size=(48, 64), cache_dir=tmp_path / "cache").splits
 
 
+def outside(file):
+    path = file.filename + ".secret"
+    with h5py.File(path, "w") as other:
+        other["images"] = np.zeros((3, 3, *SHAPE), np.uint8)
+    del file["images"]
+    file["images"] = h5py.ExternalLink(path, "images")
+
+
+def many_ids(file):
+    del file["frame_ids"]
+    file.create_dataset("frame_ids", (2_000_000_000, 1), chunks=(1000, 1))
+
+
+def many_frames(file):
+    for name, shape, dtype in (("images", (3, *SHAPE), np.uint8), ("depths", SHAPE, np.float32)):
+        del file[name]
+        file.create_dataset(name, (10**6, *shape), dtype, chunks=(1, *shape))
+
+
+def many_scenes(file):
+    file.create_dataset("scenes", (1, 10**9), h5py.ref_dtype, chunks=(1, 1000))
+
+
+def a_long_scene(file):
+    letters = file.create_dataset("letters", (400_000_000, 1), np.uint16, chunks=(1000, 1))
+    file["scenes"] = np.array([[letters.ref] * 3], h5py.ref_dtype)
+
+
+def a_scene_outside(file):
+    letters = file.create_dataset("letters", (100,), np.uint8, external="/etc/passwd")
+    file["scenes"] = np.array([[letters.ref] * 3], h5py.ref_dtype)
+
+
+HOSTILE = {
+    outside: "array 'images' is a link: expected it in the file itself",
+    many_ids: r"array 'frame_ids' is \(2000000000, 1\) float32 or out of range; expected \(3, 1\)",
+    many_frames: r"array 'images' is \(1000000, 3, 640, 480\) uint8; expected",
+    many_scenes: "array 'scenes' names 1000000000 scenes; expected one for each of 3",
+    a_long_scene: "array 'scenes' names .*400000000.*: expected text of at most 1000 letters",
+    a_scene_outside: "array 'scenes' is kept in other files: expected it in the file itself",
+}
+
+
+@pytest.mark.parametrize("change, message", HOSTILE.items(), ids=lambda x: getattr(x, "__name__", ""))
+def test_a_file_of_a_stranger_is_refused_before_it_costs_anything(good, tmp_path, change, message):
+    path = shutil.copy(good, tmp_path / "a.mat")
+    with h5py.File(path, "r+") as file:
+        change(file)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=f"a.mat: {message}") as raised:
+        nyu.open_nyu(path, cache_dir=tmp_path / "cache")
+    assert "\n" not in str(raised.value) and tracemalloc.get_traced_memory()[1] < 2e6
+    tracemalloc.stop()
+    assert not list((tmp_path / "cache").iterdir())
+
+
 @pytest.mark.parametrize(
     ("scenes", "message"),
-    [(np.zeros((1, 2)), "'scenes' is not a cell of text"), (np.zeros((1, 0)), "names 0 scenes; expected one for each")],
+    [
+        (np.zeros((1, 2)), "'scenes' is not a cell of text"),
+        (np.array([["kitchen"], ["den"]], h5py.string_dtype()), "'scenes' is not a cell of text"),
+        (np.zeros((1, 0), h5py.ref_dtype), "names 0 scenes; expected one for each"),
+        (np.full((1, 2), h5py.Reference(), h5py.ref_dtype), "'scenes' is not a cell of text"),  # references to nothing
+    ],
 )
 def test_malformed_scenes_are_refused(tmp_path, scenes, message):
     path = fake_nyu.write_mat(tmp_path / "a.mat", 2)
