@@ -1,9 +1,14 @@
 """Frames of a prepared TensorFlow Dataset, each read when it is needed: a source of any size."""
 
 import contextlib
+import io
+import json
+import math
 import pathlib
+import zlib
 
 import numpy as np
+from PIL import Image
 
 from jaxdepth.data.frames import Frames, LazyArray
 from jaxdepth.data.splits import nyu_lists
@@ -13,6 +18,23 @@ from jaxdepth.geometry.camera import NYU_SIZE, nyu_intrinsics
 from jaxdepth.geometry.depth import check_metres, mask_invalid
 
 _INFO = "dataset_info.json"
+_MAX_JSON = 1 << 22  # bytes
+_MAX_RECORD = 1 << 26  # bytes
+_MAX_FRAMES = 1 << 21
+_FEATURES = "tensorflow_datasets.core.features."
+# TFDS imports the module of whatever class features.json names: these and no others.
+_CLASSES = {
+    f"{_FEATURES}{name}"
+    for name in (
+        "features_dict.FeaturesDict",
+        "image_feature.Image",
+        "tensor_feature.Tensor",
+        "feature.Tensor",  # its name in TFDS 4.0
+        "scalar.Scalar",
+        "text_feature.Text",
+        "class_label_feature.ClassLabel",
+    )
+}
 
 
 def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
@@ -30,8 +52,8 @@ def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
 
     Raises:
       FileNotFoundError: if there is no prepared dataset.
-      InputError: for several datasets, other features or units, a file format without random access, or damaged files
-        (here or when a frame is read), or if TensorFlow Datasets is not installed.
+      InputError: for several datasets, other features, classes or units, a file format without random access, or
+        damaged files (here or when a frame is read), or if TensorFlow Datasets is not installed.
     """
     try:
         import tensorflow_datasets as tfds  # here, as it takes seconds
@@ -42,11 +64,14 @@ def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
         ) from error
 
     folder = _dataset_folder(pathlib.Path(path).expanduser())
+    _check_classes(folder)
     with _damage(f"{folder}: it cannot be opened"):
         builder = tfds.builder_from_directory(folder)
     _check(builder, folder)
     names = [name for name in ("train", "validation", "test") if name in builder.info.splits]
     lengths = [builder.info.splits[name].num_examples for name in names]
+    if not 1 <= sum(lengths) <= _MAX_FRAMES:
+        raise InputError(f"{folder}: {sum(lengths)} frames: expected 1 to {_MAX_FRAMES}")
     starts = np.cumsum([0, *lengths])
 
     raw = tfds.decode.DeserializeMethod.RAW_BYTES
@@ -56,11 +81,15 @@ def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
     def column(name):
         """A function i -> one feature of record i, decoding no other."""
         feature = tfds.features.FeaturesDict({name: builder.info.features[name]})
+        as_stored = {name: tfds.decode.SkipDecoding()}
 
         def load(i):
             part = int(np.searchsorted(starts, i, side="right")) - 1
             with _damage(f"{folder}: frame {i} cannot be read"):
-                value = feature.deserialize_example_np(parts[part][i - int(starts[part])])[name]
+                record = parts[part][i - int(starts[part])]
+                if len(record) > _MAX_RECORD:
+                    raise InputError(f"a record of {len(record):,} bytes: expected at most {_MAX_RECORD:,}")
+                value = _decode(feature[name], feature.deserialize_example_np(record, decoders=as_stored)[name])
                 if np.shape(value) != feature[name].shape:  # a truncated record may decode to this
                     raise InputError(f"{name!r} of shape {np.shape(value)}")
             return value
@@ -83,8 +112,8 @@ def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
         ids = np.arange(1, n + 1)
         lists = {"tfds": (tuple(range(1, lengths[0] + 1)), tuple(range(lengths[0] + 1, n + 1)))}
         truth = f"depth of TFDS's {builder.name}"
-    labels = None
-    if "label" in builder.info.features:
+    labels, feature = None, dict(builder.info.features).get("label")
+    if feature is not None and feature.shape == NYU_SIZE and np.dtype(feature.np_dtype).kind in "iu":
         label = column("label")
         labels = LazyArray(lambda i: np.asarray(label(i))[rows[:, None], columns], (n, h, w), np.uint16)
     return Frames(
@@ -102,6 +131,26 @@ def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
     )
 
 
+def _decode(feature, stored):
+    """A feature's value: of its own size, which is checked before it is unpacked."""
+    import tensorflow_datasets as tfds
+
+    if isinstance(feature, tfds.features.Image):
+        with Image.open(io.BytesIO(stored), formats=("PNG", "JPEG")) as picture:
+            if picture.size != feature.shape[1::-1]:
+                raise InputError(f"a picture of {picture.width}x{picture.height} pixels")
+    elif (
+        isinstance(feature, tfds.features.Tensor)
+        and feature.to_json_content().encoding == tfds.features.Encoding.ZLIB.value
+    ):
+        size = math.prod(feature.shape) * np.dtype(feature.np_dtype).itemsize
+        unpacked = zlib.decompressobj().decompress(stored, size + 1)
+        if len(unpacked) != size:
+            raise InputError(f"a tensor that is not of {size:,} bytes")
+        return np.frombuffer(unpacked, feature.np_dtype).reshape(feature.shape)
+    return feature.decode_example_np(stored)
+
+
 def _dataset_folder(path):
     found = sorted({file.parent for pattern in ("", "*/", "*/*/") for file in path.glob(f"{pattern}{_INFO}")})
     if not found:
@@ -113,14 +162,35 @@ def _dataset_folder(path):
 
 @contextlib.contextmanager
 def _damage(what):
-    """Turns what TensorFlow Datasets and array_record raise for missing or damaged files into an InputError."""
-    from google.protobuf import json_format
-
+    """Turns what TensorFlow Datasets, its decoders and array_record raise for damaged files into an InputError."""
     try:
         yield
-    except (RuntimeError, ValueError, IndexError, OSError, json_format.ParseError) as error:
+    except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{what}, a file is missing or damaged: {reason}") from error
+
+
+def _check_classes(folder):
+    """Raises InputError if features.json names other classes than _CLASSES, or a file of settings is too large."""
+    for name in (_INFO, "features.json"):
+        with _damage(f"{folder}: {name} cannot be read"):
+            if (size := (folder / name).stat().st_size) > _MAX_JSON:
+                raise InputError(f"{size:,} bytes, expected at most {_MAX_JSON:,}")
+            found = set(_classes_in(json.loads((folder / name).read_text())))
+    if unknown := sorted(found - _CLASSES):
+        known = ", ".join(sorted({name.rpartition(".")[2] for name in _CLASSES}))
+        raise InputError(f"{folder}: features.json names the class {unknown[0]:.200}: expected TFDS's own {known}")
+
+
+def _classes_in(content):
+    """The classes that features.json names: in `type` before TFDS 4.4."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            if key in ("pythonClassName", "python_class_name", "type") and not isinstance(value, dict):
+                yield str(value)
+    inner = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    for value in inner:
+        yield from _classes_in(value)
 
 
 def _check(builder, folder):
@@ -128,10 +198,18 @@ def _check(builder, folder):
     from tensorflow_datasets.core import file_adapters
 
     expected = {"image": ((*NYU_SIZE, 3), "u"), "depth": (NYU_SIZE, "f")}
+    features = dict(builder.info.features)
+    if builder.name == "nyu_depth_v2_labeled":
+        expected["id"] = (), "i"
     for name, (shape, kind) in expected.items():
-        feature = dict(builder.info.features).get(name)
+        feature = features.get(name)
         if feature is None or feature.shape != shape or np.dtype(feature.np_dtype).kind != kind:
             raise InputError(f"{folder}: feature {name!r} is {feature}; expected {shape}, kind {kind!r}")
+    for split in builder.info.splits.values():
+        if outside := [file for file in split.filepaths if pathlib.Path(file).parent.resolve() != folder.resolve()]:
+            raise InputError(
+                f"{folder}: split {split.name!r} is in {str(outside[0])!r}: expected it in the same folder"
+            )
     if builder.info.file_format != file_adapters.FileFormat.ARRAY_RECORD:
         raise InputError(
             f"{folder}: files of format {builder.info.file_format.value}, which can only be read in order: expected "

@@ -1,14 +1,22 @@
 """TensorFlow Datasets: the builder of the labelled frames, and prepared datasets as a source."""
 
+import io
+import json
 import pathlib
 import shutil
+import sys
 import tempfile
+import tracemalloc
+import zlib
 
 import fake_nyu
 import numpy as np
 import pytest
 import small
+import tensorflow as tf
 import tensorflow_datasets as tfds
+from array_record.python.array_record_module import ArrayRecordWriter
+from PIL import Image
 
 from jaxdepth import evaluate, train
 from jaxdepth.data import splits
@@ -224,3 +232,85 @@ def test_datasets_that_cannot_be_read_are_named(raw, labelled, tmp_path):
         open_tfds(prepare_nyu_depth_v2(tmp_path / "records", file_format="tfrecord"))
     with pytest.raises(InputError, match="feature 'depth' is .*expected"):
         open_tfds(prepare_nyu_depth_v2(tmp_path / "shape", depth_shape=(240, 640)))
+
+
+def change_json(path, *keys, value):
+    content = inner = json.loads(path.read_text())
+    *folders, last = keys
+    for key in folders:
+        inner = inner[key]
+    inner[last] = value
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("key", ["pythonClassName", "python_class_name", "type"])
+def test_no_module_that_a_dataset_names_is_imported(labelled, tmp_path, monkeypatch, key):
+    folder = shutil.copytree(labelled, tmp_path / "copy")
+    (tmp_path / "stranger.py").write_text("raise SystemExit('the code of the stranger')")
+    monkeypatch.syspath_prepend(tmp_path)
+    change_json(folder / "dataset_info.json", "moduleName", value="stranger")
+    assert len(open_tfds(folder)) == 12
+    value = {key: "stranger.Feature", "content": {}}
+    change_json(folder / "features.json", "featuresDict", "features", "extra", value=value)
+    with pytest.raises(
+        InputError, match="features.json names the class stranger.Feature: expected TFDS's own ClassLab"
+    ):
+        open_tfds(folder)
+    assert "stranger" not in sys.modules
+
+
+def test_no_file_outside_the_dataset_is_opened(labelled, tmp_path):
+    folder = shutil.copytree(labelled, tmp_path / "copy")
+    template = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+    for outside in (f"../copy/sub/../../{template}", f"{labelled}/{template}"):
+        change_json(folder / "dataset_info.json", "splits", 0, "filepathTemplate", value=outside)
+        with pytest.raises(InputError, match="split 'train' is in .*: expected it in the same folder"):
+            open_tfds(folder)
+
+
+def png(size):
+    file = io.BytesIO()
+    Image.new("RGB", size).save(file, "png")
+    return file.getvalue()
+
+
+RECORDS = {  # the feature that is another one, and what is said
+    "depth": (zlib.compress(bytes(100_000_000)), "frame 0 cannot be read, .*a tensor that is not of 1,228,800 bytes"),
+    "image": (png((8000, 8000)), "frame 0 cannot be read, .*a picture of 8000x8000 pixels"),
+    "more": (bytes(70_000_000), "frame 0 cannot be read, .*a record of 7.,...,... bytes: expected at most 67,108,864"),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_records_are_unpacked_to_their_size_at_most(labelled, tmp_path, name):
+    content, message = RECORDS[name]
+    folder = shutil.copytree(labelled, tmp_path / "copy")
+    change_json(folder / "dataset_info.json", "splits", 1, "shardLengths", value=["1"])
+    change_json(folder / "dataset_info.json", "splits", 0, "shardLengths", value=["1"])
+    values = {
+        "image": png((640, 480)),
+        "depth": zlib.compress(np.ones((480, 640), np.float32).tobytes()),
+        name: content,
+    }
+    features = {key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for key, value in values.items()}
+    features["id"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[3]))
+    record = tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    for shard in folder.glob("*.array_record*"):
+        writer = ArrayRecordWriter(str(shard), "group_size:1")
+        writer.write(record)
+        writer.close()
+    tracemalloc.start()
+    with pytest.raises(InputError, match=message) as raised:
+        open_tfds(folder).images[0]
+    assert "\n" not in str(raised.value) and tracemalloc.get_traced_memory()[1] < (90e6 if name == "more" else 20e6)
+    tracemalloc.stop()
+
+
+def test_datasets_of_too_many_frames_or_too_long_settings_are_refused(labelled, tmp_path):
+    folder = shutil.copytree(labelled, tmp_path / "copy")
+    change_json(folder / "dataset_info.json", "splits", 0, "shardLengths", value=[str(10**12)])
+    with pytest.raises(InputError, match="frames: expected 1 to 2097152"):
+        open_tfds(folder)
+    (folder / "features.json").write_text(" " * 5_000_000)
+    with pytest.raises(InputError, match="features.json cannot be read, .*5,000,000 bytes, expected at most 4,194,304"):
+        open_tfds(folder)
