@@ -5,15 +5,18 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import math
 import os
 import pathlib
 import shutil
 import tempfile
 import time
+import zlib
 
 import numpy as np
 from absl import logging
 
+from jaxdepth.data.files.arrays import map_array, read_header
 from jaxdepth.data.frames import LazyArray
 from jaxdepth.errors import InputError
 
@@ -37,11 +40,12 @@ def arrays(kind, key, make, *, cache_dir=None):
       cache_dir: see `root`.
 
     Returns:
-      {name: read-only array}, and the facts. Small arrays are memory-mapped. Large ones are lazy and read each
-      frame when it is indexed: pages of a mapped file would stay in the process's memory.
+      {name: read-only array}, and the facts. Small arrays are memory-mapped, and checked against their checksums. Large
+      ones are lazy: each frame is read and checked when it is indexed. Pages of a mapped file would stay in the
+      process's memory.
 
     Raises:
-      InputError: if an entry cannot be read right after it was written.
+      InputError: if an entry cannot be read right after it was written; later, if a frame of a lazy array is damaged.
       OSError: if it cannot be written; nothing of it remains then.
     """
     folder = root(cache_dir) / f"{kind}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
@@ -126,24 +130,52 @@ def remove(names, *, cache_dir=None) -> list[Entry]:
 
 def _load(folder: pathlib.Path):
     """The arrays and facts of an entry; None if there is none, or one of its files is damaged."""
-    if not folder.exists():
-        return None
     try:
+        if not folder.exists():
+            return None
         meta = json.loads((folder / _META).read_text())
+        checksums = meta.get("crc32", {})  # of entries from before, none
         arrays = {}
         for name, (shape, dtype) in meta["arrays"].items():
-            array = np.load(folder / f"{name}.npy", mmap_mode="r")  # raises if the file is shorter than its header says
+            file = folder / f"{name}.npy"
+            array = map_array(file)
             if array.shape != tuple(shape) or array.dtype != dtype:
                 raise ValueError(f"{name}.npy is {array.shape} {array.dtype}, expected {shape} {dtype}")
-            arrays[name] = np.asarray(array) if array.nbytes < _LARGE else _lazy(folder / f"{name}.npy", array)
+            if array.nbytes >= _LARGE:
+                arrays[name] = _lazy(file, array, checksums.get(name))
+            elif name in checksums and checksums[name] != _checksums(file):
+                raise ValueError(f"{name}.npy has other values than were written")
+            else:
+                arrays[name] = np.asarray(array)
         return arrays, meta["facts"]
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
         logging.warning("cache: %s is damaged and will be replaced: %s", folder, error)
         return None
 
 
-def _lazy(file, array):
-    return LazyArray(lambda i: np.array(np.load(file, mmap_mode="r")[i]), array.shape, array.dtype)
+def _checksums(file):
+    """The CRC-32 of each frame of a .npy file."""
+    with open(file, "rb") as content:
+        shape, _, dtype = read_header(content)
+        size = math.prod(shape[1:]) * dtype.itemsize
+        return [zlib.crc32(content.read(size)) for _ in range(shape[0])]
+
+
+def _lazy(file, array, checksums):
+    """A LazyArray of the frames of a mapped .npy file; `checksums` is None if they are not known."""
+    shape, dtype, start = array.shape, array.dtype, array.offset
+
+    def load(i):
+        size = math.prod(shape[1:])
+        frame = np.fromfile(file, dtype, size, offset=start + i * size * dtype.itemsize)
+        if frame.size != size or checksums is not None and zlib.crc32(frame) != checksums[i]:
+            raise InputError(
+                f"{file}: frame {i} is damaged: expected the values that were written; to make them again, remove them "
+                f"by `python launch/prepare_data.py cache remove {file.parent.name}`"
+            )
+        return frame.reshape(shape[1:])
+
+    return LazyArray(load, shape, dtype)
 
 
 def _remove_abandoned(folder: pathlib.Path):
@@ -163,14 +195,26 @@ def _build(folder: pathlib.Path, key, make):
 
     Another process may do the same at the same time. The first to rename wins; the second's work is dropped.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = pathlib.Path(tempfile.mkdtemp(prefix=f"{folder.name}.part-", dir=folder.parent))
+    except OSError as error:
+        raise OSError(
+            f"{folder.parent}: the cache cannot be written there ({error.strerror}): expected a folder that can be; "
+            "the environment variable JAXDEPTH_CACHE names another one"
+        ) from error
     _remove_abandoned(folder.parent)
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f"{folder.name}.part-", dir=folder.parent))
     try:
         facts = make(temporary)
-        made = {file.stem: np.load(file, mmap_mode="r") for file in sorted(temporary.glob("*.npy"))}
-        shapes = {name: [list(array.shape), str(array.dtype)] for name, array in made.items()}
-        (temporary / _META).write_text(json.dumps({"key": key, "facts": facts, "arrays": shapes}, indent=1))
+        files = {file.stem: file for file in sorted(temporary.glob("*.npy"))}
+        made = {name: map_array(file) for name, file in files.items()}
+        meta = {
+            "key": key,
+            "facts": facts,
+            "arrays": {name: [list(array.shape), str(array.dtype)] for name, array in made.items()},
+            "crc32": {name: _checksums(file) for name, file in files.items()},
+        }
+        (temporary / _META).write_text(json.dumps(meta))
         if folder.exists() and _load(folder) is None:
             _discard(folder)
         try:
@@ -181,7 +225,8 @@ def _build(folder: pathlib.Path, key, make):
     except OSError as error:
         if error.filename is not None:
             raise
-        raise OSError(f"{folder}: could not be written: {error}") from error  # a full disk names no file
+        # A full disk names no file.
+        raise OSError(f"{folder}: could not be written: {error}; JAXDEPTH_CACHE names another folder") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

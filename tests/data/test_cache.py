@@ -1,5 +1,6 @@
 """The cache: its entries, their removal, and what killed processes leave behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -126,3 +127,64 @@ def test_large_arrays_are_lazy_and_small_ones_are_mapped(tmp_path, monkeypatch):
         assert isinstance(arrays["small"].base, np.memmap) and not arrays["small"].flags.writeable
         assert isinstance(arrays["large"], cache.LazyArray)
         np.testing.assert_array_equal(arrays["large"][np.array([49, 0])], [[196, 197, 198, 199], [0, 1, 2, 3]])
+
+
+def flip(file, at):
+    """Flips a bit of a file's byte."""
+    content = bytearray(file.read_bytes())
+    content[at] ^= 1
+    file.write_bytes(content)
+
+
+def make_frames(folder):
+    cache.create(folder, "depth", (50, 4), "float32")[:] = np.arange(200).reshape(50, 4)
+    return {}
+
+
+def test_a_flipped_bit_in_a_small_array_is_found_and_the_entry_is_made_again(tmp_path):
+    cache.arrays("rooms", [1], make_frames, cache_dir=tmp_path)
+    (folder,) = tmp_path.iterdir()
+    for at in (128, 128 + 799):
+        flip(folder / "depth.npy", at)
+        arrays, _ = cache.arrays("rooms", [1], make_frames, cache_dir=tmp_path)
+        np.testing.assert_array_equal(arrays["depth"], np.arange(200).reshape(50, 4))
+
+
+def test_a_flipped_bit_in_a_frame_of_a_large_array_is_named_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_LARGE", 800)
+    cache.arrays("rooms", [1], make_frames, cache_dir=tmp_path)
+    (folder,) = tmp_path.iterdir()
+    flip(folder / "depth.npy", 128 + 16 * 7)
+    arrays, _ = cache.arrays("rooms", [1], lambda folder: 1 / 0, cache_dir=tmp_path)
+    np.testing.assert_array_equal(arrays["depth"][6:9:2], [[24, 25, 26, 27], [32, 33, 34, 35]])
+    with pytest.raises(
+        InputError, match=f"depth.npy: frame 7 is damaged: .*prepare_data.py cache remove {folder.name}`$"
+    ):
+        arrays["depth"][5:9]
+    cache.remove([folder.name], cache_dir=tmp_path)
+    arrays, _ = cache.arrays("rooms", [1], make_frames, cache_dir=tmp_path)
+    assert arrays["depth"][7].tolist() == [28, 29, 30, 31]
+
+
+def test_entries_without_checksums_are_read(tmp_path, monkeypatch):
+    cache.arrays("rooms", [1], make_frames, cache_dir=tmp_path)
+    (meta,) = tmp_path.glob("*/meta.json")
+    content = json.loads(meta.read_text())
+    del content["crc32"]
+    meta.write_text(json.dumps(content))
+    for large in (801, 800):
+        monkeypatch.setattr(cache, "_LARGE", large)
+        arrays, _ = cache.arrays("rooms", [1], lambda folder: 1 / 0, cache_dir=tmp_path)
+        assert arrays["depth"][7].tolist() == [28, 29, 30, 31]
+
+
+@pytest.mark.parametrize("below", ["", "below"])
+def test_a_cache_that_cannot_be_written_names_the_setting(tmp_path, monkeypatch, below):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "file" / below))
+    with pytest.raises(
+        OSError, match="file.*: the cache cannot be written there .*JAXDEPTH_CACHE names another"
+    ) as raised:
+        cache.arrays("rooms", [1], make, cache_dir=None)
+    assert "\n" not in str(raised.value) and "Errno" not in str(raised.value)
+    assert (tmp_path / "file").read_text() == "not a folder"
