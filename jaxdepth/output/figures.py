@@ -13,7 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from jaxdepth.data.files.writing import write_atomically
+from jaxdepth.data.files.writing import PNG_TEXT, write_atomically
+from jaxdepth.paths import shown
 
 # Used by all figures: near is bright and warm, far is dark, and no measurement is grey, which the colour map lacks.
 DEPTH_COLORS = matplotlib.colormaps["magma_r"].with_extremes(bad="0.6")
@@ -104,14 +105,14 @@ def panel_figure(
         legend.set_label("depth (m)")
         legend.ax.invert_yaxis()  # near, and bright, at the top
         if row_titles is not None:
-            picture_axis.set_ylabel(row_titles[row])
+            picture_axis.set_ylabel(_text(row_titles[row]))
     for axis, name in zip(axes[0], ["picture", *maps], strict=True):
-        axis.set_title(name, fontsize=11)
+        axis.set_title(_text(name), fontsize=11)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(_text(title))
     return figure
 
 
@@ -124,15 +125,25 @@ def depth_figure(depth: np.ndarray) -> Figure:
     Returns:
       The figure.
     """
-    depth = _metres(depth)
-    height, width = depth.shape
+    height, width = np.shape(depth)
+    step = max(
+        1, max(height, width) // 4096
+    )  # of the largest pictures, more pixels than are drawn would fill the memory
+    depth = _metres(depth[::step, ::step])
     longest = 8.0 / max(height, width)  # inches per pixel
     box = max(longest * width, 0.5), max(longest * height, 1.6)  # of the depth map, and enough for the colour bar
     size = box[0] + 1.3, box[1] + 0.4
     figure = Figure(figsize=size, dpi=110)
     axis = figure.add_axes((0.1 / size[0], 0.2 / size[1], box[0] / size[0], box[1] / size[1]))
     low, high = _value_range([depth])
-    drawn = axis.imshow(np.ma.masked_equal(depth, 0.0), cmap=DEPTH_COLORS, vmin=low, vmax=high, interpolation="nearest")
+    drawn = axis.imshow(
+        np.ma.masked_equal(depth, 0.0),
+        cmap=DEPTH_COLORS,
+        vmin=low,
+        vmax=high,
+        extent=(0, width, height, 0),
+        interpolation="nearest",
+    )
     axis.set_axis_off()
     legend_axis = figure.add_axes(((box[0] + 0.25) / size[0], 0.2 / size[1], 0.2 / size[0], box[1] / size[1]))
     figure.colorbar(drawn, cax=legend_axis).set_label("depth (m)")
@@ -166,19 +177,20 @@ def features_figure(array: np.ndarray, *, channels: int = 64, title: str | None 
         array = np.pad(array, (0, side * math.ceil(len(array) / side) - len(array)), constant_values=np.nan)
         array = array.reshape(-1, side, 1)
     height, width, count = array.shape
-    shown = min(count, channels)
-    columns = math.ceil(math.sqrt(shown))
-    rows = math.ceil(shown / columns)
+    drawn = min(count, channels)
+    columns = math.ceil(math.sqrt(drawn))
+    rows = math.ceil(drawn / columns)
     cell = max(1.1, 4.0 / columns)  # inches
     figure = Figure(figsize=(cell * columns + 0.2, cell * rows * height / width + 0.8), dpi=110, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
     for channel, axis in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
-        if channel < shown:
+        if channel < drawn:
             axis.imshow(array[..., channel], cmap="gray", interpolation="nearest")
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
     if title:
-        figure.suptitle(title if shown == count else f"{title}\nthe first {shown} of {count} channels", fontsize=9)
+        told = title if drawn == count else f"{title}\nthe first {drawn} of {count} channels"
+        figure.suptitle(_text(told), fontsize=9)
     return figure
 
 
@@ -227,7 +239,7 @@ def curves_figure(records: Sequence[Mapping[str, float]], *, title: str | None =
     shades = matplotlib.colormaps["viridis"](np.linspace(0.35, 0.9, max(len(outputs), 1)))
     for name, shade in zip(outputs, shades, strict=False):
         label = name.replace("scale", "scale ") if name.startswith("scale") else name
-        accuracy_axis.plot(*series[f"val/{name}/delta1"], color=shade, marker="o", markersize=2.5, label=label)
+        accuracy_axis.plot(*series[f"val/{name}/delta1"], color=shade, marker="o", markersize=2.5, label=_text(label))
     if "val/delta1" in series:
         label = "final" if outputs else "network"
         accuracy_axis.plot(*series["val/delta1"], color="C3", marker="o", markersize=3.5, linewidth=2, label=label)
@@ -242,7 +254,7 @@ def curves_figure(records: Sequence[Mapping[str, float]], *, title: str | None =
         if axis.get_legend_handles_labels()[0]:
             axis.legend(frameon=False)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(_text(title))
     return figure
 
 
@@ -266,7 +278,7 @@ def validation_curves_figure(runs: Mapping, *, baseline: float) -> Figure:
     loss_axis, accuracy_axis = figure.subplots(1, 2, sharex=True)
     for title, (epochs, losses, delta1) in runs.items():
         for axis, values in ((loss_axis, losses), (accuracy_axis, delta1)):
-            axis.plot(epochs, values, label=title, marker="o", markersize=2.5, linewidth=1.4)
+            axis.plot(epochs, values, label=_text(title), marker="o", markersize=2.5, linewidth=1.4)
     accuracy_axis.axhline(baseline, color="0.3", linestyle="--", label=f"mean depth image ({baseline:.3f})")
     loss_axis.set(title="loss", xlabel="epoch", ylabel="scale-invariant loss", yscale="log")
     accuracy_axis.set(title="accuracy", xlabel="epoch", ylabel="delta1 (share of pixels within a factor 1.25)")
@@ -297,7 +309,7 @@ def depth_statistics_figure(sources: Mapping) -> Figure:
     figure = Figure(figsize=(13.0, 3.4), dpi=110, layout="constrained")
     depth_axis, median_axis, spread_axis, rows_axis = figure.subplots(1, 4)
     for i, (name, found) in enumerate(sources.items()):
-        style = dict(color=f"C{i}", label=name, linewidth=1.6)
+        style = dict(color=f"C{i}", label=_text(name), linewidth=1.6)
         for axis, values, bins in (
             (depth_axis, found.depths, np.linspace(0, 10, 51)),
             (median_axis, found.medians, np.linspace(0, 10, 26)),
@@ -320,8 +332,13 @@ def depth_statistics_figure(sources: Mapping) -> Figure:
 def png_bytes(figure: Figure) -> bytes:
     """Draws a figure as the bytes of a PNG."""
     file = io.BytesIO()
-    figure.savefig(file, format="png")
+    figure.savefig(file, format="png", metadata=PNG_TEXT)
     return file.getvalue()
+
+
+def _text(text: str) -> str:
+    """Text that matplotlib draws as it is: a $ begins no mathematics, and every character can be drawn."""
+    return "\n".join(map(shown, str(text).split("\n"))).replace("$", r"\$")
 
 
 def _metres(depth: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxdepth.data.files import depth_maps
+from jaxdepth.data.files.writing import check_output
 from jaxdepth.data.sources import pairs
 from jaxdepth.data.splits import folder_lists
 from jaxdepth.errors import InputError
@@ -62,6 +63,7 @@ def check(folder, *, image=None, depth=None, depth_scale=None, sheet=None) -> Re
     lines = [f"{len(listing.pairs)} pairs in {listing.folder}: pictures {listing.image}, depths {listing.depth}"]
     if sheet is not None:
         pathlib.Path(sheet).parent.mkdir(parents=True, exist_ok=True)  # fails before the work, not after it
+        check_output(sheet)
     found = _read_all(listing, errors, depth_scale=depth_scale)
     lines += [
         f"sizes: {n} pictures {p[0]}x{p[1]} with depths {d[0]}x{d[1]}" for (p, d), n in found.sizes.most_common(5)

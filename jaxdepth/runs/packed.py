@@ -5,6 +5,7 @@ Arrays with two or more axes are float16 there, others (biases, statistics) floa
 """
 
 import io
+import os
 import pathlib
 
 import jax
@@ -37,7 +38,7 @@ def write(folder, variables, *, step, run, mean_depth):
     Raises:
       InputError: for a value that float16 does not hold, or a folder with a training run, whose checkpoints would be
         hidden.
-      OSError: if a file cannot be written.
+      OSError: if a file cannot be written, or one of another kind is there.
     """
     if pathlib.Path(folder, "checkpoints").exists():
         raise InputError(f"output {str(folder)!r} holds a training run: expected another folder")
@@ -51,6 +52,11 @@ def write(folder, variables, *, step, run, mean_depth):
     if overflown := [name for name, x in arrays.items() if not np.isfinite(x).all()]:
         raise InputError(f"{overflown[0]}: a value that float16 does not hold")
     folder = pathlib.Path(folder)
+    names = (record.NAME, FILE, workdir.MEAN_DEPTH)
+    if (found := [name for name in names if os.path.lexists(folder / name)]) and not _holds_network(folder):
+        raise FileExistsError(
+            f"output {str(folder / found[0])!r} is there and no packed network's: expected another folder"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     weights = io.BytesIO()
     np.savez(weights, **arrays, **{_STEP: step})
@@ -61,6 +67,15 @@ def write(folder, variables, *, step, run, mean_depth):
     }
     write_together({folder / name: data for name, data in files.items()})
     return len(files[FILE])
+
+
+def _holds_network(folder):
+    """Whether a folder holds a packed network: its weights, and the record of a run."""
+    try:
+        record.read(folder)
+    except (InputError, OSError):
+        return False
+    return (folder / FILE).is_file()
 
 
 def refuse(folder):

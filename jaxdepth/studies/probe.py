@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxdepth import predict
 from jaxdepth.data.files import pictures
+from jaxdepth.data.files.writing import check_output
 from jaxdepth.errors import InputError
 from jaxdepth.geometry import framing
 from jaxdepth.output import figures
@@ -32,6 +33,7 @@ def probe(folder, picture, *, names=(), step="last", channels=64, output=None):
     Raises:
       InputError: for an unknown name, or a file that is not a picture.
       FileNotFoundError: for a missing picture, run or checkpoint.
+      FileExistsError: if one of the files is there and no result of ours.
     """
     if channels < 1:
         raise InputError(f"channels={channels}: expected 1 or more")
@@ -49,11 +51,12 @@ def probe(folder, picture, *, names=(), step="last", channels=64, output=None):
 
     output = pathlib.Path(output or pathlib.Path(folder, "probe", pathlib.Path(picture).stem))
     output.mkdir(parents=True, exist_ok=True)
+    paths = [output / "depth.png", *(output / f"{name.replace('/', '-')}.png" for name in names)]
+    for path in paths:
+        check_output(path)
     title = f"{folder}, step {predictor.trained.step}"
     depths = {name: np.exp(arrays[name])[None] for name in predictor.groups[::-1]}
-    figures.panel(output / "depth.png", x, depths, title=f"the depth of each output by itself\n{title}")
-    paths = [output / "depth.png"]
-    for name in names:
-        paths.append(output / f"{name.replace('/', '-')}.png")
-        figures.features(paths[-1], arrays[name], channels=channels, title=f"{name} {shapes[name]}\n{title}")
+    figures.panel(paths[0], x, depths, title=f"the depth of each output by itself\n{title}")
+    for path, name in zip(paths[1:], names, strict=True):
+        figures.features(path, arrays[name], channels=channels, title=f"{name} {shapes[name]}\n{title}")
     return shapes, paths

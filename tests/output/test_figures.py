@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from jaxdepth.output import figures
+from jaxdepth.prepare.statistics import DepthStatistics
 
 GREY = (153, 153, 153)  # "0.6"
 
@@ -254,3 +256,21 @@ def test_neither_pyplot_nor_jax_is_imported():
     root = Path(figures.__file__).parents[2]
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert result.stdout.strip() == "set()"
+
+
+def test_titles_are_drawn_as_they_are():
+    """A $ begins no mathematics, and a name that is not UTF-8 can be drawn."""
+    images, prediction, _ = example()
+    odd = "$x_{$ \udcff"
+    figures.png_bytes(figures.panel_figure(images, {odd: prediction}, row_titles=[odd] * 2, title=odd))
+    records = [{"step": 1, "nyu/val/delta1": 0.5, f"nyu/val/{odd}/delta1": 0.5}]
+    sources = {odd: DepthStatistics(*(np.ones(n, np.float32) for n in (4, 4, 4, 48)))}
+    for figure in (
+        figures.panel_figure(images, {odd: prediction}, row_titles=[odd] * 2, title=f"{odd}\nsecond line"),
+        figures.features_figure(np.ones((2, 2, 3)), channels=2, title=odd),
+        figures.curves_figure(records, title=odd),
+        figures.validation_curves_figure({odd: ([1], [2.0], [0.5])}, baseline=0.4),
+        figures.depth_statistics_figure(sources),
+    ):
+        drawn = [text.get_text() for text in figure.findobj(Text)]
+        assert any(text.startswith(r"\$x_{\$ \udcff") for text in drawn)

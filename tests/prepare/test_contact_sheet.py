@@ -31,6 +31,7 @@ def test_rooms_are_in_order_row_by_row(tmp_path):
         row, column = divmod(i, 3)
         assert (sheet[4 * row : 4 * row + 4, 6 * column : 6 * column + 6] == 10 * i).all()
     assert [path.name for path in tmp_path.iterdir()] == ["rooms.png"]
+    contact_sheet(tmp_path / "rooms.png", rows=2, columns=3, size=SIZE)  # its own may be replaced
 
 
 def test_the_extension_says_the_format(tmp_path):

@@ -145,3 +145,14 @@ def test_the_command(run, tmp_path):
     assert ended.stdout.strip() == f"{tmp_path / 'new'}: 0.0 MB of weights"
     with pytest.raises(FileNotFoundError, match="no checkpoint 7: this packed network is of step 0"):
         jaxdepth.load(tmp_path / "new", step=7)
+
+
+def test_a_folder_of_other_files_is_kept(run, folder, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/config.json").write_text("{}")
+    with pytest.raises(FileExistsError, match="mine/config.json' is there and no packed network's"):
+        trained.pack(run, tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["config.json"]
+    (folder / "config.json").write_text("{}")  # somebody's, beside a network of ours
+    with pytest.raises(FileExistsError, match="no packed network's"):
+        trained.pack(run, folder)

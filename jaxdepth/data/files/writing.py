@@ -1,4 +1,7 @@
-"""Atomic writing of files: a reader sees the old content or all of the new, never a part. Numpy only."""
+"""Atomic writing of files: a reader sees the old content or all of the new, never a part. Numpy only.
+
+Results go where the user says, and replace results there. A file that is no result of ours is never replaced.
+"""
 
 import contextlib
 import errno
@@ -8,6 +11,11 @@ import os
 import pathlib
 
 import numpy as np
+
+PNG_TEXT = {"Software": "jaxdepth"}  # in each of our pictures, which are known by it
+_PNG_START, _PNG_MARK = b"\x89PNG", b"tEXtSoftware\0jaxdepth"  # the mark stands within the first kilobyte
+_RESULT_KEYS = ({"protocol", "metrics"}, {"machine", "rows"})  # of the JSON of an evaluation, and of a benchmark
+_LARGEST_JSON = 1 << 26  # bytes
 
 
 def write_atomically(path, data):
@@ -48,7 +56,8 @@ def array_bytes(array):
 def write_together(files):
     """Writes several files, all or none.
 
-    Every file is first written under a temporary name beside its path. They are renamed once all are complete.
+    Every file is first written under a temporary name beside its path. They are renamed once all are complete, in the
+    order given.
 
     Args:
       files: {path: bytes}; the folders exist.
@@ -75,16 +84,47 @@ def write_together(files):
 
 
 def check_output(path):
-    """Checks, before long work, that its result can be written.
+    """Checks, before long work, that its result can be written and replaces nothing but a result.
 
     Args:
       path: the file to write at the end, or None for no file.
 
     Raises:
       FileNotFoundError: if the folder of `path` does not exist.
+      FileExistsError: if there is something at `path` other than an empty file or a result, see `is_result`.
     """
-    if path is not None and not pathlib.Path(path).absolute().parent.is_dir():
+    if path is None:
+        return
+    if not pathlib.Path(path).absolute().parent.is_dir():
         raise FileNotFoundError(f"output {str(path)!r}: expected a file in a folder that exists")
+    if os.path.lexists(path) and not is_result(path) and not _is_empty(path):
+        raise FileExistsError(
+            f"output {str(path)!r} is there and no result of ours: remove it, or give another --output"
+        )
+
+
+def is_result(path) -> bool:
+    """Whether a file is a result that a new one may replace: a picture of ours, or an evaluation's or benchmark's JSON.
+
+    It is judged by its content. False if there is no such file.
+    """
+    if not os.path.isfile(path):  # a pipe would never end
+        return False
+    try:
+        with open(path, "rb") as file:
+            start = file.read(1024)
+            if start.startswith(_PNG_START):
+                return _PNG_MARK in start
+            if not start.startswith(b"{") or os.path.getsize(path) > _LARGEST_JSON:
+                return False
+            keys = json.loads(start + file.read()).keys()
+    except (OSError, ValueError, RecursionError):
+        return False
+    return any(expected <= keys for expected in _RESULT_KEYS)
+
+
+def _is_empty(path):
+    return os.path.isfile(path) and os.path.getsize(path) == 0
 
 
 @contextlib.contextmanager

@@ -8,8 +8,11 @@ import resource
 
 import numpy as np
 import pytest
+import small
+from PIL import Image
 
 from jaxdepth.data.files import writing
+from jaxdepth.output import figures
 
 OLD, NEW = b"old", bytes(range(256)) * 100
 LARGE = bytes(200_000)  # above the limit of `full_disk`
@@ -138,3 +141,62 @@ def test_arrays_are_read_back(tmp_path):
 def test_no_output_needs_no_folder(tmp_path):
     writing.check_output(None)
     writing.check_output(tmp_path / "a.json")
+
+
+RESULTS = {
+    "evaluation": b'{"protocol": {}, "frames": 3, "metrics": {}}',
+    "benchmark": b'{"machine": {}, "rows": []}',
+    "empty": b"",
+}
+FOREIGN = {"text": b"mine", "json": b'{"data": {}}', "list": b"[1]", "open": b"{", "deep": b'{"a":' * 100_000}
+
+
+@pytest.mark.parametrize("content", RESULTS.values(), ids=RESULTS)
+def test_a_result_may_be_replaced(tmp_path, content):
+    (tmp_path / "a").write_bytes(content)
+    writing.check_output(tmp_path / "a")
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+def test_what_is_no_result_is_kept(tmp_path, content):
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(FileExistsError, match=f"output '{tmp_path}/a' is there and no result of ours: remove it"):
+        writing.check_output(tmp_path / "a")
+
+
+def test_a_pipe_a_folder_and_a_link_to_nothing_are_kept(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("gone")
+    for name in ("pipe", "folder", "link"):
+        with pytest.raises(FileExistsError):
+            writing.check_output(tmp_path / name)
+
+
+def _commands():
+    from jaxdepth import benchmark, evaluate
+    from jaxdepth.prepare import compare_sources, contact_sheet
+    from jaxdepth.studies import compare
+
+    return {
+        "evaluate": lambda path: evaluate.evaluate_checkpoint("nowhere", output=path),
+        "benchmark": lambda path: benchmark.run([], small.CONFIGS, output=path),
+        "compare": lambda path: compare.compare(path, {"a": "nowhere"}),
+        "prepare_data rooms": contact_sheet.contact_sheet,
+        "prepare_data compare": lambda path: compare_sources.compare(["rooms"], plot=path),
+    }
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_commands_refuse_before_the_work_what_they_have_not_written(tmp_path, command):
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (9, 9)).save(picture)
+    before = picture.read_bytes()
+    with pytest.raises(FileExistsError, match="a.png' is there and no result of ours"):
+        _commands()[command](picture)
+    assert contents(tmp_path) == {"a.png": before}
+
+
+def test_our_pictures_may_be_replaced(tmp_path):
+    figures.features(tmp_path / "figure.png", np.ones((2, 2, 1)))
+    writing.check_output(tmp_path / "figure.png")
