@@ -11,6 +11,7 @@ import traceback
 
 from absl import app, logging
 
+from jaxdepth import paths
 from jaxdepth.errors import InputError
 from jaxdepth.runs.upgrade import RENAMED
 
@@ -32,9 +33,12 @@ def run(main):
             return 1
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as SIGTERM: at once, also while jax compiles, without a traceback
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that is not UTF-8 ends no command
     # jax reads these on import. With them, a second start compiles nothing again.
-    cache = pathlib.Path(os.environ.get("JAXDEPTH_CACHE") or "~/.cache/jaxdepth").expanduser()
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "compiled"))
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        with _early_errors():
+            os.environ["JAX_COMPILATION_CACHE_DIR"] = str(paths.cache_folder() / "compiled")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
     logging.get_absl_handler().python_handler.addFilter(_is_for_users)
     sys.unraisablehook = _without_late_callbacks
@@ -55,9 +59,20 @@ def _is_for_users(record):
 
 
 def _parse_flags(argv):
-    sys.argv[:] = [_renamed(argument) for argument in argv]  # ml_collections looks for settings in sys.argv
+    with _early_errors():
+        # ml_collections looks for settings in sys.argv.
+        sys.argv[:] = [paths.with_home(_renamed(argument)) for argument in argv]
     with setting_errors():
         return app.parse_flags_with_usage(sys.argv)
+
+
+@contextlib.contextmanager
+def _early_errors():
+    """Ends the command with one line at an InputError before `main` runs."""
+    try:
+        yield
+    except InputError as error:
+        sys.exit(f"error: {error}")
 
 
 def _renamed(argument):

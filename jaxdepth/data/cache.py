@@ -16,6 +16,7 @@ import zlib
 import numpy as np
 from absl import logging
 
+from jaxdepth import paths
 from jaxdepth.data.files.arrays import map_array, read_header
 from jaxdepth.data.frames import LazyArray
 from jaxdepth.errors import InputError
@@ -26,8 +27,12 @@ _META = "meta.json"
 
 
 def root(cache_dir=None):
-    """The folder of all entries: `cache_dir`, else the environment variable JAXDEPTH_CACHE, else ~/.cache/jaxdepth."""
-    return pathlib.Path(cache_dir or os.environ.get("JAXDEPTH_CACHE") or "~/.cache/jaxdepth").expanduser()
+    """The folder of all entries: `cache_dir`, else the environment variable JAXDEPTH_CACHE, else ~/.cache/jaxdepth.
+
+    Raises:
+      InputError: if it lies in a home folder and none is known.
+    """
+    return paths.cache_folder(cache_dir)
 
 
 def arrays(kind, key, make, *, cache_dir=None):
