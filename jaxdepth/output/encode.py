@@ -6,9 +6,10 @@ import numpy as np
 from PIL import Image
 
 from jaxdepth.data.files.writing import array_bytes
-from jaxdepth.geometry.camera import back_project
+from jaxdepth.geometry.camera import back_project, crop_intrinsics
 from jaxdepth.output import figures
 
+_BLOCK = 1 << 24  # pixels that are computed at once; more would take several times the memory of the picture
 FORMATS = {"npy": ".npy", "png": ".png", "color": ".color.png", "ply": ".ply"}  # and the suffix of their files
 
 
@@ -36,7 +37,9 @@ def npy(depth):
 
 def png(depth):
     """Encodes depth [H, W] in metres as a 16-bit PNG: millimetres, clipped to 65535."""
-    millimetres = np.clip(np.round(np.float64(depth) * 1000), 0, 65535).astype(np.uint16)
+    millimetres = np.empty(np.shape(depth), np.uint16)
+    for row, levels in zip(depth, millimetres, strict=True):
+        levels[:] = np.clip(np.round(np.float64(row) * 1000), 0, 65535)
     file = io.BytesIO()
     Image.fromarray(millimetres).save(file, "PNG")
     return file.getvalue()
@@ -58,12 +61,18 @@ def ply(depth, pixels, intrinsics):
     Returns:
       The file's bytes: one vertex for each pixel with depth, row by row, in the camera frame.
     """
-    points = np.asarray(back_project(np.float32(depth), intrinsics))
-    valid = np.asarray(depth) > 0
+    depth = np.float32(depth)
     fields = [(name, "<f4") for name in "xyz"] + [(name, "u1") for name in ("red", "green", "blue")]
-    vertices = np.empty(int(valid.sum()), fields)
-    for i, (name, dtype) in enumerate(fields):
-        vertices[name] = points[valid, i] if dtype == "<f4" else pixels[valid, i - 3]
+    vertices, filled = np.empty(np.count_nonzero(depth > 0), fields), 0
+    rows = max(1, _BLOCK // depth.shape[1])
+    for top in range(0, len(depth), rows):
+        part = slice(top, top + rows)
+        points = np.asarray(back_project(depth[part], crop_intrinsics(intrinsics, top=top, left=0)))
+        valid = depth[part] > 0
+        block = vertices[filled : filled + np.count_nonzero(valid)]
+        for i, (name, dtype) in enumerate(fields):
+            block[name] = points[valid, i] if dtype == "<f4" else pixels[part][valid, i - 3]
+        filled += len(block)
     properties = [f"property {'float' if dtype == '<f4' else 'uchar'} {name}" for name, dtype in fields]
     header = [
         "ply",
@@ -73,4 +82,4 @@ def ply(depth, pixels, intrinsics):
         *properties,
         "end_header\n",
     ]
-    return "\n".join(header).encode() + vertices.tobytes()
+    return b"".join(["\n".join(header).encode(), memoryview(vertices).cast("B")])

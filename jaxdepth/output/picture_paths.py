@@ -6,6 +6,7 @@ import pathlib
 
 from PIL import Image
 
+from jaxdepth.data.files import pictures
 from jaxdepth.errors import InputError
 
 
@@ -19,7 +20,8 @@ def find(arguments, *, output=None):
     Without `output`, files in the folder `depth` beside a picture are results of earlier runs and are not read.
 
     Args:
-      arguments: files, folders (the files directly in them that have a picture's suffix), and glob patterns.
+      arguments: files, folders (the files directly in them that have a picture's suffix, also one of a kind that
+        cannot be read, which is named later), and glob patterns.
       output: folder of the output paths; None for a folder `depth` beside each picture.
 
     Returns:
@@ -47,25 +49,37 @@ def _expand(arguments):
     """Expands folders and patterns: {resolved path: (path, whether it is itself an argument)}, and what is skipped."""
     found, skipped = {}, []
     for argument in map(pathlib.Path, arguments):
-        if argument.is_dir():
-            paths = _in_folder(argument)
-        elif not argument.exists() and glob.has_magic(str(argument)):
-            paths = []
-            for match in sorted(map(pathlib.Path, glob.glob(str(argument), recursive=True))):
-                paths += _in_folder(match) if match.is_dir() else [match]
-        else:
-            paths = [argument]
+        try:
+            paths = _matches(argument)
+        except OSError as error:  # a folder that may not be read, a name that is too long
+            skipped.append((str(argument), error.strerror or str(error)))
+            continue
         if not paths:
             skipped.append((str(argument), "no picture in it" if argument.is_dir() else "no such file"))
         for path in paths:
-            found.setdefault(path.resolve(), (path, argument == path))
+            if path.is_symlink() and not path.exists():
+                skipped.append((str(path), "a link to a file that is missing"))
+            else:
+                found.setdefault(path.resolve(), (path, argument == path))
     return found, skipped
 
 
+def _matches(argument):
+    """The paths that an argument stands for."""
+    if argument.is_dir():
+        return _in_folder(argument)
+    if argument.exists() or not glob.has_magic(str(argument)):
+        return [argument]
+    paths = []
+    for match in sorted(map(pathlib.Path, glob.glob(str(argument), recursive=True))):
+        paths += _in_folder(match) if match.is_dir() else [match]
+    return paths
+
+
 def _in_folder(folder):
-    """The files directly in a folder that have a picture's suffix."""
-    suffixes = Image.registered_extensions()
-    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in suffixes and path.is_file()]
+    """What lies directly in a folder and has a picture's suffix, without folders."""
+    suffixes = {*Image.registered_extensions(), *pictures.HEIF_SUFFIXES, *pictures.RAW_SUFFIXES}
+    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in suffixes and not path.is_dir()]
 
 
 def _output_paths(paths, folders):

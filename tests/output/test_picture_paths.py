@@ -70,3 +70,15 @@ def test_arguments_without_pictures_are_skipped(folder):
 def test_pictures_are_not_overwritten(folder):
     with pytest.raises(InputError, match="one': pictures are read from it: expected another folder"):
         picture_paths.find([folder / "one"], output=folder / "one")
+
+
+def test_nothing_in_a_folder_is_left_out_without_a_word(folder):
+    for name in ("c.HEIC", "d.dng"):
+        (folder / "two" / name).touch()
+    (folder / "two/e.png").symlink_to("gone.png")
+    (folder / "two/f.png").symlink_to("f.png")
+    (folder / "two/g.png").mkdir()
+    found, skipped = picture_paths.find([folder / "two", folder / ("long" * 100)])
+    assert [path.name for path, _ in found] == ["a.jpg", "c.HEIC", "d.dng"]  # reading says what the last two need
+    assert skipped[:2] == [(f"{folder}/two/{name}.png", "a link to a file that is missing") for name in "ef"]
+    assert skipped[2:] == [(str(folder / ("long" * 100)), "File name too long")]

@@ -1,10 +1,9 @@
 """Reads picture files of any mode as upright RGB. A damaged or hostile file is a one-line error.
 
-Numpy and Pillow only.
+Numpy and Pillow only; pillow-heif for HEIC.
 """
 
 import os
-import struct
 import warnings
 from typing import NamedTuple
 
@@ -15,6 +14,12 @@ from jaxdepth.errors import InputError
 
 _EXIF_FOLDER, _FOCAL_LENGTH_35MM = 0x8769, 0xA405
 _EXPECTED = "channels of 8 or 16 bits"
+MAX_PIXELS = 120_000_000  # a phone's 108 megapixels and some more; depth and files of such a picture take some GB
+MAX_SIDE = 65535  # the longest side of a JPEG
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # bytes 8 to 11 of the file
+RAW_SUFFIXES = tuple(".3fr .arw .cr2 .cr3 .crw .dng .erf .kdc .mrw .nef .nrw .orf .pef .raf .raw .rw2 .srw".split())
+_TOO_LARGE = f"a picture of too many pixels: expected at most {MAX_PIXELS // 10**6} million, {MAX_SIDE} on a side"
 
 
 class Picture(NamedTuple):
@@ -48,31 +53,50 @@ def decode(path, convert, *, accepts, expected):
 
     Raises:
       OSError: if the file cannot be opened.
-      InputError: if it is not a complete picture of an accepted mode, or has more than twice
-        PIL.Image.MAX_IMAGE_PIXELS (Pillow's limit against decompression bombs). One line that names the file.
+      InputError: if it is not a complete picture of an accepted mode, or has more than MAX_PIXELS pixels or MAX_SIDE on
+        a side, which is found before it is decoded; or is HEIC without pillow-heif. One line that names the file.
     """
-    if os.path.isfile(path) and os.path.getsize(path) == 0:
-        raise InputError(f"{str(path)!r}: an empty file: expected a picture")
     try:
+        _check_kind(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd EXIF; far too large is an error
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd EXIF
             with Image.open(path) as picture:
-                mode = picture.mode
-                converted = convert(picture) if accepts(mode) else None
-    except InputError as error:  # from `convert`
+                if picture.width * picture.height > MAX_PIXELS or max(picture.size) > MAX_SIDE:
+                    raise InputError(f"{_TOO_LARGE} ({picture.width}x{picture.height})")
+                if not accepts(picture.mode):
+                    raise InputError(f"a picture of mode {picture.mode}: expected {expected}")
+                return convert(picture)
+    except InputError as error:
         raise InputError(f"{str(path)!r}: {error}") from error
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{str(path)!r}: a picture of too many pixels ({one_line(error)})") from error
+    except Image.DecompressionBombError as error:  # Pillow's own limit, where it is lower
+        raise InputError(f"{str(path)!r}: {_TOO_LARGE} ({one_line(error)})") from error
     except OSError as error:
         if error.filename is not None:  # missing, or no permission
             raise
         raise InputError(f"{str(path)!r}: not a picture that Pillow can read ({one_line(error)})") from error
-    except (ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError, struct.error) as error:
-        # Pillow's decoders raise all of these on damaged files.
-        raise InputError(f"{str(path)!r}: a damaged picture ({one_line(error)})") from error
-    if converted is None:
-        raise InputError(f"{str(path)!r}: a picture of mode {mode}: expected {expected}")
-    return converted
+    except Exception as error:  # Pillow's decoders raise nearly everything on damaged files
+        told = one_line(error) or type(error).__name__
+        raise InputError(f"{str(path)!r}: a damaged picture ({told})") from error
+
+
+def _check_kind(path):
+    """Refuses by name what Pillow would not: an empty file, a pipe, a raw photo. Registers HEIC where it is met."""
+    if not os.path.isfile(path):
+        if os.path.exists(path):
+            raise InputError("not a file: expected a picture")
+        return  # Pillow's error names it
+    if os.fspath(path).lower().endswith(RAW_SUFFIXES):
+        raise InputError("a raw photo: expected one that is developed, such as JPEG, PNG or 16-bit TIFF")
+    with open(path, "rb") as file:
+        start = file.read(12)
+    if not start:
+        raise InputError("an empty file: expected a picture")
+    if start[4:8] == b"ftyp" and start[8:] in _HEIF_BRANDS:
+        try:
+            import pillow_heif
+        except ImportError as error:
+            raise InputError("a HEIC picture, which needs the extra heif: pip install -e '.[heif]'") from error
+        pillow_heif.register_heif_opener()
 
 
 def one_line(error) -> str:
@@ -96,11 +120,13 @@ def from_pil(picture):
     if min(picture.size) < 2:
         raise InputError(f"a picture of {picture.width}x{picture.height} pixels: expected at least 2x2")
     focal = picture.getexif().get_ifd(_EXIF_FOLDER).get(_FOCAL_LENGTH_35MM)
-    picture = ImageOps.exif_transpose(picture)
+    picture = ImageOps.exif_transpose(picture)  # pillow-heif has turned its pictures already, and says so
     if picture.mode.startswith("I"):
-        levels = np.maximum(np.asarray(picture).astype(np.float64), 0)
-        grey = np.uint8(np.round(255 * levels / max(65535, levels.max())))
-        return Picture(np.repeat(grey[..., None], 3, axis=-1), _positive(focal))
+        levels = np.asarray(picture)
+        white, pixels = max(65535, int(levels.max())), np.empty((*levels.shape, 3), np.uint8)
+        for row, grey in zip(levels, pixels, strict=True):  # as a whole, they would take eight times the memory
+            grey[:] = np.round(255 * np.maximum(np.float64(row), 0) / white)[:, None]
+        return Picture(pixels, _positive(focal))
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
