@@ -4,10 +4,13 @@ Pixels are counted from 0, and the centre of the pixel in row i and column j is 
 W covers x from -.5 to W - .5. Sizes are (height, width). The camera frame is x right, y down, z forward, in metres.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+
+from jaxdepth.errors import InputError
 
 
 class Intrinsics(NamedTuple):
@@ -62,6 +65,43 @@ def resize_intrinsics(intrinsics: Intrinsics, *, from_size: tuple[int, int], to_
 def crop_intrinsics(intrinsics: Intrinsics, *, top: float, left: float) -> Intrinsics:
     """Intrinsics of a crop that starts at row `top` and column `left`, which are negative where it is padded."""
     return intrinsics._replace(cx=intrinsics.cx - left, cy=intrinsics.cy - top)
+
+
+# Degrees; pinhole cameras of pictures lie between. Outside, the focal length is probably in another unit than pixels.
+FIELDS_OF_VIEW = (3.0, 150.0)
+
+
+def field_of_view(intrinsics, size: tuple[int, int]) -> float:
+    """The larger of a picture's horizontal and vertical field of view, in degrees; `size` is (height, width)."""
+    ratio = max(size[1] / intrinsics[0], size[0] / intrinsics[1])
+    return math.degrees(2 * math.atan(ratio / 2))
+
+
+def is_plausible(intrinsics, size: tuple[int, int]) -> bool:
+    """Whether the field of view of a picture of `size` (height, width) is within FIELDS_OF_VIEW."""
+    low, high = FIELDS_OF_VIEW
+    return low <= field_of_view(intrinsics, size) <= high
+
+
+def check_field_of_view(intrinsics, size: tuple[int, int], name: str):
+    """Refuses focal lengths that are probably not in pixels.
+
+    Args:
+      intrinsics: (fx, fy, ...), above 0.
+      size: (height, width) of the picture.
+      name: of the setting, what the error begins with.
+
+    Raises:
+      InputError: if the field of view is outside FIELDS_OF_VIEW.
+    """
+    if is_plausible(intrinsics, size):
+        return
+    seen, (fx, fy) = field_of_view(intrinsics, size), intrinsics[:2]
+    guess = "millimetres?" if seen > FIELDS_OF_VIEW[1] else "pixels of a larger picture?"
+    raise InputError(
+        f"{name}: fx={fx:g}, fy={fy:g} is a field of view of {seen:.3g} degrees at {size[1]}x{size[0]} pixels: "
+        f"expected focal lengths in pixels of the picture ({guess})"
+    )
 
 
 def rays(intrinsics: Intrinsics, size: tuple[int, int]) -> jax.Array:

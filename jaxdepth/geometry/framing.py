@@ -17,7 +17,14 @@ import numpy as np
 from PIL import Image
 
 from jaxdepth.errors import InputError
-from jaxdepth.geometry.camera import NYU_SIZE, Intrinsics, crop_intrinsics, resize_intrinsics
+from jaxdepth.geometry.camera import (
+    NYU_SIZE,
+    Intrinsics,
+    check_field_of_view,
+    crop_intrinsics,
+    is_plausible,
+    resize_intrinsics,
+)
 from jaxdepth.geometry.depth import MAX_DEPTH, MIN_DEPTH
 from jaxdepth.geometry.resize import central_pitch
 
@@ -150,27 +157,32 @@ def find_camera(size, framing, *, given=None, focal_35mm=None):
         assumed in the middle.
 
     Returns:
-      Intrinsics in pixels of the picture, and where they come from: "given", "exif" or "training". The training's
-      camera is taken as if the picture were the part of a frame into which it fits.
+      Intrinsics in pixels of the picture, and where they come from: "given", "exif", "training", or "training, not
+      exif" if EXIF's field of view is not plausible. The training's camera is taken as if the picture were the part of
+      a frame into which it fits.
 
     Raises:
-      InputError: for focal lengths that are not positive, or other than four finite numbers.
+      InputError: for focal lengths that are not positive or not plausible, or other than four finite numbers.
     """
-    height, width = size
+    (height, width), origin = size, "training"
     if given is not None:
         if len(given) != 4 or not all(map(math.isfinite, given)) or min(given[:2]) <= 0:
             raise InputError(f"intrinsics {tuple(given)}: expected fx and fy above 0, cx and cy, in pixels")
+        check_field_of_view(given, size, "intrinsics")
         return Intrinsics(*map(float, given)), "given"
     if focal_35mm:
         focal = focal_35mm * math.hypot(width, height) / math.hypot(36, 24)
-        return Intrinsics(focal, focal, (width - 1) / 2, (height - 1) / 2), "exif"
+        exif = Intrinsics(focal, focal, (width - 1) / 2, (height - 1) / 2)
+        if is_plausible(exif, size):
+            return exif, "exif"
+        origin = "training, not exif"
     scale, camera = place(size, frame_size=framing.frame_size).scale, framing.camera
     return Intrinsics(
         fx=camera.fx / scale,
         fy=camera.fy / scale,
         cx=(width - 1) / 2 + (camera.cx - (framing.frame_size[1] - 1) / 2) / scale,
         cy=(height - 1) / 2 + (camera.cy - (framing.frame_size[0] - 1) / 2) / scale,
-    ), "training"
+    ), origin
 
 
 def frame_intrinsics(intrinsics, *, size, frame_size):
@@ -183,7 +195,11 @@ def frame_intrinsics(intrinsics, *, size, frame_size):
 
     Returns:
       Intrinsics in pixels of the frame.
+
+    Raises:
+      InputError: if the field of view is not plausible.
     """
+    check_field_of_view(intrinsics, size, "config.data.folder.intrinsics")
     pitch = float(central_pitch(size, frame_size))
     part = tuple(n * pitch for n in frame_size)
     top, left = ((n - m) / 2 for n, m in zip(size, part, strict=True))

@@ -104,8 +104,23 @@ def test_the_camera_is_given_or_from_exif_or_the_trainings():
     camera, origin = framing.find_camera((240, 360), frame, focal_35mm=50.0)
     assert origin == "exif"
     np.testing.assert_allclose(camera, (500, 500, 179.5, 119.5))  # 360x240 pixels for 36x24 mm
-    camera, origin = framing.find_camera((240, 360), frame, given=(1, 2, 3, 4), focal_35mm=50.0)
-    assert (camera, origin) == (Intrinsics(1.0, 2.0, 3.0, 4.0), "given")
+    camera, origin = framing.find_camera((240, 360), frame, given=(200, 210, 3, 4), focal_35mm=50.0)
+    assert (camera, origin) == (Intrinsics(200.0, 210.0, 3.0, 4.0), "given")
+
+
+@pytest.mark.parametrize(("focal", "guess"), [(18.0, "millimetres?"), (40_000.0, "pixels of a larger picture?")])
+def test_a_field_of_view_that_no_camera_has_is_refused(focal, guess):
+    told = "degrees at 640x480 pixels: expected focal lengths in pixels of the picture .{}.$"
+    with pytest.raises(InputError, match=f"^intrinsics: fx={focal:g}, .*" + told.format(guess[:-1] + ".")):
+        framing.find_camera((480, 640), SMALL, given=(focal, focal, 319.5, 239.5))
+    with pytest.raises(InputError, match="^config.data.folder.intrinsics: fx="):
+        framing.frame_intrinsics((focal, focal, 319.5, 239.5), size=(480, 640), frame_size=(40, 56))
+
+
+@pytest.mark.parametrize("focal_35mm", [4.0, 3000.0])  # a phone's own focal length, and a slip
+def test_exif_that_no_camera_has_is_ignored(focal_35mm):
+    camera, origin = framing.find_camera((480, 640), SMALL, focal_35mm=focal_35mm)
+    assert (camera, origin) == (framing.find_camera((480, 640), SMALL)[0], "training, not exif")
 
 
 @pytest.mark.parametrize("given", [(0, 1, 1, 1), (1, -1, 1, 1), (1, 1, 1), (1, 1, np.nan, 1)])
