@@ -1,11 +1,12 @@
 """From a picture to its depth: `load()` a network, then `predict()`; and `predict_files()` for the command line."""
 
-import collections
 import dataclasses
+import errno
 import functools
 import os
 import pathlib
 import time
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -19,10 +20,13 @@ from jaxdepth.geometry.camera import Intrinsics, nyu_intrinsics
 from jaxdepth.geometry.depth import MAX_DEPTH, MIN_DEPTH
 from jaxdepth.models import compiled
 from jaxdepth.output import encode, picture_paths, sidecar
+from jaxdepth.paths import shown
 from jaxdepth.runs import lineage, trained
 from jaxdepth.training import sharding
 
 PACKAGED = pathlib.Path(__file__).parent / "trained"  # the network that comes with the package
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # which no further picture would find either
+_MOSTLY = 0.5  # share of a picture's pixels at an end of the range, from which it is told
 
 
 def load(folder=PACKAGED, *, step="last"):
@@ -79,13 +83,15 @@ class Predictor:
 
         Args:
           image: a picture file, a PIL image, or an array [H, W, 3], uint8 or floating point in [0, 1].
-          intrinsics: (fx, fy, cx, cy) in pixels of the picture; by default from its EXIF, else the training's camera.
+          intrinsics: (fx, fy, cx, cy) in pixels of the picture; by default from its EXIF if that is plausible, else the
+            training's camera.
 
         Returns:
           float32 [H, W], metres along z in [1e-3, 10], upright and of the picture's size.
 
         Raises:
-          InputError: for something other than a picture, see `data.files.pictures`, or intrinsics out of range.
+          InputError: for something other than a picture, see `data.files.pictures`, intrinsics that no camera has, or a
+            network whose predictions are not finite.
           OSError: if a file cannot be opened.
         """
         return self.predict_outputs(image, intrinsics=intrinsics)[self.groups[0]]
@@ -100,9 +106,16 @@ class Predictor:
         camera, _ = framing.find_camera(size, self.framing, given=intrinsics, focal_35mm=picture.focal_35mm)
         log_depths = self.log_depths(framing.network_input(picture.pixels, self.framing))
         return {
-            output: framing.picture_depths(log_depth, [size], [camera], self.framing)[0]
+            output: framing.picture_depths(self.finite(log_depth), [size], [camera], self.framing)[0]
             for output, log_depth in log_depths.items()
         }
+
+    def finite(self, log_depth):
+        """Log depths as they are; raises InputError if one is not finite, which is the network's fault."""
+        if not np.isfinite(log_depth).all():
+            network = f"network {self.trained.run.model['name']} of step {self.trained.step}"
+            raise InputError(f"{network} predicts values that are not finite: expected weights of a sound training")
+        return log_depth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,11 +132,20 @@ class Report:
 
 
 def predict_files(
-    folder, arguments, *, output=None, formats=("npy", "png", "color"), step="last", batch=8, intrinsics=None
+    folder,
+    arguments,
+    *,
+    output=None,
+    formats=("npy", "png", "color"),
+    step="last",
+    batch=8,
+    intrinsics=None,
+    overwrite=False,
 ):
     """Writes the depth of picture files, folders of them, and globs; see `picture_paths.find` for the names.
 
-    NAME.json is written beside the files of each picture. They appear together or not at all.
+    NAME.json is written beside the files of each picture. They appear together or not at all. What is there and not
+    listed in such a NAME.json is not replaced: the picture is skipped.
 
     Args:
       folder: workdir of the network; None for the network that comes with the package.
@@ -131,16 +153,17 @@ def predict_files(
       output: folder for all files; None for `depth` beside each picture.
       formats: some of `encode.FORMATS`.
       step: a step, "last" or "best".
-      batch: pictures that go through the network together.
+      batch: pictures that go through the network together, at most; fewer if they are large.
       intrinsics: {"fx", "fy", "cx", "cy"} in pixels of the pictures, as far as they are known. One focal length stands
         for both; the principal point is by default in the middle.
+      overwrite: whether to replace files that no earlier prediction has written.
 
     Returns:
       A Report.
 
     Raises:
-      InputError: for an unknown format, or settings out of range.
-      OSError: if the workdir cannot be read or a file cannot be written.
+      InputError: for an unknown format, settings out of range, or a network whose predictions are not finite.
+      OSError: if the workdir cannot be read, `output` cannot be made, or the disk is full.
     """
     if unknown := [name for name in formats if name not in encode.FORMATS]:
         raise InputError(f"formats={unknown[0]!r}: expected some of {', '.join(encode.FORMATS)}")
@@ -150,30 +173,36 @@ def predict_files(
     if intrinsics and not {"fx", "fy"} & set(intrinsics):
         raise InputError("cx or cy without a focal length: expected fx or fy too")
     found, skipped = picture_paths.find(arguments, output=output)
-    for target in dict.fromkeys(name.parent for path, name in found if path.is_file()):
-        target.mkdir(parents=True, exist_ok=True)
+    if output is not None and any(path.is_file() for path, _ in found):
+        pathlib.Path(output).mkdir(parents=True, exist_ok=True)
     predictor = load(PACKAGED if folder is None else folder, step=step)
     mesh = sharding.make_mesh()
     batch = -(-max(1, min(batch, len(found))) // mesh.size) * mesh.size
-    write = functools.partial(_write_batch, predictor, formats=formats, batch=batch, mesh=mesh, workdir=folder)
-    start, waiting, origins = time.monotonic(), [], collections.Counter()
+    start, waiting, done = time.monotonic(), [], []
+
+    def write():
+        for job, depth in zip(waiting, _depths(predictor, waiting, batch=batch, mesh=mesh), strict=True):
+            try:
+                described = _write(predictor, job, depth, formats=formats, workdir=folder)
+            except (OSError, MemoryError) as error:
+                skipped.append((str(job.path), _reason(error, job.path)))
+            else:
+                done.append(_Done(str(job.path), job.origin, max(described["share_clipped"])))
+        waiting.clear()
+
     for path, name in tqdm(found, unit="picture", disable=None):
         try:
-            picture = pictures.read(path)
+            job = _read(path, name, predictor, formats=formats, intrinsics=intrinsics, overwrite=overwrite)
         except (InputError, OSError) as error:
             skipped.append((str(path), _reason(error, path)))
             continue
-        size = picture.pixels.shape[:2]
-        given = _complete(intrinsics, size)
-        camera, origin = framing.find_camera(size, predictor.framing, given=given, focal_35mm=picture.focal_35mm)
-        waiting.append(_Job(path, name, picture.pixels, camera, origin))
-        origins[origin] += 1
-        if len(waiting) == batch:
-            write(waiting)
-            waiting.clear()
+        held = sum(other.pixels.size for other in waiting)
+        if waiting and (len(waiting) == batch or held + job.pixels.size > 3 * pictures.MAX_PIXELS):
+            write()
+        waiting.append(job)
     if waiting:
-        write(waiting)
-    return _report(predictor, origins, skipped, seconds=time.monotonic() - start)
+        write()
+    return _report(predictor, done, skipped, seconds=time.monotonic() - start)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,24 +216,54 @@ class _Job:
     origin: str
 
 
-def _write_batch(predictor, jobs, *, formats, batch, mesh, workdir):
-    """Predicts up to `batch` pictures together and writes their files."""
+class _Done(NamedTuple):
+    """A picture with a result: its path, where its camera comes from, and the share of its depth at one end."""
+
+    path: str
+    origin: str
+    clipped: float
+
+
+def _file(name, suffix):
+    """The path of one of a picture's files: the stem of all, and a suffix."""
+    return name.with_name(name.name + suffix)
+
+
+def _read(path, name, predictor, *, formats, intrinsics, overwrite):
+    """The _Job of a picture; raises InputError or OSError for one that cannot be read or whose results may not."""
+    files = [_file(name, encode.FORMATS[kind]) for kind in formats]
+    if not overwrite and (foreign := sidecar.foreign(_file(name, sidecar.SUFFIX), files)):
+        raise InputError(f"{shown(foreign[0])} is there and not a prediction: --overwrite replaces it")
+    picture = pictures.read(path)
+    size = picture.pixels.shape[:2]
+    given = _complete(intrinsics, size)
+    camera, origin = framing.find_camera(size, predictor.framing, given=given, focal_35mm=picture.focal_35mm)
+    name.parent.mkdir(parents=True, exist_ok=True)
+    return _Job(path, name, picture.pixels, camera, origin)
+
+
+def _depths(predictor, jobs, *, batch, mesh):
+    """Predicts up to `batch` pictures together: a list of float32 [H, W]."""
     x = np.concatenate([framing.network_input(job.pixels, predictor.framing) for job in jobs])
     x = np.pad(x, ((0, batch - len(x)), (0, 0), (0, 0), (0, 0)))
     log_depth = predictor.log_depths(sharding.put({"x": x}, sharding.batched(mesh))["x"])[predictor.groups[0]]
     sizes, cameras = [job.pixels.shape[:2] for job in jobs], [job.camera for job in jobs]
-    depths = framing.picture_depths(log_depth, sizes, cameras, predictor.framing)
-    for job, depth in zip(jobs, depths, strict=True):
-        files = {
-            job.name.with_name(job.name.name + encode.FORMATS[kind]): encode.encode(kind, depth, job.pixels, job.camera)
-            for kind in formats
-        }
-        described = _describe(predictor, job, depth, workdir=workdir, files=files)
-        files[job.name.with_name(job.name.name + ".json")] = writing.json_bytes(described)
-        writing.write_together(files)
+    return framing.picture_depths(predictor.finite(log_depth), sizes, cameras, predictor.framing)
+
+
+def _write(predictor, job, depth, *, formats, workdir):
+    """Writes the files of a picture. The sidecar, by which they are known as ours, appears first and is returned."""
+    files = {_file(job.name, encode.FORMATS[kind]): kind for kind in formats}
+    path = _file(job.name, sidecar.SUFFIX)
+    described = _describe(predictor, job, depth, workdir=workdir, files=files)
+    encoded = {file: encode.encode(kind, depth, job.pixels, job.camera) for file, kind in files.items()}
+    writing.write_together({path: writing.json_bytes(described), **encoded})
+    return described
 
 
 def _describe(predictor, job, depth, *, workdir, files):
+    others = [_file(job.name, suffix) for suffix in encode.FORMATS.values() if _file(job.name, suffix) not in files]
+    earlier = sidecar.ours(_file(job.name, sidecar.SUFFIX), others)
     size, network = depth.shape, predictor.trained
     return sidecar.describe(
         picture=job.path,
@@ -221,26 +280,46 @@ def _describe(predictor, job, depth, *, workdir, files):
         focal_ratio=framing.focal_ratio(size, job.camera, predictor.framing),
         workdir=workdir,
         files=[file.name for file in files],
+        earlier_files=[file.name for file in earlier],
     )
 
 
-def _report(predictor, origins, skipped, *, seconds):
-    done, assumed, lines = sum(origins.values()), origins["training"], []
-    if assumed:
+def _report(predictor, done, skipped, *, seconds):
+    """The Report: whose camera is assumed or doubtful, what was done, and what was not."""
+    lines = []
+
+    def of_all(found):
+        return f"{len(found)} of {len(done)} picture{'s' * (len(done) != 1)}"
+
+    if assumed := [picture for picture in done if picture.origin.startswith("training")]:
         lines.append(
-            f"{_training_camera(predictor)} is assumed for {assumed} of {done} pictures: for another camera, "
+            f"{_training_camera(predictor)} is assumed for {of_all(assumed)}: for another camera, "
             "give --fx to get metres"
         )
-    told = f", {len(skipped)} skipped: " + "; ".join(f"{path} ({why})" for path, why in skipped) if skipped else ""
-    lines.append(f"{done} picture{'s' * (done != 1)}, {done / seconds:.1f} images/s{told}")
+    if ignored := [picture for picture in assumed if picture.origin != "training"]:
+        lines.append(
+            f"warning: EXIF's focal length is no camera's in {of_all(ignored)}, first {shown(ignored[0].path)}"
+        )
+    if clipped := [picture for picture in done if picture.clipped > _MOSTLY]:
+        lines.append(
+            f"warning: most of the depth is at an end of its range in {of_all(clipped)}, first "
+            f"{shown(clipped[0].path)}: is the focal length right?"
+        )
+    paths = {why: [shown(path) for path, reason in skipped if reason == why] for _, why in skipped}
+    told = "; ".join(f"{', '.join(of_one)} ({why})" for why, of_one in paths.items())
+    told = f", {len(skipped)} skipped: {told}" if skipped else ""
+    lines.append(f"{len(done)} picture{'s' * (len(done) != 1)}, {len(done) / seconds:.1f} images/s{told}")
     return Report(lines, skipped)
 
 
 def _reason(error, path):
-    """What is wrong with a picture, without its path."""
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(error).removeprefix(f"{str(path)!r}: ")
+    """What is wrong with a picture or its results, without its path; raises the error if the disk is full."""
+    if not isinstance(error, OSError):
+        return str(error).removeprefix(f"{str(path)!r}: ")
+    if error.errno in _NO_SPACE:
+        raise error
+    elsewhere = error.filename is not None and str(error.filename) != str(path)
+    return (error.strerror or str(error)) + (f": {shown(error.filename)}" if elsewhere else "")
 
 
 def _complete(intrinsics, size):

@@ -20,6 +20,9 @@ _FORMATS = flags.DEFINE_list(
     "formats", ["npy", "png", "color"], "Some of npy, png, color, ply. NAME.json is always written."
 )
 _BATCH = flags.DEFINE_integer("batch", 8, "Pictures that go through the network together.")
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Replace files that predict has not written. Without it, such pictures are skipped."
+)
 _INTRINSICS = {
     name: flags.DEFINE_float(name, None, f"{what} in pixels of the pictures; default: from EXIF, else the training's.")
     for name, what in dict(
@@ -40,6 +43,7 @@ def main(argv):
         formats=tuple(_FORMATS.value),
         step=cli.step(_STEP.value),
         batch=_BATCH.value,
+        overwrite=_OVERWRITE.value,
         intrinsics={name: flag.value for name, flag in _INTRINSICS.items()},
     )
     print("\n".join(report.lines))

@@ -1,5 +1,6 @@
 """From pictures of any size to depth of the same size, and the command."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 import small
@@ -14,6 +16,8 @@ from PIL import Image
 
 import jaxdepth
 from jaxdepth import predict
+from jaxdepth.data.files import pictures
+from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import nyu_intrinsics
 from jaxdepth.geometry.framing import network_input
 
@@ -156,7 +160,7 @@ def test_an_output_that_cannot_be_written_and_a_full_disk_are_one_line(run, tmp_
 
     environment = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"}
     ended = command(
-        f"--workdir={run}", tmp_path / "good.png", f"--output={out}", env=environment, limit=300
+        f"--workdir={run}", tmp_path / "good.png", f"--output={out}", "--overwrite", env=environment, limit=300
     )  # depth takes 360 kB
     errors = [line for line in ended.stderr.splitlines() if "error" in line.lower()]
     assert ended.returncode == 1 and len(errors) == 1 and "good.npy" in errors[0] and "Traceback" not in ended.stderr
@@ -168,3 +172,168 @@ def test_importing_the_package_imports_no_jax():
         [sys.executable, "-c", "import jaxdepth, sys; print('jax' in sys.modules)"], capture_output=True, text=True
     )
     assert told.stdout == "False\n"
+
+
+@pytest.fixture
+def loaded(trained, monkeypatch):
+    """The command's function takes the network that is loaded already, and compiled for batches of 4."""
+    monkeypatch.setattr(predict, "load", lambda folder, step: trained)
+
+
+def save(path, *size, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(noise(*size or (30, 50))).save(path, **options)
+    return path
+
+
+def run_files(*arguments, formats=("npy", "png"), **options):
+    return predict.predict_files("run", arguments, formats=formats, **options)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_files_that_predict_has_not_written_stay(loaded, tmp_path):
+    for name in "abc":
+        save(tmp_path / f"{name}.jpg")
+    out = tmp_path / "depth"
+    out.mkdir()
+    theirs = {"a.png": b"truth", "b.json": b'{"files": ["b.npy"]}', "c.ply": b"a scan"}
+    for name, data in theirs.items():
+        (out / name).write_bytes(data)
+    report = run_files(tmp_path)
+    told = "is there and not a prediction: --overwrite replaces it"
+    assert dict(report.skipped) == {
+        str(tmp_path / "a.jpg"): f"{out}/a.png {told}",
+        str(tmp_path / "b.jpg"): f"{out}/b.json {told}",
+    }
+    assert contents(out).keys() == theirs.keys() | {"c.json", "c.npy", "c.png"}
+    assert theirs.items() <= contents(out).items()
+    assert not run_files(tmp_path / "c.jpg", formats=["npy"]).skipped  # its own; it keeps c.png, which stays its own
+    assert json.loads((out / "c.json").read_text())["files_of_earlier_runs"] == ["c.png"]
+    assert not run_files(tmp_path / "c.jpg").skipped
+    assert [path for path, _ in run_files(tmp_path / "c.jpg", formats=["npy", "ply"]).skipped] == [f"{tmp_path}/c.jpg"]
+    assert not run_files(tmp_path, overwrite=True).skipped
+    assert np.load(out / "a.npy").shape == pictures.read(out / "a.png").pixels.shape[:2] == (30, 50)
+    assert "picture" in json.loads((out / "b.json").read_text()) and (out / "c.ply").read_bytes() == b"a scan"
+
+
+def test_files_of_a_killed_run_are_not_foreign_to_the_next(loaded, tmp_path, monkeypatch):
+    picture, replace, renamed = save(tmp_path / "a.jpg"), pathlib.Path.replace, []
+
+    def killed(self, target):
+        if len(renamed) == 2:
+            raise KeyboardInterrupt
+        renamed.append(pathlib.Path(target).name)
+        return replace(self, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(pathlib.Path, "replace", killed)
+        run_files(picture)
+    assert renamed == ["a.json", "a.npy"] and contents(tmp_path / "depth").keys() == {"a.json", "a.npy"}
+    assert not run_files(picture).skipped and (tmp_path / "depth/a.png").exists()
+
+
+def test_a_network_that_is_not_finite_is_an_error_by_name(trained, tmp_path, monkeypatch):
+    broken = jax.tree.map(lambda x: x * np.float32(np.nan), trained.trained.variables)
+    broken = predict.Predictor(dataclasses.replace(trained.trained, variables=broken))
+    monkeypatch.setattr(predict, "load", lambda folder, step: broken)
+    message = "^network kscale of step 0 predicts values that are not finite"
+    with pytest.raises(InputError, match=message):
+        run_files(save(tmp_path / "a.png"))
+    assert not list((tmp_path / "depth").iterdir())
+    with pytest.raises(InputError, match=message):
+        broken.predict(noise(30, 50))
+
+
+def test_cameras_that_do_not_exist_are_told(loaded, tmp_path):
+    def exif(focal):
+        made = Image.Exif()
+        made.get_ifd(0x8769)[0xA405] = focal
+        return made
+
+    photos = [save(tmp_path / f"{name}.jpg", 30, 40, exif=exif(focal)) for name, focal in (("a", 4), ("b", 600))]
+    report = run_files(*photos)
+    assert report.lines[0].startswith("NYU's camera is assumed for 1 of 2 pictures")
+    assert report.lines[1] == f"warning: EXIF's focal length is no camera's in 1 of 2 pictures, first {photos[0]}"
+    far = np.load(tmp_path / "depth/b.npy") == 10  # 600 mm see a room as if it were far away
+    assert far.mean() > 0.5
+    assert report.lines[2] == (
+        f"warning: most of the depth is at an end of its range in 1 of 2 pictures, first {photos[1]}: "
+        "is the focal length right?"
+    )
+    described = [json.loads((tmp_path / f"depth/{name}.json").read_text()) for name in "ab"]
+    assert described[0]["intrinsics_from"] == "assumed: NYU's camera; EXIF's focal length is no camera's"
+    assert described[1]["share_clipped"] == [0, round(far.mean(), 4)]
+    report = run_files(*photos, intrinsics={"fx": 3.0}, output=tmp_path / "out")  # 4 mm, mistaken for pixels
+    assert len(report.lines) == 1 and report.lines[0].startswith("0 pictures") and not list(tmp_path.glob("out/*"))
+    assert f"2 skipped: {photos[0]}, {photos[1]} (intrinsics: fx=3, fy=3 is a field of view of" in report.lines[0]
+
+
+def test_what_a_folder_holds_and_cannot_be_read_is_named(loaded, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    save(tmp_path / "a.png")
+    (tmp_path / "b.heic").write_bytes(b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf")
+    save(tmp_path / "c.tiff").rename(tmp_path / "c.dng")
+    (tmp_path / "d.jpg").symlink_to(tmp_path / "gone.jpg")
+    report = run_files(tmp_path)
+    assert report.lines[-1].startswith("1 picture, ") and "3 skipped: " in report.lines[-1]
+    for name, why in {"b.heic": "a HEIC picture", "c.dng": "a raw photo", "d.jpg": "a link to a file"}.items():
+        assert f"{tmp_path}/{name} ({why}" in report.lines[-1]
+
+
+def test_a_name_that_is_not_text_is_predicted_and_shown(loaded, tmp_path):
+    picture = tmp_path / os.fsdecode(b"caf\xe9 $x_{$.png")
+    save(tmp_path / "a.png").rename(picture)
+    for _ in range(2):  # its own files are known again
+        report = run_files(tmp_path, tmp_path / os.fsdecode(b"\xff.png"), formats=["npy", "color"])
+        assert (
+            report.lines[-1]
+            .encode()
+            .endswith(rb"1 skipped: %b/\udcff.png (No such file or directory)" % os.fsencode(tmp_path))
+        )
+    described = json.loads((tmp_path / "depth" / os.fsdecode(b"caf\xe9 $x_{$.json")).read_text())
+    assert described["picture"] == rf"{tmp_path}/caf\udce9 $x_{{$.png"
+    json.dumps(described, ensure_ascii=False).encode()
+
+
+def test_one_bad_file_ends_no_job(loaded, tmp_path, monkeypatch):
+    """Two pictures that ask for too much, and a folder that cannot hold results, beside two good ones."""
+    good = [save(tmp_path / f"good/{name}.png") for name in "ab"]
+    save(tmp_path / "blocked/c.png")
+    (tmp_path / "blocked/depth").write_text("a file")
+    hungry = save(tmp_path / "good/d.png", 31, 50)
+    from_pil = pictures.from_pil
+
+    def limited(picture):
+        if picture.height == 31:
+            raise MemoryError
+        return from_pil(picture)
+
+    monkeypatch.setattr(pictures, "from_pil", limited)
+    report = run_files(hungry, tmp_path / "blocked", *good)
+    assert report.lines[-1].startswith("2 pictures, ")
+    assert dict(report.skipped) == {
+        str(hungry): "a damaged picture (MemoryError)",
+        str(tmp_path / "blocked/c.png"): f"File exists: {tmp_path}/blocked/depth",
+    }
+    assert {path.name for path in (tmp_path / "good/depth").iterdir()} == {
+        f"{name}.{kind}" for name in "ab" for kind in ("npy", "png", "json")
+    }
+
+
+def test_large_pictures_wait_for_no_others(loaded, tmp_path, monkeypatch):
+    """So that a batch never holds more pixels than the largest picture may have."""
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 3500)
+    depths, together = predict._depths, []
+
+    def counted(predictor, jobs, **options):
+        together.append([job.pixels.shape[0] for job in jobs])
+        return depths(predictor, jobs, **options)
+
+    monkeypatch.setattr(predict, "_depths", counted)
+    for name, height in zip("abcde", (30, 30, 60, 10, 70), strict=True):
+        save(tmp_path / f"{name}.png", height, 50)
+    report = run_files(tmp_path, batch=4)
+    assert together == [[30, 30], [60, 10], [70]] and report.lines[-1].startswith("5 pictures, ")
