@@ -71,6 +71,9 @@ def test_all_shows_every_intermediate(run, picture, tmp_path):
     inside, paths = probe.probe(run[0], picture, names=("all",), channels=2, output=tmp_path / "out")
     assert {path.name for path in paths} == {"depth.png", *(f"{name.replace('/', '-')}.png" for name in inside)}
     assert {path.parent for path in paths} == {tmp_path / "out"}
+    (tmp_path / "out/depth.png").write_text("mine")
+    with pytest.raises(FileExistsError, match="out/depth.png' is there and no result of ours"):
+        probe.probe(run[0], picture, output=tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -175,10 +175,17 @@ def test_a_pipe_a_folder_and_a_link_to_nothing_are_kept(tmp_path):
 
 def _commands():
     from jaxdepth import benchmark, evaluate
-    from jaxdepth.prepare import compare_sources, contact_sheet
+    from jaxdepth.prepare import check, compare_sources, contact_sheet
     from jaxdepth.studies import compare
 
+    def check_pair(path):
+        for part, mode in (("images", "RGB"), ("depths", "I;16")):
+            (path.parent / part).mkdir()
+            Image.new(mode, (24, 24)).save(path.parent / part / "a.png")
+        check.check(path.parent, sheet=path)
+
     return {
+        "prepare_data check": check_pair,
         "evaluate": lambda path: evaluate.evaluate_checkpoint("nowhere", output=path),
         "benchmark": lambda path: benchmark.run([], small.CONFIGS, output=path),
         "compare": lambda path: compare.compare(path, {"a": "nowhere"}),
