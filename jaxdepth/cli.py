@@ -9,7 +9,7 @@ import signal
 import sys
 import traceback
 
-from absl import app, logging
+from absl import app, flags, logging
 
 from jaxdepth import paths
 from jaxdepth.errors import InputError
@@ -29,7 +29,7 @@ def run(main):
         try:
             return main(argv)
         except (InputError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {in_own_flags(str(error))}", file=sys.stderr)
             return 1
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as SIGTERM: at once, also while jax compiles, without a traceback
@@ -103,6 +103,28 @@ def default_workdir(config_filename):
     if not pathlib.Path(file).is_file():
         raise FileNotFoundError(f"--config={config_filename}: no such file: expected a path such as configs/kscale.py")
     return str(pathlib.Path("runs", "-".join(filter(None, [pathlib.Path(file).stem, argument]))))
+
+
+def in_own_flags(text):
+    """A message in which --config.data.NAME=VALUE is the command's own flag --NAME=VALUE, if it has that instead."""
+
+    def own(match):
+        has_config, has_own = ("config" in flags.FLAGS, match["name"] in flags.FLAGS)
+        return f"--{match['name']}" if has_own and not has_config else match[0]
+
+    return re.sub(r"--config\.data\.(?:folder\.)?(?P<name>\w+)(?==)", own, text)
+
+
+def numbers(name, values):
+    """The value of a flag --NAME with a list of numbers, as a tuple of floats; None if it is None.
+
+    Raises:
+      InputError: for anything else.
+    """
+    try:
+        return None if values is None else tuple(float(value) for value in values)
+    except ValueError:
+        raise InputError(f"--{name}={','.join(values)}: expected numbers, such as 65.535 or 65.535,1e10") from None
 
 
 def step(value):

@@ -8,6 +8,7 @@ from absl import logging
 from ml_collections.config_dict import placeholder
 
 from jaxdepth.errors import InputError
+from jaxdepth.geometry.depth import MAX_DEPTH, check_range
 from jaxdepth.runs.upgrade import RENAMED
 
 
@@ -44,6 +45,8 @@ def base(arg="", *, variants=()):
     data.split = "paper"
     data.depth = "filled"  # NYU's depth; "raw" has the sensor's holes
     data.batches = "auto"  # tfdata, device
+    data.invalid = ()  # depths in metres that stand for "nothing seen", such as 65.535
+    data.max_depth = MAX_DEPTH  # metres; depth beyond it counts nowhere, and no prediction exceeds it
     data.frame_size = (240, 320)
     data.crop_size = (228, 304)
     data.rooms_frames = (2000, 200)  # train, val
@@ -127,6 +130,8 @@ def source_arguments(config, *, source=None, path=None, frame_size=None):
         depth_files=folder["depth"],
         depth_scale=folder["depth_scale"],
         intrinsics=folder["intrinsics"],
+        invalid=tuple(data["invalid"]) if same_source else (),
+        max_depth=data["max_depth"],
         rooms_frames=tuple(data["rooms_frames"]),
         sensor=data["sensor"],
         depth=data["depth"] if same_source else "filled",
@@ -163,6 +168,7 @@ def check(config):
         if len(size) != 2 or min(size) < 1:
             raise InputError(f"config.data.{name}={size}: expected (height, width) in pixels")
     data = config.data
+    check_range(invalid=data.invalid, max_depth=data.max_depth)
     for name, pair in (("rooms_frames", data.rooms_frames), ("augmentation.scale", data.augmentation.scale)):
         if len(pair) != 2:
             raise InputError(f"config.data.{name}={tuple(pair)}: expected two numbers")

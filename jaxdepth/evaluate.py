@@ -28,6 +28,11 @@ def evaluate_checkpoint(
     path=None,
     split=None,
     frames_of=None,
+    image=None,
+    depth=None,
+    depth_scale=None,
+    invalid=None,
+    max_depth=None,
     output=None,
 ):
     """Evaluates a checkpoint of a run.
@@ -40,12 +45,16 @@ def evaluate_checkpoint(
       path: where the source lies; None for the run's path.
       split: whose validation frames, or "all" for every frame; None for the run's.
       frames_of: another workdir, whose frames are taken where source, path and split are None.
+      image, depth: patterns of a folder's files, see `pairs.find`; None for the run's.
+      depth_scale: metres per unit of a folder's depths; None for the run's.
+      invalid: depths in metres that are no measurement; None for the run's, if the source is.
+      max_depth: metres; truth beyond it is not scored, predictions are clipped to it. None for the run's.
       output: a JSON file to write, or None.
 
     Returns:
-      {"protocol", "frames", "metrics", "mean_depth_baseline", "outputs" (of each scale), "checkpoint", "per_frame"}.
-      The last has lists: "id" of the frames, "order" (consecutive numbers where neighbours may show the same room), and
-      some metrics.
+      {"protocol", "frames", "frames_scored" (those with valid depth), "metrics", "mean_depth_baseline", "outputs" (of
+      each scale), "checkpoint", "per_frame"}. The last has lists: "id" of the frames, "order" (consecutive numbers
+      where neighbours may show the same room), and some metrics, None where a frame was not scored.
 
     Raises:
       InputError: for an unknown protocol, source or split, or a damaged file.
@@ -57,9 +66,12 @@ def evaluate_checkpoint(
     check_output(output)
     run = record.read(folder)
     config, other = run.config, record.read(frames_of or folder).config
-    frames = selection.open_frames(
-        **settings.source_arguments(other, source=source, path=path, frame_size=config["data"]["frame_size"])
-    )
+    arguments = settings.source_arguments(other, source=source, path=path, frame_size=config["data"]["frame_size"])
+    given = dict(image=image, depth_files=depth, depth_scale=depth_scale, invalid=invalid, max_depth=max_depth)
+    frames = selection.open_frames(**arguments | {name: value for name, value in given.items() if value is not None})
+    of_folders = dict(image=image, depth=depth, depth_scale=depth_scale)
+    if frames.name != "folder" and (wrong := [name for name, value in of_folders.items() if value is not None]):
+        raise InputError(f"{wrong[0]}={of_folders[wrong[0]]}: only for source=folder; the source is {frames.name}")
     chosen = splits.split(split or other["data"]["split"], frames.ids, lists=frames.splits, parts=("val",))
     network = trained.read(folder, step=step)
     crop_size = network.framing.crop_size
@@ -84,7 +96,7 @@ def evaluate_checkpoint(
     if run.mean_depth_frames:
         described["mean_depth_image"] = f"of {run.mean_depth_frames} of {run.train_frames} training frames"
     groups = network.network.groups
-    result = report.result(scores, groups, described, workdir=folder, step=network.step)
+    result = report.result(scores, per_frame, groups, described, workdir=folder, step=network.step)
     result["per_frame"] = {
         "id": frames.ids[chosen.val].tolist(),
         "order": _order(frames, chosen.val).tolist(),
@@ -95,12 +107,12 @@ def evaluate_checkpoint(
     return result
 
 
-def default_output(folder, *, protocol, source=None, path=None, split=None, step="last"):
+def default_output(folder, *, protocol, source=None, path=None, split=None, step="last", invalid=None, max_depth=None):
     """The file for a result in the run's workdir: its name tells apart what was evaluated.
 
     Args:
       folder: workdir of the run.
-      protocol, source, path, split, step: as for `evaluate_checkpoint`.
+      protocol, source, path, split, step, invalid, max_depth: as for `evaluate_checkpoint`.
 
     Returns:
       A pathlib.Path, such as WORKDIR/evaluation-full-folder-kitchen-1b2c3d.json.
@@ -109,7 +121,8 @@ def default_output(folder, *, protocol, source=None, path=None, split=None, step
     if path is not None:
         resolved = pathlib.Path(path).expanduser().resolve()
         parts += [resolved.stem, hashlib.sha256(str(resolved).encode()).hexdigest()[:6]]
-    parts += [split, None if step == "last" else step]
+    parts += [split, None if step == "last" else step, None if max_depth is None else f"max{max_depth:g}"]
+    parts += [f"without{value:g}" for value in invalid or ()]
     return pathlib.Path(folder, "-".join(["evaluation", *(str(part) for part in parts if part is not None)]) + ".json")
 
 

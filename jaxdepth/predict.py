@@ -17,7 +17,7 @@ from jaxdepth.data.files import pictures, writing
 from jaxdepth.errors import InputError
 from jaxdepth.geometry import framing
 from jaxdepth.geometry.camera import Intrinsics, nyu_intrinsics
-from jaxdepth.geometry.depth import MAX_DEPTH, MIN_DEPTH
+from jaxdepth.geometry.depth import MIN_DEPTH
 from jaxdepth.models import compiled
 from jaxdepth.output import encode, picture_paths, sidecar
 from jaxdepth.paths import shown
@@ -87,7 +87,7 @@ class Predictor:
             training's camera.
 
         Returns:
-          float32 [H, W], metres along z in [1e-3, 10], upright and of the picture's size.
+          float32 [H, W], metres along z from .001 to the run's `data.max_depth`, upright and of the picture's size.
 
         Raises:
           InputError: for something other than a picture, see `data.files.pictures`, intrinsics that no camera has, or a
@@ -105,8 +105,9 @@ class Predictor:
         size = picture.pixels.shape[:2]
         camera, _ = framing.find_camera(size, self.framing, given=intrinsics, focal_35mm=picture.focal_35mm)
         log_depths = self.log_depths(framing.network_input(picture.pixels, self.framing))
+        to_picture = functools.partial(framing.picture_depths, max_depth=self.trained.run.max_depth)
         return {
-            output: framing.picture_depths(self.finite(log_depth), [size], [camera], self.framing)[0]
+            output: to_picture(self.finite(log_depth), [size], [camera], self.framing)[0]
             for output, log_depth in log_depths.items()
         }
 
@@ -248,7 +249,8 @@ def _depths(predictor, jobs, *, batch, mesh):
     x = np.pad(x, ((0, batch - len(x)), (0, 0), (0, 0), (0, 0)))
     log_depth = predictor.log_depths(sharding.put({"x": x}, sharding.batched(mesh))["x"])[predictor.groups[0]]
     sizes, cameras = [job.pixels.shape[:2] for job in jobs], [job.camera for job in jobs]
-    return framing.picture_depths(predictor.finite(log_depth), sizes, cameras, predictor.framing)
+    max_depth = predictor.trained.run.max_depth
+    return framing.picture_depths(predictor.finite(log_depth), sizes, cameras, predictor.framing, max_depth=max_depth)
 
 
 def _write(predictor, job, depth, *, formats, workdir):
@@ -268,7 +270,7 @@ def _describe(predictor, job, depth, *, workdir, files):
     return sidecar.describe(
         picture=job.path,
         depth=depth,
-        clipped_to=(MIN_DEPTH, MAX_DEPTH),
+        clipped_to=(MIN_DEPTH, network.run.max_depth),
         network=network.run.model["name"],
         step=network.step,
         trained_on=lineage.in_words(network.run.trained_on),

@@ -18,7 +18,7 @@ from jaxdepth import config as settings
 from jaxdepth.data import splits
 from jaxdepth.data.batches import inputs, mix
 from jaxdepth.data.sources import selection
-from jaxdepth.errors import DivergedError, InputError
+from jaxdepth.errors import DivergedError
 from jaxdepth.evaluation import mean_depth, report, scorer
 from jaxdepth.evaluation.protocols import PROTOCOLS
 from jaxdepth.geometry.framing import centre_crop
@@ -72,7 +72,9 @@ def train_and_evaluate(config, folder, *, title=None):
         sharding.check_batch_size(frames_per_batch, mesh)
     pipeline = workdir.recorded_pipeline(folder) if config.data.batches == "auto" else None
     pipeline = inputs.choose_pipeline(pipeline or config.data.batches, frames, split.train, mesh=mesh)
-    _check_depths(frames, split)
+    splits.check_depths(
+        lambda index: (frames.depths[index] > 0).any(), split, source=frames.name, max_depth=frames.max_depth
+    )
 
     # How the network learns, and how long.
     steps_per_epoch = max(1, len(split.train) // config.batch_size)
@@ -174,25 +176,19 @@ def train_and_evaluate(config, folder, *, title=None):
                 logging.info("stopped at step %d; the same command continues", step)
                 return None
         if scores is None:  # the run was complete
-            scores, _ = score(train_state.variables)
+            scores, per_frame = score(train_state.variables)
 
     # Report.
     if sharding.is_main_process():
         protocol = PROTOCOL.describe(frames, split, crop_size=training.crop_size)
-        result = report.result(scores, network.groups, protocol, workdir=folder, step=int(train_state.step))
+        step = int(train_state.step)
+        result = report.result(scores, per_frame, network.groups, protocol, workdir=folder, step=step)
         print(report.text(result))
         print(f"pictures: {folder / 'panel.png'}, {folder / 'curves.png'}")
         protocol = "full" if frames.name == "folder" else "eigen_crop"  # a window in NYU's frames
         print(f"next: python launch/evaluate.py --workdir={folder} --protocol={protocol}")
         print(f"      python launch/predict.py --workdir={folder} PICTURE_OR_FOLDER")
     return scores
-
-
-def _check_depths(frames, split):
-    """Raises InputError if a part of the split has no depth at all."""
-    for part in (split.train, split.val):
-        if not any((frames.depths[index] > 0).any() for index in part):
-            raise InputError(f"source {frames.name!r}, split {split.name!r}: none of {len(part)} frames has a depth")
 
 
 def _log_rule(config, network):

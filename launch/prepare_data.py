@@ -20,6 +20,8 @@ _DEPTH = flags.DEFINE_string(
 _DEPTH_SCALE = flags.DEFINE_float(
     "depth_scale", None, "check: metres per unit; default: .001 for integers, 1 for floating point."
 )
+_INVALID = flags.DEFINE_list("invalid", [], "check: depths in metres that are no measurement, such as 65.535.")
+_MAX_DEPTH = flags.DEFINE_float("max_depth", 10.0, "check: metres up to which depth counts.")
 _FROM = flags.DEFINE_string("from", None, "nyu, tfds: the .mat file or its folder; default: download it.")
 _TO = flags.DEFINE_string("to", "data", "nyu, tfds: folder for the download and the dataset.")
 _URL = flags.DEFINE_multi_string("url", [], "nyu, tfds: a mirror to try before the authors' address.")
@@ -56,9 +58,11 @@ def _check(folder):
         image=_IMAGE.value,
         depth=_DEPTH.value,
         depth_scale=_DEPTH_SCALE.value,
+        invalid=cli.numbers("invalid", _INVALID.value),
+        max_depth=_MAX_DEPTH.value,
         sheet=_OUTPUT.value or _SHEET,
     )
-    print(report)
+    print(cli.in_own_flags(str(report)))
     return 1 if report.errors else 0
 
 

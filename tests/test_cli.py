@@ -125,3 +125,19 @@ cli.run(lambda argv: print(argv[1:], config.value.flip_tta, config.value.init_fr
     line = [sys.executable, "-c", script, *flags]
     done = subprocess.run(line, capture_output=True, text=True, cwd=small.ROOT)
     assert done.stdout == "['argument'] True runs/a\n", done.stderr
+
+
+def test_advice_names_the_flag_that_the_command_has(monkeypatch):
+    advice = "give --config.data.folder.depth_scale=0.001 or --config.data.max_depth=80, config.data.path='a'"
+    monkeypatch.setattr(cli.flags, "FLAGS", {"depth_scale": None, "max_depth": None})
+    assert cli.in_own_flags(advice) == "give --depth_scale=0.001 or --max_depth=80, config.data.path='a'"
+    for others in ({"config": None}, {"config": None, "depth_scale": None}, {}):
+        monkeypatch.setattr(cli.flags, "FLAGS", others)
+        assert cli.in_own_flags(advice) == advice
+
+
+def test_a_flag_of_numbers():
+    assert cli.numbers("invalid", ["65.535", "1e10"]) == (65.535, 1e10)
+    assert cli.numbers("invalid", None) is None and cli.numbers("invalid", []) == ()
+    with pytest.raises(InputError, match="--invalid=65,far: expected numbers, such as 65.535"):
+        cli.numbers("invalid", ["65", "far"])

@@ -78,16 +78,21 @@ def test_the_default_output_tells_apart_what_was_evaluated(tmp_path):
 
 
 def test_a_second_folder_does_not_overwrite_the_result_of_the_first(tmp_path, monkeypatch):
+    """The second one has float depths in millimetres, one frame beyond its cap, and names of its own."""
     monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "cache"))
     run = small.random_run(tmp_path / "run")
     launch = small.ROOT / "launch" / "evaluate.py"
-    for name in ("one", "two"):
+    flags = {"one": [], "two": ["--depth_scale=0.001", "--image=b/*.png", "--depth=d/*.npy", "--max_depth=2.5"]}
+    for name, (images, depths), unit in (("one", ("images", "depths"), 1), ("two", ("b", "d"), 1000)):
         folder = tmp_path / name
-        for part in ("images", "depths"):
+        for part in (images, depths):
             (folder / part).mkdir(parents=True)
         for i in range(2):
-            Image.new("RGB", (56, 40), (50 * i, 99, 0)).save(folder / "images" / f"{i}.png")
-            np.save(folder / "depths" / f"{i}.npy", np.full((40, 56), 2.0 + i, np.float32))
+            Image.new("RGB", (56, 40), (50 * i, 99, 0)).save(folder / images / f"{i}.png")
+            np.save(folder / depths / f"{i}.npy", np.full((40, 56), unit * (2.0 + i), np.float32))
         command = [sys.executable, launch, f"--workdir={run}", "--protocol=full", "--source=folder", f"--path={folder}"]
-        subprocess.run([*command, "--split=all"], check=True, capture_output=True, timeout=200)
-    assert len(list(run.glob("evaluation-full-folder-*-all.json"))) == 2
+        subprocess.run([*command, "--split=all", *flags[name]], check=True, capture_output=True, timeout=200)
+    (one,), (two,) = (list(run.glob(f"evaluation-full-folder-{name}-*.json")) for name in flags)
+    assert one.name.endswith("-all.json") and two.name.endswith("-all-max2.5.json")
+    results = [json.loads(file.read_text()) for file in (one, two)]
+    assert [(r["frames_scored"], r["protocol"]["max_depth"]) for r in results] == [(2, 10.0), (1, 2.5)]

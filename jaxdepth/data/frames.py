@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxdepth.geometry.camera import Intrinsics
+from jaxdepth.geometry.depth import MAX_DEPTH
 
 
 class LazyArray:
@@ -57,6 +58,8 @@ class Frames:
       truth: what the depths are, for protocols, such as "filled depth".
       description: one line for the log: which source, where it was found, and why it was chosen.
       labels: uint16 [N, H, W], classes of the source, 0 where unlabelled, read only when indexed; None without labels.
+      invalid: depths in metres that were masked as no measurement.
+      max_depth: metres; depth beyond it was masked.
     """
 
     name: str
@@ -70,6 +73,8 @@ class Frames:
     truth: str
     description: str
     labels: LazyArray | None = None
+    invalid: tuple[float, ...] = ()
+    max_depth: float = MAX_DEPTH
 
     def __len__(self) -> int:
         return len(self.ids)

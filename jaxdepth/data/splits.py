@@ -5,7 +5,7 @@ import hashlib
 import json
 import pathlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ NYU_FRAMES = 1449
 NYU_SPLITS = ("paper", "official", "dev", "final", "scene")
 OWN_SPLITS = ("rooms", "lists", "blocks", "tfds")  # of sources with a single split, see `split`
 BLOCK = 100  # frames
+_PURPOSES = {"train": "train on", "val": "validate on"}
 
 Lists = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
 
@@ -186,6 +187,8 @@ def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("
     }
     for part in parts:
         if not indices[part].size:
+            if name == "lists":
+                raise InputError(f"split 'lists': no frame to {_PURPOSES[part]}: change train.txt or val.txt")
             frames = "official test frames" if (name, part) == ("official", "val") else f"{part} frames of this split"
             raise InputError(
                 f"config.data.split={name!r}: the {frames} are not in this source: "
@@ -194,6 +197,27 @@ def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("
     present = [sorted(int(i) for i in ids[indices[part]]) for part in ("train", "val")]
     digest = hashlib.sha256(json.dumps([name, *present]).encode()).hexdigest()[:12]
     return Split(name, indices["train"], indices["val"], digest)
+
+
+def check_depths(has_depth: Callable[[int], bool], split: Split, *, source: str, max_depth: float):
+    """Checks that there is depth to train on and to validate on.
+
+    Args:
+      has_depth: whether the frame of an index has any valid depth.
+      split: the Split.
+      source: name of the source, for the error.
+      max_depth: metres, for the error.
+
+    Raises:
+      InputError: if a part of the split has none.
+    """
+    for part, purpose in _PURPOSES.items():
+        indices = getattr(split, part)
+        if not any(has_depth(int(index)) for index in indices):
+            raise InputError(
+                f"source {source!r}, split {split.name!r}: none of {len(indices)} frames to {purpose} has a valid "
+                f"depth, up to config.data.max_depth={max_depth:g} m"
+            )
 
 
 def _part(ids: Sequence[int], train: set[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:

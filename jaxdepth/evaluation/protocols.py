@@ -1,4 +1,4 @@
-"""Evaluation protocols: at which size, inside which window and up to which depth a prediction is scored."""
+"""Evaluation protocols: at which size and inside which window a prediction is scored."""
 
 import dataclasses
 
@@ -19,18 +19,14 @@ class Protocol:
       full_size: whether they are scored at 480x640; otherwise at the network's size, inside the centre crop.
       rows: (first, past the last) row of the window, or None for all.
       columns: (first, past the last) column of the window, or None for all.
-      min_depth: metres; truth below is not scored, predictions are clipped.
-      max_depth: metres; truth above is not scored, predictions are clipped.
     """
 
     name: str
     full_size: bool
     rows: tuple | None = None
     columns: tuple | None = None
-    min_depth: float = MIN_DEPTH
-    max_depth: float = MAX_DEPTH
 
-    def score(self, log_depth, truth, *, frame_size, crop_size):
+    def score(self, log_depth, truth, *, frame_size, crop_size, max_depth=MAX_DEPTH):
         """Scores predictions of the centre crop.
 
         Args:
@@ -38,6 +34,7 @@ class Protocol:
           truth: [B, H, W] metres at the protocol's size.
           frame_size: (H, W) of the frames that were cropped.
           crop_size: (h, w).
+          max_depth: metres; truth above is not scored, predictions are clipped.
 
         Returns:
           {metric: [B]} and the number of valid pixels [B], see `metrics.depth_metrics`.
@@ -50,8 +47,7 @@ class Protocol:
             inside_rows = (rows >= self.rows[0]) & (rows < self.rows[1])
             inside_columns = (columns >= self.columns[0]) & (columns < self.columns[1])
             mask = inside_rows[:, None] & inside_columns[None, :]
-        depth_range = dict(min_depth=self.min_depth, max_depth=self.max_depth)
-        return metrics.depth_metrics(log_depth, truth, mask=mask, **depth_range)
+        return metrics.depth_metrics(log_depth, truth, mask=mask, max_depth=max_depth)
 
     def describe(self, frames, split, *, crop_size):
         """Everything that a number needs beside it, for JSON.
@@ -75,8 +71,9 @@ class Protocol:
             "resize": "border replicated to the frame, then bilinear depth" if self.full_size else "none",
             "rows": list(self.rows or (0, size[0])),
             "columns": list(self.columns or (0, size[1])),
-            "min_depth": self.min_depth,
-            "max_depth": self.max_depth,
+            "min_depth": MIN_DEPTH,
+            "max_depth": frames.max_depth,
+            **({"invalid": list(frames.invalid)} if frames.invalid else {}),
             "pooling": "mean over images of per-image values",
         }
 

@@ -1,27 +1,32 @@
 """Scores as evaluate's JSON, and as text."""
 
+import numpy as np
+
 from jaxdepth.evaluation import mean_depth
 
 _COLUMNS = ("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog")
 
 
-def result(scores, groups, protocol, *, workdir, step):
+def result(scores, per_frame, groups, protocol, *, workdir, step):
     """Scores in the form of evaluate's JSON.
 
     Args:
       scores: {output: {metric: value}}, with the baseline, from `scorer.make_scorer`.
+      per_frame: {output: {metric: [n]}}, from the same.
       groups: the network's outputs, the final one first.
       protocol: from `Protocol.describe`.
       workdir: of the checkpoint.
       step: of the checkpoint.
 
     Returns:
-      {"protocol", "frames", "metrics", "mean_depth_baseline", "outputs", "checkpoint"}.
+      {"protocol", "frames", "frames_scored" (those with valid depth), "metrics", "mean_depth_baseline", "outputs",
+      "checkpoint"}.
     """
     final, *others = groups
     return {
         "protocol": protocol,
         "frames": protocol["frames"],
+        "frames_scored": int((~np.isnan(per_frame[final]["delta1"])).sum()),
         "metrics": scores[final],
         "mean_depth_baseline": scores[mean_depth.NAME],
         "outputs": {name: scores[name] for name in others},
@@ -33,8 +38,10 @@ def heading(result):
     """The frames and the protocol of a result, in two lines."""
     p = result["protocol"]
     (top, bottom), (left, right), (height, width) = p["rows"], p["columns"], p["scored_at"]
+    scored = result.get("frames_scored", result["frames"])  # earlier results do not have it
+    left_out = f", of which {scored} were scored: the others have no valid depth" if scored < result["frames"] else ""
     return (
-        f"{p['source']}, split {p['split']} ({p['split_hash']}), {result['frames']} frames\n"
+        f"{p['source']}, split {p['split']} ({p['split_hash']}), {result['frames']} frames{left_out}\n"
         f"protocol {p['name']}: rows {top}:{bottom}, columns {left}:{right} of {height}x{width}, "
         f"{p['truth']} up to {p['max_depth']:g} m, {p['pooling']}"
     )

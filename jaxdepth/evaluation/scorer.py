@@ -8,7 +8,9 @@ import numpy as np
 
 from jaxdepth import models
 from jaxdepth.data.batches import evaluation
+from jaxdepth.errors import InputError
 from jaxdepth.evaluation import mean_depth, metrics
+from jaxdepth.geometry.depth import MIN_DEPTH
 from jaxdepth.models import compiled
 from jaxdepth.training import sharding
 
@@ -30,9 +32,11 @@ def make_scorer(network, frames, *, indices, protocol, mean_depth_image, batch_s
     Returns:
       A function {"params", "batch_stats"} -> (scores, per_frame): {output: {metric: mean over images}}, with the
       baseline as output `mean_depth`, and {output: {metric: float32 [n]}} with NaN for a frame without a valid depth;
-      the latter also has the prediction's `mean_log_depth`.
+      the latter also has the prediction's `mean_log_depth`. The function raises InputError if no frame has such a
+      depth.
     """
     baseline = jnp.asarray(mean_depth.central_log_depth(mean_depth_image, crop_size=crop_size))
+    sizes = dict(frame_size=frames.size, crop_size=crop_size)
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
 
     @functools.partial(compiled.jit, in_shardings=(None, batched), out_shardings=replicated)
@@ -41,7 +45,7 @@ def make_scorer(network, frames, *, indices, protocol, mean_depth_image, batch_s
         predictions[mean_depth.NAME] = jnp.broadcast_to(baseline[None], batch["image"].shape[:3])
         sums, per_frame = {}, {}
         for name, log_depth in predictions.items():
-            per_image, valid = protocol.score(log_depth, batch["truth"], frame_size=frames.size, crop_size=crop_size)
+            per_image, valid = protocol.score(log_depth, batch["truth"], **sizes, max_depth=frames.max_depth)
             sums[name] = metrics.sum_over_images(per_image, valid, weight=batch["weight"])
             per_frame[name] = {metric: jnp.where(valid > 0, x, jnp.nan) for metric, x in per_image.items()}
             per_frame[name]["mean_log_depth"] = log_depth.mean((1, 2))
@@ -64,7 +68,13 @@ def make_scorer(network, frames, *, indices, protocol, mean_depth_image, batch_s
             new, values = eval_step(variables, sharding.put(batch, batched))
             sums = new if sums is None else jax.tree.map(jnp.add, sums, new)
             per_frame.append(jax.device_get(values))
-        scores = {name: metrics.finalize(values) for name, values in jax.device_get(sums).items()}
+        sums = jax.device_get(sums)
+        if not any(values["count"] for values in sums.values()):
+            raise InputError(
+                f"source {frames.name!r}, protocol {protocol.name}: none of {len(indices)} frames has valid depth to "
+                f"score, from {MIN_DEPTH:g} to config.data.max_depth={frames.max_depth:g} m"
+            )
+        scores = {name: metrics.finalize(values) for name, values in sums.items()}
         return scores, jax.tree.map(lambda *parts: np.concatenate(parts)[: len(indices)], *per_frame)
 
     return score

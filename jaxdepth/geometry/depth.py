@@ -1,10 +1,17 @@
-"""What a valid depth is: metres along z, in one place for sources, losses, metrics and predictions. Numpy only."""
+"""What a valid depth is: metres along z, in one place for sources, losses, metrics and predictions. Numpy only.
+
+Truth counts beyond MIN_DEPTH, up to the setting `data.max_depth`, unless it is one of the values in `data.invalid`.
+Every source replaces all else by 0 (`mask_invalid`), so that training, validation and evaluation see the same truth.
+Predictions are clipped to the same range.
+"""
+
+import math
 
 import numpy as np
 
 from jaxdepth.errors import InputError
 
-MIN_DEPTH, MAX_DEPTH = 1e-3, 10.0  # metres: the range in which predictions and truth are scored
+MIN_DEPTH, MAX_DEPTH = 1e-3, 10.0  # metres: where truth counts; MAX_DEPTH is the default of `data.max_depth`
 PLAUSIBLE_MEDIAN = (0.1, 100.0)  # metres: outside this range the unit is probably wrong
 
 
@@ -13,21 +20,51 @@ def is_valid(depth):
     return (depth > 0) & (depth < float("inf"))
 
 
-def mask_invalid(depths):
+def check_range(*, invalid, max_depth):
+    """Checks the settings data.invalid and data.max_depth.
+
+    Args:
+      invalid: values in metres.
+      max_depth: metres.
+
+    Raises:
+      InputError: for anything but finite numbers, `invalid` at least 0 and `max_depth` above MIN_DEPTH.
+    """
+    for value in invalid:
+        if isinstance(value, str) or not 0 <= value < np.finfo(np.float32).max:
+            raise InputError(f"config.data.invalid={value}: expected depths in metres, such as 65.535")
+    if not MIN_DEPTH < max_depth < np.finfo(np.float32).max:
+        raise InputError(f"config.data.max_depth={max_depth}: expected metres, finite and above {MIN_DEPTH:g}")
+
+
+def mask_invalid(depths, *, invalid=(), max_depth=None):
     """Replaces invalid depths by 0.
 
     Args:
       depths: float32 [..., H, W], metres.
+      invalid: depths in metres that are no measurement, to one part in a million.
+      max_depth: metres; depth beyond it, or up to MIN_DEPTH, is masked. None masks neither.
 
     Returns:
-      The depths with NaN, infinite and negative values as 0, and counts: pixels "nan", "inf" and "negative", and
-      "empty_frames", the number of frames without a valid pixel.
+      The masked depths, and counts: pixels "nan", "inf", "negative", "invalid" (one of the values), "near" (up to
+      MIN_DEPTH) and "beyond" (`max_depth`), each pixel once, and "empty_frames", the number of frames without a valid
+      pixel.
     """
+    low, high = (0.0, math.inf) if max_depth is None else (MIN_DEPTH, max_depth)
     nan, inf = np.isnan(depths), np.isinf(depths)
-    negative = (depths < 0) & ~inf
-    valid = np.where(nan | inf | negative, np.float32(0), depths)
-    empty = ~(valid > 0).any((-2, -1))
-    masks = {"nan": nan, "inf": inf, "negative": negative, "empty_frames": empty}
+    listed = np.zeros(depths.shape, bool)
+    for value in filter(None, invalid):  # 0 is masked already
+        listed |= np.abs(depths - np.float32(value)) <= 1e-6 * value
+    masks = {
+        "nan": nan,
+        "inf": inf,
+        "negative": (depths < 0) & ~inf,
+        "invalid": listed,
+        "near": (depths > 0) & (depths <= low) & ~listed,
+        "beyond": (depths > high) & ~inf & ~listed,
+    }
+    valid = np.where(np.logical_or.reduce(list(masks.values())), np.float32(0), depths)
+    masks["empty_frames"] = ~(valid > 0).any((-2, -1))
     return valid, {name: int(mask.sum()) for name, mask in masks.items()}
 
 

@@ -116,7 +116,7 @@ def network_input(picture, framing):
     return np.float32(frame[None, top : top + framing.crop_size[0], left : left + framing.crop_size[1]]) / 255
 
 
-def picture_depths(log_depth, sizes, cameras, framing):
+def picture_depths(log_depth, sizes, cameras, framing, *, max_depth=MAX_DEPTH):
     """Brings predictions back to their pictures.
 
     Args:
@@ -124,9 +124,10 @@ def picture_depths(log_depth, sizes, cameras, framing):
       sizes: (H, W) of each picture.
       cameras: Intrinsics of each picture.
       framing: the network's Framing.
+      max_depth: metres.
 
     Returns:
-      A list of float32 [H, W], metres in [MIN_DEPTH, MAX_DEPTH].
+      A list of float32 [H, W], metres in [MIN_DEPTH, max_depth].
     """
     sizes_of_training = dict(frame_size=framing.frame_size, crop_size=framing.crop_size)
     frames = np.asarray(extend_to_frame(jnp.exp(log_depth), **sizes_of_training))
@@ -136,7 +137,7 @@ def picture_depths(log_depth, sizes, cameras, framing):
         inner = np.ascontiguousarray(frame[at.top : at.top + at.height, at.left : at.left + at.width], np.float32)
         inner = inner * np.float32(focal_ratio(size, camera, framing))
         resized = Image.fromarray(inner).resize(size[::-1], Image.Resampling.BILINEAR)
-        depths.append(np.clip(np.asarray(resized), np.float32(MIN_DEPTH), np.float32(MAX_DEPTH)))
+        depths.append(np.clip(np.asarray(resized), np.float32(MIN_DEPTH), np.float32(max_depth)))
     return depths
 
 

@@ -7,19 +7,21 @@ from dataclasses import dataclass, field
 import numpy as np
 from tqdm import tqdm
 
+from jaxdepth.data import splits
 from jaxdepth.data.files import depth_maps
 from jaxdepth.data.files.writing import check_output
 from jaxdepth.data.sources import pairs
 from jaxdepth.data.splits import folder_lists
 from jaxdepth.errors import InputError
 from jaxdepth.geometry import resize
-from jaxdepth.geometry.depth import PLAUSIBLE_MEDIAN, mask_invalid
+from jaxdepth.geometry.depth import MAX_DEPTH, MIN_DEPTH, PLAUSIBLE_MEDIAN, check_range
+from jaxdepth.geometry.depth_survey import Survey
 from jaxdepth.output import figures
 
 SHEET_PAIRS = 12
 SHEET_SIZE = (240, 320)
 
-_INVALID = {"zero": "0", "nan": "NaN", "inf": "infinite", "negative": "negative"}
+_INVALID = {"nan": "NaN", "inf": "infinite", "negative": "negative"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Report:
         return "\n".join([*self.lines, *(f"error: {error}" for error in self.errors), last])
 
 
-def check(folder, *, image=None, depth=None, depth_scale=None, sheet=None) -> Report:
+def check(folder, *, image=None, depth=None, depth_scale=None, invalid=(), max_depth=MAX_DEPTH, sheet=None) -> Report:
     """Reads every pair of a folder as training would, and reports all errors, not only the first.
 
     Args:
@@ -47,6 +49,8 @@ def check(folder, *, image=None, depth=None, depth_scale=None, sheet=None) -> Re
       image: pattern of the pictures, see `pairs.find`.
       depth: pattern of the depths, see `pairs.find`.
       depth_scale: metres per unit, see `depth_maps.read_depth`.
+      invalid: depths in metres that are no measurement.
+      max_depth: metres; depth beyond it is masked.
       sheet: a PNG to write: up to SHEET_PAIRS pictures beside their depths, cropped as in training. None for no file.
 
     Returns:
@@ -54,28 +58,34 @@ def check(folder, *, image=None, depth=None, depth_scale=None, sheet=None) -> Re
 
     Raises:
       FileNotFoundError: if there is no such folder.
-      InputError: for malformed patterns, a folder without pairs, or a depth_scale out of range.
+      InputError: for malformed patterns, a folder without pairs, or a setting out of range.
       OSError: if the sheet cannot be written.
     """
     depth_maps.check_scale(depth_scale)
+    check_range(invalid=invalid, max_depth=max_depth)
     listing = pairs.find(folder, image=image, depth=depth)
     errors = listing.missing()
     lines = [f"{len(listing.pairs)} pairs in {listing.folder}: pictures {listing.image}, depths {listing.depth}"]
     if sheet is not None:
         pathlib.Path(sheet).parent.mkdir(parents=True, exist_ok=True)  # fails before the work, not after it
         check_output(sheet)
-    found = _read_all(listing, errors, depth_scale=depth_scale)
+    survey = Survey(invalid=invalid, max_depth=max_depth)
+    found = _read_all(listing, errors, survey, depth_scale=depth_scale)
     lines += [
         f"sizes: {n} pictures {p[0]}x{p[1]} with depths {d[0]}x{d[1]}" for (p, d), n in found.sizes.most_common(5)
     ]
-    if found.medians:
-        lines += _depth_lines(found)
-        if problem := pairs.median_problem(list(found.medians.values()), max(found.scales)):
-            errors.append(problem)
+    lines += pairs.turned_notes(*found.turned)
+    if survey.medians:
+        lines += _depth_lines(found, survey, max_depth)
+    problem = survey.medians and pairs.depth_problem(survey, max(found.scales))
+    if problem:
+        errors.append(problem)
     try:
-        names = [pair.name for pair in listing.pairs]
-        ((name, (train, val)),) = folder_lists(listing.folder, names, listing.ids).items()
-        lines.append(f"split: {name}, {len(train)} to train on, {len(val)} to validate")
+        lists = folder_lists(listing.folder, [pair.name for pair in listing.pairs], listing.ids)
+        split = splits.split(next(iter(lists)), listing.ids, lists=lists)
+        lines.append(f"split: {split.name}, {len(split.train)} to train on, {len(split.val)} to validate")
+        if not problem:
+            splits.check_depths(lambda index: index not in found.empty, split, source="folder", max_depth=max_depth)
     except InputError as error:
         errors.append(str(error))
     if sheet is not None and found.shown:
@@ -87,46 +97,48 @@ def check(folder, *, image=None, depth=None, depth_scale=None, sheet=None) -> Re
 
 @dataclass
 class _Found:
-    """What the pairs of a folder hold.
+    """What the pairs of a folder hold, besides the depths' survey.
 
     Attributes:
       sizes: number of pairs by (size of the picture, size of the depth).
       scales: the metres per unit of the files.
-      medians: {name: median depth in metres, NaN without a valid depth}.
-      invalid: number of pixels "zero", "nan", "inf" and "negative", and of "empty_frames".
-      pixels: number of depth pixels.
+      turned: numbers of pictures and of depths that were turned upright.
+      zero: number of pixels that are 0 in the files.
       worst: largest share of invalid pixels in a frame.
+      empty: indices of the frames without valid depth.
       shown: [(name, picture, depth)] for the contact sheet.
     """
 
     sizes: collections.Counter = field(default_factory=collections.Counter)
     scales: set[float] = field(default_factory=set)
-    medians: dict[str, float] = field(default_factory=dict)
-    invalid: collections.Counter = field(default_factory=collections.Counter)
-    pixels: int = 0
+    turned: np.ndarray = field(default_factory=lambda: np.zeros(2, int))
+    zero: int = 0
     worst: float = 0.0
+    empty: set[int] = field(default_factory=set)
     shown: list[tuple[str, np.ndarray, np.ndarray]] = field(default_factory=list)
 
 
-def _read_all(listing, errors, *, depth_scale) -> _Found:
+def _read_all(listing, errors, survey, *, depth_scale) -> _Found:
     """Reads all pairs; appends what cannot be read to `errors`."""
     found = _Found()
     chosen = set(np.linspace(0, len(listing.pairs) - 1, SHEET_PAIRS).astype(int))
     for i, pair in enumerate(tqdm(listing.pairs, desc=listing.folder.name, unit="pair", disable=None)):
         try:
-            picture, metres, scale = pairs.read(pair, depth_scale=depth_scale)
+            read = pairs.read(pair, depth_scale=depth_scale)
         except (OSError, InputError) as error:
             errors.append(str(error))
             continue
-        valid, masked = mask_invalid(metres)
-        found.sizes[(picture.shape[:2], metres.shape)] += 1
-        found.scales.add(scale)
-        found.invalid.update(masked | {"zero": int((metres == 0).sum())})
-        found.pixels += metres.size
-        found.medians[pair.name] = pairs.median(valid)
+        valid = survey.add(read.depth, pair.name)
+        found.sizes[(read.picture.shape[:2], read.depth.shape)] += 1
+        found.scales.add(read.scale)
+        found.turned += read.picture_turned, read.depth_turned
+        found.zero += int((read.depth == 0).sum())
         found.worst = max(found.worst, float((valid == 0).mean()))
+        picture, depth = _small(read.picture, valid)
+        if not depth.any():
+            found.empty.add(i)
         if i in chosen:
-            found.shown.append((pair.name, *_small(picture, valid)))
+            found.shown.append((pair.name, picture, depth))
     return found
 
 
@@ -137,9 +149,9 @@ def _small(picture, valid):
     return resize.shrink(picture, SHEET_SIZE, pitch=pitch), depth
 
 
-def _depth_lines(found) -> list[str]:
+def _depth_lines(found, survey, max_depth) -> list[str]:
     """Lines about the unit and the invalid depths."""
-    values = np.array([value for value in found.medians.values() if not np.isnan(value)])
+    values = np.array([value for value in survey.medians.values() if not np.isnan(value)])
     lines = []
     if values.size:
         units = " and ".join(f"{scale:g} m" for scale in sorted(found.scales))
@@ -148,15 +160,18 @@ def _depth_lines(found) -> list[str]:
             f"one unit is {units}"
         )
         low, high = PLAUSIBLE_MEDIAN
-        odd = [name for name, value in found.medians.items() if value < low or value > high]
+        odd = [name for name, value in survey.medians.items() if value < low or value > high]
         if odd and len(odd) < len(values):
             lines.append(
                 f"warning: the median is outside {low:g} to {high:g} m in {len(odd)} frames, first in {odd[0]}"
             )
-    counts = {text: found.invalid[name] for name, text in _INVALID.items()}
-    shares = ", ".join(f"{text} {count / found.pixels:.1%}" for text, count in counts.items())
-    share = sum(counts.values()) / found.pixels
+    counts = {"0": found.zero} | {text: survey.masked[name] for name, text in _INVALID.items()}
+    rarer = {"listed": "invalid", f"up to {MIN_DEPTH:g} m": "near", f"beyond {max_depth:g} m": "beyond"}
+    counts |= {text: survey.masked[name] for text, name in rarer.items() if survey.masked[name]}
+    shares = ", ".join(f"{text} {count / survey.pixels:.1%}" for text, count in counts.items())
+    share = sum(counts.values()) / survey.pixels
     lines.append(f"invalid: {share:.1%} of the pixels ({shares}), at most {found.worst:.1%} in a frame")
-    if found.invalid["empty_frames"]:
-        lines.append(f"warning: {found.invalid['empty_frames']} frames have no valid depth")
+    lines += [f"warning: {note}" for note in survey.notes()]
+    if survey.masked["empty_frames"]:
+        lines.append(f"warning: {survey.masked['empty_frames']} frames have no valid depth")
     return lines

@@ -80,6 +80,11 @@ class RunRecord:
         return tuple(self.config["data"]["crop_size"])
 
     @property
+    def max_depth(self) -> float:
+        """The greatest depth that counts as truth, and of any prediction, in metres."""
+        return self.config["data"]["max_depth"]
+
+    @property
     def flip_tta(self) -> bool:
         """Whether predictions average over the mirrored image."""
         return self.config["flip_tta"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxdepth.errors import InputError
-from jaxdepth.geometry.depth import PLAUSIBLE_MEDIAN, check_metres, is_valid, mask_invalid
+from jaxdepth.geometry.depth import PLAUSIBLE_MEDIAN, check_metres, check_range, is_valid, mask_invalid
 
 
 @pytest.mark.parametrize("array", [np.float32, jnp.float32])
@@ -20,10 +20,37 @@ def test_invalid_depths_become_0_and_are_counted():
     depths[1, 0, :2] = 0, -0.5
     depths[2] = np.nan
     valid, counts = mask_invalid(depths)
-    assert counts == {"nan": 9, "inf": 2, "negative": 2, "empty_frames": 1}
+    assert {name: n for name, n in counts.items() if n} == {"nan": 9, "inf": 2, "negative": 2, "empty_frames": 1}
     expected = np.where(np.isfinite(depths) & (depths > 0), depths, 0)
     np.testing.assert_array_equal(valid, expected)
     assert valid.dtype == np.float32
+
+
+def test_values_that_are_no_measurement_and_depth_out_of_range_are_masked():
+    depths = np.float32([[[65.535, 65.534, 1e10, 10.0, 10.001, 1e-3, 1e-30, 0.5, np.inf, np.nan]]])
+    valid, counts = mask_invalid(depths, invalid=(65.535, 1e10, 0), max_depth=10.0)
+    assert valid[0, 0].tolist() == [0, 0, 0, 10, 0, 0, 0, 0.5, 0, 0]
+    assert counts == {
+        "nan": 1, "inf": 1, "negative": 0, "invalid": 2, "near": 2, "beyond": 2, "empty_frames": 0
+    }  # fmt: skip
+    valid, counts = mask_invalid(depths, invalid=(65.535,))
+    np.testing.assert_array_equal(valid[0, 0, 1:8], depths[0, 0, 1:8])
+    assert counts["near"] == counts["beyond"] == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dict(invalid=("far",)), "config.data.invalid=far: expected depths in metres"),
+        (dict(invalid=(-1.0,)), "config.data.invalid=-1.0"),
+        (dict(invalid=(float("nan"),)), "config.data.invalid=nan"),
+        (dict(max_depth=0.0), "config.data.max_depth=0.0: expected metres, finite and above 0.001"),
+        (dict(max_depth=float("inf")), "config.data.max_depth=inf"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        check_range(**{"invalid": (), "max_depth": 10.0} | settings)
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (2, 3, 4, 5)])

@@ -56,11 +56,12 @@ def test_a_good_folder_gets_a_report_and_a_contact_sheet(own, tmp_path):
 def test_the_flags_reach_the_check(own, tmp_path):
     (own / "depths").rename(own / "raw")
     done = prepare(
-        "check", own, "--depth=raw/*.png", "--image=images/*.jpg", "--depth_scale=0.002",
-        f"--output={tmp_path}/new/sheet.png",
+        "check", own, "--depth=raw/*.png", "--image=images/*.jpg", "--depth_scale=0.002", "--invalid=7,6",
+        "--max_depth=5", f"--output={tmp_path}/new/sheet.png",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "median 5 m" in done.stdout and "depths raw/*.png" in done.stdout and "one unit is 0.002 m" in done.stdout
+    assert "median 4 m" in done.stdout and "depths raw/*.png" in done.stdout and "one unit is 0.002 m" in done.stdout
+    assert "listed 37.5%" in done.stdout  # 3000 units are 6 m
     assert (tmp_path / "new/sheet.png").is_file()
 
 
@@ -106,6 +107,43 @@ def test_an_implausible_unit_is_an_error(own, factor, message):
     assert message is None or message in report.errors[0]
 
 
+def test_advice_is_a_flag_of_the_command(own, tmp_path):
+    for file in (own / "depths").iterdir():
+        np.save(file.with_suffix(".npy"), np.asarray(Image.open(file)).astype(np.float32))
+        file.unlink()
+    done = prepare("check", own, f"--output={tmp_path}/sheet.png")
+    assert done.returncode == 1 and "millimetres? give --depth_scale=0.001 (read with 1)" in done.stdout
+
+
+def test_one_bad_file_does_not_end_the_check(own):
+    """A changed byte in numpy's header, where the parser raises an error of its own."""
+    depth = np.asarray(Image.open(own / "depths/02.png"))
+    (own / "depths/02.png").unlink()
+    np.save(own / "depths/02.npy", depth)
+    data = bytearray((own / "depths/02.npy").read_bytes())
+    data[data.index(b"(40")] = ord("[")
+    (own / "depths/02.npy").write_bytes(data)
+    report = check(own)
+    assert len(report.errors) == 1 and "depths/02.npy': not a whole .npy file" in report.errors[0]
+    assert "sizes: 19 pictures" in str(report)
+
+
+def test_turned_pictures_are_told_and_doubtful_ones_refused(own):
+    """Depth has 40x60 pixels. A phone held upright stores its picture lying, and may store its depth in either way."""
+    exif = Image.Exif()
+    for i, orientation in ((3, 6), (4, 8), (5, 3)):
+        exif[0x0112] = orientation
+        with Image.open(own / f"images/{i:02d}.jpg") as picture:
+            stored = picture.transpose(Image.Transpose.ROTATE_90) if orientation != 3 else picture
+            stored.save(own / f"images/{i:02d}.jpg", exif=exif)
+    depth = Image.open(own / "depths/04.png").transpose(Image.Transpose.ROTATE_90)
+    depth.save(own / "depths/04.png")
+    report = check(own)
+    assert "EXIF orientation: 2 pictures and 1 depths are turned upright" in report.lines
+    (error,) = report.errors
+    assert "images/05.jpg': EXIF orientation 3, but its depth has none and would fit turned or not" in error
+
+
 def test_metres_in_integers_are_recognised(own):
     for file in (own / "depths").iterdir():
         Image.fromarray(np.full((40, 60), 3, np.uint16)).save(file)
@@ -119,11 +157,15 @@ def test_invalid_pixels_and_single_frames_in_another_unit_are_reported(own):
     (own / "depths/02.png").unlink()
     np.save(own / "depths/02.npy", depth)
     (own / "depths/03.png").unlink()
-    np.save(own / "depths/03.npy", np.full((40, 60), 2000.0))
+    np.save(own / "depths/03.npy", np.linspace(1500.0, 2500.0, 2400).reshape(40, 60))
     report = check(own)
     assert not report.errors
     text = str(report)
-    assert "at most 40.0% in a frame" in text and "NaN 0.5%, infinite 0.5%, negative 0.5%" in text
+    assert (
+        "at most 100.0% in a frame" in text
+        and "beyond 10 m 5.0%" in text
+        and "NaN 0.5%, infinite 0.5%, negative 0.5%" in text
+    )
     assert "warning: the median is outside 0.1 to 100 m in 1 frames, first in 03" in text
     assert "one unit is 0.001 m and 1 m" in text
 

@@ -46,6 +46,7 @@ def test_a_record_of_the_first_version_is_upgraded(tmp_path):
     assert not {"mirrored", "initial"} & read.config.keys()
     assert read.config["rematerialise"] is False and read.config["data"]["depth"] == "filled"
     assert read.config["data"]["folder"] == dict.fromkeys(("image", "depth", "depth_scale", "intrinsics"))
+    assert read.max_depth == 10.0 and read.config["data"]["invalid"] == ()
     assert read.intrinsics == (1.0, 2.0, 3.0, 4.0) and read.began_with == ()
 
 

@@ -90,8 +90,8 @@ def make_inputs(
             rest = dict(batch_size=batch_size - rooms, seed=seed, start_step=start_step, **processes, **augmentation)
             inputs, draw = make_inputs(pipeline, frames, indices, mesh=mesh, **rest)
         one_by_one = mesh.size == 1 and mesh.local_devices[0].platform == "cpu"
-        options = dict(seed=seed, frame_size=frames.size, sensor=sensor, **augmentation)
-        return inputs, mix.with_rooms(draw, count=rooms, one_by_one=one_by_one, **options)
+        options = dict(seed=seed, frame_size=frames.size, sensor=sensor, max_depth=frames.max_depth)
+        return inputs, mix.with_rooms(draw, count=rooms, one_by_one=one_by_one, **options, **augmentation)
     if pipeline == "device":
         budget = _device_budget(mesh)
         divide = budget is not None and sharding.any_process(device.nbytes(frames, indices) > budget)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxdepth import rooms as renderer
 from jaxdepth.data.batches.augment import augment
 from jaxdepth.errors import InputError
+from jaxdepth.geometry.depth import MAX_DEPTH
 
 _FIRST = 1 << 24  # rooms before this index belong to the source `rooms`
 
@@ -48,7 +49,7 @@ def counts(mix, *, source, batch_size):
     return batch_size - count, count
 
 
-def with_rooms(draw, *, count, one_by_one, seed, frame_size, sensor, **augmentation):
+def with_rooms(draw, *, count, one_by_one, seed, frame_size, sensor, max_depth=MAX_DEPTH, **augmentation):
     """A `draw` for `step.make_train_step` that adds endless rooms to another one's batch.
 
     Step t shows the rooms from t * count on, so that no room appears twice in the first 2^31 / count steps.
@@ -60,12 +61,13 @@ def with_rooms(draw, *, count, one_by_one, seed, frame_size, sensor, **augmentat
       seed: of rooms and their augmentation.
       frame_size: (h, w) at which rooms are rendered.
       sensor: whether they are seen through a sensor. Their depth remains exact, so that edges are.
+      max_depth: metres; depth beyond it is masked.
       **augmentation: see `augment.augment`.
 
     Returns:
       A function (data, step) -> batch.
     """
-    options = dict(seed=seed, frame_size=tuple(frame_size), sensor=sensor)
+    options = dict(seed=seed, frame_size=tuple(frame_size), sensor=sensor, max_depth=max_depth)
     render = functools.partial(_example, **options, augment=functools.partial(augment, **augmentation))
     each = functools.partial(jax.lax.map, render) if one_by_one else jax.vmap(render)
 
@@ -84,8 +86,11 @@ def room_indices(step, *, count):
     return _FIRST + step * count + jnp.arange(count, dtype=jnp.int32)
 
 
-def _example(index, *, seed, frame_size, sensor, augment):
+def _example(index, *, seed, frame_size, sensor, max_depth, augment):
     frame = renderer.render(seed, index, size=frame_size, sensor=sensor, exact_depth=True)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), _FIRST), index)
-    image, depth = augment(frame["image"], frame["depth"], key)
+    depth = frame["depth"]
+    if max_depth < MAX_DEPTH:  # else there is nothing beyond it
+        depth = jnp.where(depth <= max_depth, depth, 0.0)
+    image, depth = augment(frame["image"], depth, key)
     return {"image": image, "depth": depth}

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from jaxdepth.errors import InputError
 
-_EXIF_FOLDER, _FOCAL_LENGTH_35MM = 0x8769, 0xA405
+_EXIF_FOLDER, _FOCAL_LENGTH_35MM, _ORIENTATION = 0x8769, 0xA405, 0x0112
 _EXPECTED = "channels of 8 or 16 bits"
 MAX_PIXELS = 120_000_000  # a phone's 108 megapixels and some more; depth and files of such a picture take some GB
 MAX_SIDE = 65535  # the longest side of a JPEG
@@ -39,6 +39,12 @@ def read(path):
     return decode(path, from_pil, accepts=_accepts, expected=_EXPECTED)
 
 
+def orientation(path) -> int:
+    """The EXIF orientation of a picture file: 1 if it is upright or has none, else 2 to 8. Raises as `decode`."""
+    value = decode(path, lambda picture: picture.getexif().get(_ORIENTATION, 1), accepts=bool, expected="any mode")
+    return value if value in range(2, 9) else 1
+
+
 def decode(path, convert, *, accepts, expected):
     """Opens a picture file with Pillow and converts it.
 
@@ -60,7 +66,8 @@ def decode(path, convert, *, accepts, expected):
         _check_kind(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd EXIF
-            with Image.open(path) as picture:
+            # From a path, Pillow maps uncompressed TIFFs, and scrambles those whose EXIF orientation swaps the axes.
+            with open(path, "rb") as file, Image.open(file, formats=_formats()) as picture:
                 if picture.width * picture.height > MAX_PIXELS or max(picture.size) > MAX_SIDE:
                     raise InputError(f"{_TOO_LARGE} ({picture.width}x{picture.height})")
                 if not accepts(picture.mode):
@@ -97,6 +104,12 @@ def _check_kind(path):
         except ImportError as error:
             raise InputError("a HEIC picture, which needs the extra heif: pip install -e '.[heif]'") from error
         pillow_heif.register_heif_opener()
+
+
+def _formats():
+    """The formats that Pillow reads by itself: for EPS it would run Ghostscript, on a program in the file."""
+    Image.init()
+    return [name for name in Image.OPEN if name != "EPS"]
 
 
 def one_line(error) -> str:

@@ -18,20 +18,30 @@ from jaxdepth.data.splits import folder_lists
 from jaxdepth.errors import InputError
 from jaxdepth.geometry import resize
 from jaxdepth.geometry.camera import NYU_SIZE
-from jaxdepth.geometry.depth import mask_invalid
+from jaxdepth.geometry.depth import MAX_DEPTH, mask_invalid
+from jaxdepth.geometry.depth_survey import Survey, in_words
 from jaxdepth.geometry.framing import frame_intrinsics
 
-_LAYOUT = 1  # counted up when what the cache holds changes
+_LAYOUT = 2  # counted up when what the cache holds changes
 
 
 def open_folder(
-    path, *, image=None, depth=None, depth_scale=None, intrinsics=None, frame_size=(240, 320), cache_dir=None
+    path,
+    *,
+    image=None,
+    depth=None,
+    depth_scale=None,
+    intrinsics=None,
+    invalid=(),
+    max_depth=MAX_DEPTH,
+    frame_size=(240, 320),
+    cache_dir=None,
 ) -> Frames:
     """Opens pairs of picture and depth files, memory-mapped from a cache.
 
     Each file contributes its largest central part in the shape of `frame_size`, the same part of picture and depth.
     Pictures are averaged over areas (or enlarged bilinearly). Depths are taken from the pixel in the middle of each
-    area, so that no depth is invented across an edge. NaN, infinite and negative depths become 0 and are counted.
+    area, so that no depth is invented across an edge. Invalid depths become 0 and are counted, see `mask_invalid`.
     `full_depth` is that part of the file's depth at 480x640, by nearest pixels.
 
     Args:
@@ -40,17 +50,19 @@ def open_folder(
       depth: pattern of the depths.
       depth_scale: metres per unit of the depths, see `depth_maps.read_depth`.
       intrinsics: (fx, fy, cx, cy) in pixels of the pictures, which then must have one size; None or () if unknown.
+      invalid: depths in metres that are no measurement.
+      max_depth: metres; depth beyond it is masked.
       frame_size: (h, w).
       cache_dir: see `cache.arrays`; an entry is valid for the names, sizes and modification times of the files,
-        depth_scale and frame_size.
+        depth_scale, invalid, max_depth and frame_size.
 
     Returns:
       A Frames.
 
     Raises:
       FileNotFoundError: if there is no such folder.
-      InputError: if there are no pairs, a file has no partner, cannot be read or does not fit its partner, the median
-        depth is not plausible in metres, or a setting is out of range.
+      InputError: if there are no pairs, a file has no partner, cannot be read or does not fit its partner, the depths
+        cannot be trained on (see `pairs.depth_problem`), or a setting is out of range.
     """
     if len(frame_size) != 2 or min(frame_size) < 1:
         raise InputError(f"frame_size={tuple(frame_size)}: expected (height, width) in pixels")
@@ -63,18 +75,18 @@ def open_folder(
     if missing := listing.missing():
         raise InputError(f"config.data.path={str(path)!r}: {'; '.join(missing)}")
     splits = folder_lists(listing.folder, [pair.name for pair in listing.pairs], listing.ids)
-    key = [_LAYOUT, str(path), _state(listing), depth_scale, h, w]
+    rule = dict(depth_scale=depth_scale, invalid=tuple(invalid), max_depth=max_depth)
+    key = [_LAYOUT, str(path), _state(listing), *rule.values(), h, w]
     arrays, facts = cache.arrays(
         "folder",
         key,
-        lambda folder: _convert(listing, folder, frame_size=(h, w), depth_scale=depth_scale),
+        lambda folder: _convert(listing, folder, frame_size=(h, w), **rule),
         cache_dir=cache_dir,
     )
     counts, sizes = facts["counts"], facts["sizes"]
-    logging.info(
-        "%s: masked depths: %d NaN, %d infinite, %d negative pixels; %d frames without depth; median %.3g m",
-        *(path, counts["nan"], counts["inf"], counts["negative"], counts["empty_frames"], facts["median"]),
-    )
+    logging.info("%s: %s; median %.3g m", path, in_words(counts), facts["median"])
+    for note in facts["notes"]:
+        logging.warning("%s: %s", path, note)
     if intrinsics and len(sizes) > 1:
         raise InputError(f"config.data.folder.intrinsics: pictures of sizes {_sizes(sizes)}: expected one size")
     return Frames(
@@ -83,41 +95,44 @@ def open_folder(
         depths=arrays["depths"],
         ids=listing.ids,
         intrinsics=frame_intrinsics(intrinsics, size=sizes[0], frame_size=(h, w)) if intrinsics else None,
-        full_depth=functools.partial(_full_depth, listing.pairs, depth_scale=depth_scale, frame_size=(h, w)),
+        full_depth=functools.partial(_full_depth, listing.pairs, frame_size=(h, w), **rule),
         splits=splits,
         counts=counts,
         truth="depth of the files, centre of the pictures",
         description=f"folder {path}: {len(listing.pairs)} frames at {h}x{w}, from pictures of {_sizes(sizes)}",
+        invalid=tuple(invalid),
+        max_depth=max_depth,
     )
 
 
-def _full_depth(pairs_, index, *, depth_scale, frame_size):
-    _, depth, _ = pairs.read(pairs_[index], depth_scale=depth_scale)
-    return resize.central_nearest(mask_invalid(depth)[0], frame_size=frame_size, out_size=NYU_SIZE)
+def _full_depth(pairs_, index, *, depth_scale, invalid, max_depth, frame_size):
+    depth = pairs.read(pairs_[index], depth_scale=depth_scale).depth
+    valid, _ = mask_invalid(depth, invalid=invalid, max_depth=max_depth)
+    return resize.central_nearest(valid, frame_size=frame_size, out_size=NYU_SIZE)
 
 
-def _convert(listing, folder: pathlib.Path, *, frame_size, depth_scale) -> dict:
-    """Writes the frames into a cache folder; returns the counts of masked depths, the sizes, and the median depth."""
+def _convert(listing, folder: pathlib.Path, *, frame_size, depth_scale, invalid, max_depth) -> dict:
+    """Writes the frames into a cache folder; returns what the depths and the files are like."""
     n = len(listing.pairs)
     images = cache.create(folder, "images", (n, *frame_size, 3), np.uint8)
     depths = cache.create(folder, "depths", (n, *frame_size), np.float32)
-    counts = dict.fromkeys(("nan", "inf", "negative", "empty_frames"), 0)
-    sizes, medians = set(), []
+    survey, sizes, turned = Survey(invalid=invalid, max_depth=max_depth), set(), np.zeros(2, int)
     label = f"{listing.folder.name} -> {frame_size[0]}x{frame_size[1]}"
     for i, pair in enumerate(tqdm(listing.pairs, desc=label, unit="frame", disable=None)):
-        picture, depth, scale = pairs.read(pair, depth_scale=depth_scale)
-        valid, masked = mask_invalid(depth)
-        for name, count in masked.items():
-            counts[name] += count
-        sizes.add(picture.shape[:2])
-        medians.append(pairs.median(valid))
-        images[i] = resize.shrink(picture, frame_size, pitch=resize.central_pitch(picture.shape[:2], frame_size))
+        read = pairs.read(pair, depth_scale=depth_scale)
+        valid = survey.add(read.depth, pair.name)
+        turned += read.picture_turned, read.depth_turned
+        size = read.picture.shape[:2]
+        sizes.add(size)
+        images[i] = resize.shrink(read.picture, frame_size, pitch=resize.central_pitch(size, frame_size))
         depths[i] = resize.central_nearest(valid, frame_size=frame_size, out_size=frame_size)
-    if problem := pairs.median_problem(medians, scale):
+    if problem := pairs.depth_problem(survey, read.scale):
         raise InputError(f"config.data.path={str(listing.folder)!r}: {problem}")
     for written in (images, depths):
         written.flush()
-    return {"counts": counts, "sizes": sorted(sizes), "median": float(np.nanmedian(medians))}
+    median = float(np.nanmedian(list(survey.medians.values())))
+    notes = survey.notes() + pairs.turned_notes(*turned)
+    return {"counts": survey.counts, "sizes": sorted(sizes), "median": median, "notes": notes}
 
 
 def _state(listing) -> str:

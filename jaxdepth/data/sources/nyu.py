@@ -21,7 +21,8 @@ from jaxdepth.data.splits import NYU_FRAMES, nyu_lists, scene_lists
 from jaxdepth.errors import InputError
 from jaxdepth.geometry import resize
 from jaxdepth.geometry.camera import NYU_SIZE, nyu_intrinsics
-from jaxdepth.geometry.depth import check_metres, mask_invalid
+from jaxdepth.geometry.depth import MAX_DEPTH, check_metres, mask_invalid
+from jaxdepth.geometry.depth_survey import Survey, in_words
 
 FILE_NAME = "nyu_depth_v2_labeled.mat"
 PAGE = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"  # the labelled data set, 2.8 GB
@@ -38,31 +39,34 @@ _ARRAYS = {  # name in the file: (axes after the first, dtype, what it holds)
 _DEPTHS = {"filled": "depths", "raw": "rawDepths"}
 _BLOCK = 16  # frames read at once: 40 MB
 _SCENE_LETTERS = 1000  # the most in a name
-_LAYOUT = 4  # increased when the content of the cache changes
+_LAYOUT = 5  # increased when the content of the cache changes
 
 
-def open_nyu(path, *, frame_size=(240, 320), depth="filled", cache_dir=None) -> Frames:
+def open_nyu(path, *, frame_size=(240, 320), depth="filled", invalid=(), max_depth=MAX_DEPTH, cache_dir=None) -> Frames:
     """Opens the .mat file, memory-mapped from a cache.
 
     Pictures are averaged over areas. Depths and labels are taken from the pixel in the middle of each area (row
-    floor((i + .5) 480 / h)), so that no depth is invented across an edge. NaN, infinite and negative depths become 0
-    and are counted. Ids are the array `frame_ids` if the file has it (a part of the data set); otherwise the file must
-    hold all 1449 frames, and ids are 1..1449. There is a split `scene` if the file names the scenes. Labels are
+    floor((i + .5) 480 / h)), so that no depth is invented across an edge. Invalid depths become 0 and are counted,
+    see `mask_invalid`. Ids are the array `frame_ids` if the file has it (a part of the data set); otherwise the file
+    must hold all 1449 frames, and ids are 1..1449. There is a split `scene` if the file names the scenes. Labels are
     optional, and read from the file when they are indexed.
 
     Args:
       path: the .mat file.
       frame_size: (h, w), at most 480 x 640.
       depth: "filled", the data set's own inpainting, or "raw", `rawDepths`, with the sensor's holes.
-      cache_dir: see `cache.arrays`; an entry is valid for the file's path, size and modification time, and frame_size.
+      invalid: depths in metres that are no measurement.
+      max_depth: metres; depth beyond it is masked.
+      cache_dir: see `cache.arrays`; an entry is valid for the file's path, size and modification time, and the
+        arguments before.
 
     Returns:
       A Frames.
 
     Raises:
       FileNotFoundError: if there is no such file.
-      InputError: if it is not a whole HDF5 file, an array is missing or not as in the official file, or depths are not
-        metres.
+      InputError: if it is not a whole HDF5 file, an array is missing or not as in the official file, or the depths
+        are not metres or cannot be trained on (see `Survey`).
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -74,12 +78,13 @@ def open_nyu(path, *, frame_size=(240, 320), depth="filled", cache_dir=None) -> 
         raise InputError(f"config.data.depth={depth!r}: expected {' or '.join(_DEPTHS)}")
     path = path.resolve()
     stat = path.stat()
-    key = [_LAYOUT, str(path), stat.st_size, stat.st_mtime_ns, h, w, depth]
-    arrays, counts = cache.arrays("nyu", key, lambda folder: _convert(path, folder, (h, w), depth), cache_dir=cache_dir)
-    logging.info(
-        "%s: masked depths: %d NaN, %d infinite, %d negative pixels; %d frames without depth",
-        *(path, counts["nan"], counts["inf"], counts["negative"], counts["empty_frames"]),
-    )
+    rule = dict(depth=depth, invalid=tuple(invalid), max_depth=max_depth)
+    key = [_LAYOUT, str(path), stat.st_size, stat.st_mtime_ns, h, w, *rule.values()]
+    make = functools.partial(_convert, path, (h, w), *rule.values())
+    arrays, facts = cache.arrays("nyu", key, make, cache_dir=cache_dir)
+    logging.info("%s: %s", path, in_words(facts["counts"]))
+    for note in facts["notes"]:
+        logging.warning("%s: %s", path, note)
     ids = np.array(arrays["ids"])
     scenes = scene_lists(ids, arrays["scenes"].tolist()) if "scenes" in arrays else {}
     return Frames(
@@ -88,12 +93,14 @@ def open_nyu(path, *, frame_size=(240, 320), depth="filled", cache_dir=None) -> 
         depths=arrays["depths"],
         ids=ids,
         intrinsics=nyu_intrinsics((h, w)),
-        full_depth=functools.partial(full_depth, path, depth=depth),
+        full_depth=functools.partial(full_depth, path, **rule),
         splits=nyu_lists() | scenes,
-        counts=counts,
+        counts=facts["counts"],
         truth=f"{depth} depth",
         description=f"NYU Depth V2 from {path}: {len(ids)} frames at {h}x{w}",
         labels=_lazy_labels(path, len(ids), (h, w)),
+        invalid=tuple(invalid),
+        max_depth=max_depth,
     )
 
 
@@ -147,10 +154,11 @@ def read_frames(path, wanted):
                 }
 
 
-def full_depth(path, index: int, *, depth="filled") -> np.ndarray:
-    """Depth of a frame from the file: float32 [480, 640], metres, 0 where there is no measurement."""
+def full_depth(path, index: int, *, depth="filled", invalid=(), max_depth=MAX_DEPTH) -> np.ndarray:
+    """Depth of a frame from the file: float32 [480, 640], metres, 0 where there is no valid depth."""
     with hdf5.open_file(path) as file:
-        return mask_invalid(_read(file, path, _DEPTHS[depth], slice(index, index + 1))[0])[0]
+        frame = _read(file, path, _DEPTHS[depth], slice(index, index + 1))[0]
+    return mask_invalid(frame, invalid=invalid, max_depth=max_depth)[0]
 
 
 def check(file: h5py.File, path, *, depth="filled", labels=False) -> np.ndarray:
@@ -231,11 +239,11 @@ def _text(file, path, reference):
     return "".join(map(chr, hdf5.read(letters, path, "scenes").ravel()))
 
 
-def _convert(path, folder: pathlib.Path, frame_size, depth) -> dict:
-    """Writes the arrays of a .mat file into a cache folder at `frame_size`; returns the counts of masked depths."""
+def _convert(path, frame_size, depth, invalid, max_depth, folder: pathlib.Path) -> dict:
+    """Writes the arrays of a .mat file into a cache folder at `frame_size`; returns what the depths are like."""
     h, w = frame_size
     rows, columns = resize.nearest_index(NYU_SIZE[0], h), resize.nearest_index(NYU_SIZE[1], w)
-    counts = dict.fromkeys(("nan", "inf", "negative", "empty_frames"), 0)
+    survey = Survey(invalid=invalid, max_depth=max_depth)
     with hdf5.open_file(path) as file:
         ids = check(file, path, depth=depth, labels=hdf5.has(file, "labels"))
         n = len(ids)
@@ -250,15 +258,14 @@ def _convert(path, folder: pathlib.Path, frame_size, depth) -> dict:
                 block = slice(start, min(start + _BLOCK, n))
                 for i, picture in enumerate(_read(file, path, "images", block), start):
                     images[i] = resize.shrink(picture, frame_size)
-                valid, masked = mask_invalid(_read(file, path, _DEPTHS[depth], block))
-                check_metres(valid, f"{path}: array '{_DEPTHS[depth]}'")
-                for name, count in masked.items():
-                    counts[name] += count
-                depths[block] = valid[:, rows[:, None], columns]
+                for i, frame in enumerate(_read(file, path, _DEPTHS[depth], block), start):
+                    depths[i] = survey.add(frame, str(ids[i]))[rows[:, None], columns]
                 bar.update(block.stop - block.start)
+        if problem := survey.problem():
+            raise InputError(f"{path}: array '{_DEPTHS[depth]}': {problem}")
         for written in (images, depths):
             written.flush()
-    return counts
+    return {"counts": survey.counts, "notes": survey.notes()}
 
 
 def _lazy_labels(path, n, frame_size):

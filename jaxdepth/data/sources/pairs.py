@@ -7,6 +7,7 @@ import pathlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,16 @@ IMAGE_PATTERNS = tuple(
 DEPTH_PATTERNS = tuple(prefix + name for prefix in ("", "**/") for name in ("depths/*", "depth/*", "*_depth"))
 MIN_SIDE = 16  # pixels
 UNITS = {"millimetres": 1e-3, "centimetres": 1e-2, "metres": 1.0}
+
+_UPRIGHT = {  # how an array with an EXIF orientation is turned
+    2: np.fliplr,
+    3: lambda array: np.rot90(array, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: lambda array: np.rot90(array, -1),
+    7: lambda array: np.rot90(array, 2).T,
+    8: np.rot90,
+}
 
 _ADVICE = "give patterns such as --config.data.folder.image=images/*.jpg --config.data.folder.depth=depths/*.png"
 
@@ -125,20 +136,43 @@ def find(folder, *, image=None, depth=None) -> Listing:
     return Listing(folder, image, depth, pairs, *alone)
 
 
-def read(pair, *, depth_scale=None):
-    """Reads the files of a pair.
+class Read(NamedTuple):
+    """The content of a pair, upright.
+
+    Attributes:
+      picture: uint8 [H, W, 3].
+      depth: float32 [h, w], metres, with its invalid values. It may have another size than the picture, but has its
+        shape to within a pixel.
+      scale: metres per unit of the file.
+      picture_turned: whether the picture was turned, as its EXIF orientation says.
+      depth_turned: whether the depth was turned.
+    """
+
+    picture: np.ndarray
+    depth: np.ndarray
+    scale: float
+    picture_turned: bool
+    depth_turned: bool
+
+
+def read(pair, *, depth_scale=None) -> Read:
+    """Reads the files of a pair and turns them upright.
+
+    Each file is turned as its own EXIF orientation says. A depth without one beside a picture that has one is either
+    upright already or stored like the picture: its shape tells which, and in the second case it is turned like the
+    picture.
 
     Args:
       pair: a Pair.
       depth_scale: metres per unit, see `depth_maps.read_depth`.
 
     Returns:
-      Picture uint8 [H, W, 3], depth float32 [h, w] in metres with its invalid values, and the metres per unit. The
-      depth may have another size than the picture, but has its shape to within a pixel.
+      A Read.
 
     Raises:
       OSError: if a file cannot be opened.
-      InputError: if a file is damaged or has fewer than MIN_SIDE pixels on a side, or the two shapes differ.
+      InputError: if a file is damaged or has fewer than MIN_SIDE pixels on a side, the two shapes differ, or only the
+        picture has an EXIF orientation and both ways fit.
     """
     picture = pictures.read(pair.picture).pixels
     depth, scale = depth_maps.read_depth(pair.depth, scale=depth_scale)
@@ -146,14 +180,32 @@ def read(pair, *, depth_scale=None):
         if min(array.shape[:2]) < MIN_SIDE:
             size = "x".join(map(str, array.shape[:2]))
             raise InputError(f"{str(path)!r}: {size} pixels: expected at least {MIN_SIDE}x{MIN_SIDE}")
-    (height, width), (h, w) = picture.shape[:2], depth.shape
-    if not same_shape((height, width), (h, w)):
-        swapped = ", axes swapped?" if same_shape((height, width), (w, h)) else ""
+    size, orientation = picture.shape[:2], pictures.orientation(pair.picture)
+    depth_turned = depth_maps.orientation(pair.depth) > 1
+    if orientation > 1 and not depth_turned:
+        stored_alike = same_shape(size[::-1] if orientation > 4 else size, depth.shape)
+        if stored_alike and same_shape(size, depth.shape):
+            raise InputError(
+                f"{str(pair.picture)!r}: EXIF orientation {orientation}, but its depth has none and would fit turned "
+                "or not: expected it in both files, or an upright picture without it"
+            )
+        if stored_alike:
+            depth, depth_turned = np.ascontiguousarray(_UPRIGHT[orientation](depth)), True
+    (height, width), (h, w) = size, depth.shape
+    if not same_shape(size, depth.shape):
+        swapped = ", axes swapped?" if same_shape(size, (w, h)) else ""
         raise InputError(
             f"{str(pair.depth)!r}: {h}x{w} (rows x columns), but its picture {str(pair.picture)!r} is "
             f"{height}x{width}: expected the picture's shape{swapped}"
         )
-    return picture, depth, scale
+    return Read(picture, depth, scale, orientation > 1, depth_turned)
+
+
+def turned_notes(pictures_turned, depths_turned) -> list[str]:
+    """A line about the numbers of pictures and depths that were turned upright; none if none was."""
+    if not pictures_turned + depths_turned:
+        return []
+    return [f"EXIF orientation: {pictures_turned} pictures and {depths_turned} depths are turned upright"]
 
 
 def same_shape(size, other) -> bool:
@@ -188,10 +240,14 @@ def median_problem(medians, scale) -> str | None:
     return f"median depth {median:.4g} m: {guess} (read with {scale:g})"
 
 
-def median(valid) -> float:
-    """The median of the depths above 0; NaN if there are none."""
-    valid = valid[valid > 0]
-    return float(np.median(valid)) if valid.size else np.nan
+def depth_problem(survey, scale) -> str | None:
+    """Why the depths of a folder are refused; None if they are not.
+
+    Args:
+      survey: a `Survey` of all its depths.
+      scale: the metres per unit that they were read with.
+    """
+    return survey.unmasked_value() or median_problem(list(survey.medians.values()), scale) or survey.nearly_all_beyond()
 
 
 def natural(name):

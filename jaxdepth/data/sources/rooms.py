@@ -15,11 +15,14 @@ from jaxdepth.data.splits import room_ids, rooms_lists
 from jaxdepth.errors import InputError
 from jaxdepth.geometry import camera
 from jaxdepth.geometry.camera import NYU_SIZE, nyu_intrinsics
+from jaxdepth.geometry.depth import MAX_DEPTH, mask_invalid
 
 _BLOCK = 64  # frames in memory at once
 
 
-def open_rooms(train: int, val: int, *, sensor=False, seed=0, frame_size=(240, 320), cache_dir=None) -> Frames:
+def open_rooms(
+    train: int, val: int, *, sensor=False, seed=0, max_depth=MAX_DEPTH, frame_size=(240, 320), cache_dir=None
+) -> Frames:
     """Opens built-in rooms, which are rendered once and kept on the disk.
 
     Frame i is a pure function of (seed, i). Its id is seed * 2^32 + i, so that the split hash differs between seeds.
@@ -30,6 +33,7 @@ def open_rooms(train: int, val: int, *, sensor=False, seed=0, frame_size=(240, 3
       val: number of frames to validate on.
       sensor: whether the frames are seen through `rooms.sensor`; the truth at full size remains exact.
       seed: of the rooms.
+      max_depth: metres; depth beyond it is masked. No room is deeper than MAX_DEPTH.
       frame_size: (h, w).
       cache_dir: see `cache.arrays`.
 
@@ -62,20 +66,27 @@ def open_rooms(train: int, val: int, *, sensor=False, seed=0, frame_size=(240, 3
 
     key = _key(seed, n, size, sensor)
     made, counts = cache.arrays("rooms", key, make, cache_dir=cache_dir)
-    ids = room_ids(seed, n)
+    ids, depths = room_ids(seed, n), made["depth"]
+
+    def capped(depth):
+        return mask_invalid(np.asarray(depth), max_depth=max_depth)[0]
+
+    if max_depth < MAX_DEPTH:
+        depths = LazyArray(lambda i: capped(made["depth"][i]), depths.shape, depths.dtype)
     return Frames(
         name="rooms",
         images=made["image"],
-        depths=made["depth"],
+        depths=depths,
         ids=ids,
         intrinsics=nyu_intrinsics(size),
-        full_depth=lambda i: np.asarray(rooms.render(seed, i, size=NYU_SIZE)["depth"]),
+        full_depth=lambda i: capped(rooms.render(seed, i, size=NYU_SIZE)["depth"]),
         splits=rooms_lists(ids, train),
         counts={"nan": 0, "inf": 0, "negative": 0, **counts},
         truth="depth through a sensor (at full size exact)" if sensor else "exact depth",
         description=f"built-in rooms: {train} + {val} frames at {size[0]}x{size[1]}, seed {seed}"
         + (", through a sensor" if sensor else ""),
         labels=LazyArray(lambda i: _label(seed, i, size), (n, *size), np.uint16),
+        max_depth=max_depth,
     )
 
 

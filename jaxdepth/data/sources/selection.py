@@ -10,6 +10,7 @@ from jaxdepth.data.frames import Frames
 from jaxdepth.data.sources.folder import open_folder
 from jaxdepth.data.sources.nyu import FILE_NAME, PAGE, open_nyu
 from jaxdepth.errors import InputError
+from jaxdepth.geometry.depth import MAX_DEPTH, check_range
 
 SOURCES = ("auto", "nyu", "folder", "tfds", "rooms")
 DEFAULT_FOLDER = "data"
@@ -24,6 +25,8 @@ def open_frames(
     depth_files=None,
     depth_scale=None,
     intrinsics=None,
+    invalid=(),
+    max_depth=MAX_DEPTH,
     rooms_frames=(2000, 200),
     sensor=False,
     depth="filled",
@@ -41,6 +44,8 @@ def open_frames(
       depth_files: for "folder", pattern of the depths.
       depth_scale: for "folder", metres per unit of the depths.
       intrinsics: for "folder", (fx, fy, cx, cy) in pixels of the pictures.
+      invalid: depths in metres that are no measurement; rooms have none.
+      max_depth: metres; depth beyond it is masked.
       rooms_frames: for "rooms", numbers of frames (train, val).
       sensor: for "rooms", whether they are seen through a sensor.
       depth: of NYU's file, "filled" or "raw"; other sources have one kind.
@@ -55,6 +60,7 @@ def open_frames(
       FileNotFoundError: if `path` or JAXDEPTH_DATA leads to no file (also for "auto": a path that was given is never
         ignored), or if source is "nyu" and there is no file.
     """
+    check_range(invalid=invalid, max_depth=max_depth)
     if source not in SOURCES:
         raise InputError(f"config.data.source={source!r}: expected one of {', '.join(SOURCES)}")
     if source in ("folder", "tfds") and not path:
@@ -69,21 +75,23 @@ def open_frames(
         raise InputError(f"config.data.depth={depth!r}: only NYU's file has another depth than 'filled'")
     names = {"folder": f"folder {path}", "tfds": f"TFDS in {path}", "nyu": "NYU Depth V2"}
     logging.info("data: %s (%s)", names.get("nyu" if file is not None else source, "built-in rooms"), reason)
+    rule = dict(invalid=invalid, max_depth=max_depth)
     if source == "folder":
-        folder = dict(image=image, depth=depth_files, depth_scale=depth_scale, intrinsics=intrinsics)
+        folder = dict(image=image, depth=depth_files, depth_scale=depth_scale, intrinsics=intrinsics, **rule)
         frames = open_folder(pathlib.Path(path).expanduser(), frame_size=frame_size, cache_dir=cache_dir, **folder)
     elif source == "tfds":
         from jaxdepth.data.sources.tfds import open_tfds  # imports tensorflow
 
-        frames = open_tfds(path, frame_size=frame_size)
+        frames = open_tfds(path, frame_size=frame_size, **rule)
     elif file is not None:
-        frames = open_nyu(file, frame_size=frame_size, depth=depth, cache_dir=cache_dir)
+        frames = open_nyu(file, frame_size=frame_size, depth=depth, cache_dir=cache_dir, **rule)
     elif source == "nyu":
         raise FileNotFoundError(f"config.data.source='nyu': {reason}; get {FILE_NAME} from {PAGE}")
     else:
         from jaxdepth.data.sources.rooms import open_rooms  # compiles a renderer
 
-        frames = open_rooms(*rooms_frames, sensor=sensor, seed=seed, frame_size=frame_size, cache_dir=cache_dir)
+        options = dict(sensor=sensor, seed=seed, max_depth=max_depth, cache_dir=cache_dir)
+        frames = open_rooms(*rooms_frames, frame_size=frame_size, **options)
     frames = dataclasses.replace(frames, description=f"data: {frames.description} ({reason})")
     logging.info(frames.description)
     return frames

@@ -8,6 +8,7 @@ import pathlib
 import zlib
 
 import numpy as np
+from absl import logging
 from PIL import Image
 
 from jaxdepth.data.frames import Frames, LazyArray
@@ -15,7 +16,8 @@ from jaxdepth.data.splits import nyu_lists
 from jaxdepth.errors import InputError
 from jaxdepth.geometry import resize
 from jaxdepth.geometry.camera import NYU_SIZE, nyu_intrinsics
-from jaxdepth.geometry.depth import check_metres, mask_invalid
+from jaxdepth.geometry.depth import MAX_DEPTH, mask_invalid
+from jaxdepth.geometry.depth_survey import Survey
 
 _INFO = "dataset_info.json"
 _MAX_JSON = 1 << 22  # bytes
@@ -35,9 +37,10 @@ _CLASSES = {
         "class_label_feature.ClassLabel",
     )
 }
+_SURVEYED = 8  # frames whose depths are looked at when a dataset is opened
 
 
-def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
+def open_tfds(path, *, frame_size=(240, 320), invalid=(), max_depth=MAX_DEPTH) -> Frames:
     """Opens a prepared dataset with features `image` uint8 [480, 640, 3] and `depth` [480, 640] in metres.
 
     Examples are `nyu_depth_v2_labeled` (`tfds_builder`), whose frames have official ids and NYU's splits, and TFDS's
@@ -46,6 +49,8 @@ def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
     Args:
       path: folder of the dataset, or one above it that holds no other.
       frame_size: (h, w).
+      invalid: depths in metres that are no measurement.
+      max_depth: metres; depth beyond it is masked.
 
     Returns:
       A Frames, whose arrays are lazy.
@@ -101,9 +106,15 @@ def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
     rows, columns = resize.nearest_index(NYU_SIZE[0], h), resize.nearest_index(NYU_SIZE[1], w)
 
     def full_depth(i):
-        return mask_invalid(np.asarray(depth(i), np.float32))[0]
+        return mask_invalid(np.asarray(depth(i), np.float32), invalid=invalid, max_depth=max_depth)[0]
 
-    check_metres(full_depth(0), f"{folder}: feature 'depth' of the first frame")
+    survey = Survey(invalid=invalid, max_depth=max_depth)
+    for i in np.unique(np.linspace(0, n - 1, _SURVEYED).astype(int)):
+        survey.add(np.asarray(depth(int(i)), np.float32), str(i))
+    if problem := survey.problem():
+        raise InputError(f"{folder}: feature 'depth' of {_SURVEYED} frames: {problem}")
+    for note in survey.notes():
+        logging.warning("%s: in %d frames: %s", folder, _SURVEYED, note)
     if builder.name == "nyu_depth_v2_labeled":
         of = column("id")
         ids, lists = np.array([int(of(i)) for i in range(n)]), nyu_lists()
@@ -128,6 +139,8 @@ def open_tfds(path, *, frame_size=(240, 320)) -> Frames:
         truth=truth,
         description=f"TFDS {builder.info.full_name} from {folder}: {n} frames at {h}x{w}",
         labels=labels,
+        invalid=tuple(invalid),
+        max_depth=max_depth,
     )
 
 

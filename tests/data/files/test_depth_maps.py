@@ -1,6 +1,7 @@
 """Depth maps read from every kind of file; damaged depth and picture files."""
 
 import io
+import os
 import sys
 import zipfile
 import zlib
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxdepth.data.files import pictures
+from jaxdepth.data.files import depth_maps, pictures
 from jaxdepth.data.files.depth_maps import read_depth
 from jaxdepth.errors import InputError
 
@@ -140,6 +141,20 @@ def npz_bomb(path):
         archive.writestr("depth.npy", header.getvalue())
 
 
+def sparse_npy(path, shape):
+    """A .npy whose values take no space on the disk."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    path.write_bytes(header.getvalue())
+    os.truncate(path, len(header.getvalue()) + int(np.prod(shape)))
+
+
+def long_header(path):
+    """An archive of 60 kB whose array has a header of 60 MB."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("depth.npy", b"\x93NUMPY\x02\x00" + (60_000_000).to_bytes(4, "little") + b" " * 60_000_000)
+
+
 def flipped(path):
     write_npz(path, depth=np.random.default_rng(0).random((50, 50)))
     data = bytearray(path.read_bytes())
@@ -152,13 +167,13 @@ def cut(path, write):
     path.write_bytes(path.read_bytes()[:-100])
 
 
-def bomb(path):
-    """A PNG of a kilobyte with 30000 x 30000 pixels."""
+def bomb(path, side=30000):
+    """A PNG of a kilobyte with side x side pixels."""
 
     def chunk(kind, data):
         return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
 
-    header = chunk(b"IHDR", (30000).to_bytes(4) * 2 + bytes([16, 0, 0, 0, 0]))
+    header = chunk(b"IHDR", side.to_bytes(4) * 2 + bytes([16, 0, 0, 0, 0]))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b""))
 
 
@@ -166,16 +181,21 @@ BAD_FILES = {
     "empty.png": (lambda p: p.write_bytes(b""), "an empty file: expected depth"),
     "empty.npy": (lambda p: p.write_bytes(b""), "an empty file: expected depth"),
     "text.png": (lambda p: p.write_text("<html>404"), "not a picture that Pillow can read"),
-    "text.npy": (lambda p: p.write_text("<html>404"), "not a valid .npy file"),
+    "text.npy": (lambda p: p.write_text("<html>404"), "not a whole .npy file"),
     "text.npz": (lambda p: p.write_text("<html>404"), "not a valid .npz file"),
     "text.pfm": (lambda p: p.write_text("<html>404"), "not a valid greyscale .pfm"),
     "text.pfm2": (lambda p: p.write_text("<html>404"), "expected depth as one of .png, .tif"),
     "cut.png": (lambda p: cut(p, lambda q: Image.fromarray(UNITS).save(q)), "not a picture that Pillow can read"),
-    "cut.npy": (lambda p: cut(p, lambda q: np.save(q, METRES)), "not a valid .npy file"),
+    "cut.npy": (lambda p: cut(p, lambda q: np.save(q, METRES)), "not a whole .npy file"),
     "cut.npz": (lambda p: cut(p, lambda q: write_npz(q, depth=METRES)), "not a valid .npz file"),
     "cut.pfm": (lambda p: cut(p, lambda q: write_pfm(q, METRES)), "2300 bytes of data; expected 4 bytes .* of 20x30"),
     "flipped.npz": (flipped, "not a valid .npz file"),
     "bomb.png": (bomb, "a picture of too many pixels"),
+    "large.png": (lambda p: bomb(p, 10001), "10001x10001 pixels: expected at most 100000000"),
+    "large.pfm": (lambda p: p.write_bytes(b"Pf\n10001 10001\n-1\n"), "10001x10001 values: expected at most 100000000"),
+    "large.npy": (lambda p: sparse_npy(p, (10001, 10001)), "10001x10001 values: expected at most 100000000"),
+    "header.npz": (long_header, "not a valid .npz file"),
+    "text_values.npz": (lambda p: write_npz(p, depth=np.full((2, 2), "x" * 9)), "an array of <U9: expected integers"),
     "bomb.npz": (npz_bomb, "not a valid .npz file .1000000x1000000 values: expected at most"),
     "colours.pfm": (lambda p: write_pfm(p, METRES, kind=b"PF"), "valid greyscale .pfm .Pf. .header begins with b'PF'"),
     "colours.png": (
@@ -188,11 +208,11 @@ BAD_FILES = {
     ),
     "row.npy": (lambda p: np.save(p, np.zeros(30)), r"an array of shape \(30,\): expected \[H, W\]"),
     "mask.npy": (lambda p: np.save(p, METRES > 1), "an array of bool: expected integers or floating-point"),
-    "complex.npy": (lambda p: np.save(p, METRES * 1j), "an array of complex128: expected"),
-    "objects.npy": (lambda p: np.save(p, np.array([{}], object), allow_pickle=True), "not a valid .npy file"),
+    "complex.npy": (lambda p: np.save(p, METRES * 1j), "complex128: expected numbers"),
+    "objects.npy": (lambda p: np.save(p, np.array([{}], object), allow_pickle=True), "not a whole .npy file"),
     "two.npz": (lambda p: write_npz(p, a=METRES, b=METRES), "arrays: a, b; expected one array, or one named depth"),
     "none.npz": (lambda p: write_npz(p), "arrays: none; expected one array"),
-    "archive.npy": (lambda p: p.write_bytes(b"PK\x05\x06" + bytes(18)), "not a valid .npy file"),
+    "archive.npy": (lambda p: p.write_bytes(b"PK\x05\x06" + bytes(18)), "not a whole .npy file"),
 }
 
 
@@ -203,6 +223,36 @@ def test_a_bad_depth_file_is_a_one_line_error_with_its_path(tmp_path, name):
     with pytest.raises(InputError, match=message) as raised:
         read_depth(tmp_path / name)
     assert str(tmp_path / name) in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.pfm", "a.png", "a.tif"])
+def test_any_changed_byte_is_read_or_a_one_line_error(tmp_path, name):
+    """Also those that make numpy's parser, zlib or Pillow raise something of their own."""
+    path, rng = tmp_path / name, np.random.default_rng(0)
+    write = {".npy": np.save, ".pfm": write_pfm, ".npz": lambda p, x: write_npz(p, depth=x)}
+    write.get(path.suffix, lambda p, x: Image.fromarray(np.uint16(1000 * x)).save(p))(path, METRES)
+    data, refused = path.read_bytes(), 0
+    head = range(min(128, len(data)))  # .npy's header
+    for place in (*head, *head, *rng.integers(0, len(data), 100)):
+        changed = bytearray(data)
+        changed[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(changed)
+        try:
+            assert read_depth(path)[0].dtype == np.float32
+        except InputError as error:
+            refused += 1
+            assert str(path) in str(error) and "\n" not in str(error)
+    assert refused > 20
+
+
+def test_whatever_a_reader_raises_names_the_file(tmp_path, monkeypatch):
+    def out_of_memory(_):
+        raise MemoryError
+
+    np.save(tmp_path / "a.npy", METRES)
+    monkeypatch.setitem(depth_maps._READERS, ".npy", (out_of_memory, ".npy file"))
+    with pytest.raises(InputError, match=r"a.npy': not a valid .npy file \(MemoryError\)"):
+        read_depth(tmp_path / "a.npy")
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -89,8 +89,8 @@ def test_picture_and_depth_have_one_shape_to_within_a_pixel(tmp_path, depth_shap
     np.save(tmp_path / "a_depth.npy", np.full(depth_shape, 2.0))
     (pair,) = pairs.find(tmp_path).pairs
     if fits:
-        picture, depth, scale = pairs.read(pair)
-        assert (picture.shape, depth.shape, scale) == ((96, 128, 3), depth_shape, 1.0)
+        read = pairs.read(pair)
+        assert (read.picture.shape, read.depth.shape, read.scale) == ((96, 128, 3), depth_shape, 1.0)
     else:
         with pytest.raises(InputError, match="expected the picture's shape"):
             pairs.read(pair)
@@ -110,3 +110,72 @@ def test_picture_and_depth_have_one_shape_to_within_a_pixel(tmp_path, depth_shap
 )
 def test_an_implausible_median_gets_a_guess_at_the_unit(medians, scale, problem):
     assert pairs.median_problem(medians, scale) == problem
+
+
+STORED = {  # Pillow's way from an upright picture to the one that a camera stores with an EXIF orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def save(image, path, orientation, *, tag):
+    """Saves an upright image as a camera stores it, with the EXIF tag or without."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.transpose(STORED[orientation]).save(path, **({"exif": exif} if tag else {}))
+
+
+def write_turned(folder, orientation, *, size, depth_kind, depth_stored=True, depth_tag=False):
+    """Writes a pair, the picture a ramp of its depth, and returns the upright depth in millimetres."""
+    depth = (1000 + 40 * np.arange(size[0])[:, None] + 7 * np.arange(size[1])).astype(np.uint16)
+    picture = Image.fromarray(np.repeat(np.uint8(depth // 20)[..., None], 3, -1))
+    save(picture, folder / "a_rgb.png", orientation, tag=True)
+    if depth_stored:
+        save(Image.fromarray(depth), folder / f"a_depth.{depth_kind}", orientation, tag=depth_tag)
+    else:
+        Image.fromarray(depth).save(folder / f"a_depth.{depth_kind}")
+    return depth
+
+
+@pytest.mark.parametrize("depth_kind", ["png", "tif"])
+@pytest.mark.parametrize(
+    ("orientation", "size", "depth"),
+    [
+        *((orientation, (20, 30), dict(depth_tag=True)) for orientation in STORED),
+        *((orientation, (30, 30), dict(depth_tag=True)) for orientation in (3, 6)),
+        *((orientation, (20, 30), dict()) for orientation in (5, 6, 7, 8)),
+        *((orientation, (20, 30), dict(depth_stored=False)) for orientation in (5, 6, 7, 8)),
+    ],
+)
+def test_picture_and_depth_of_a_turned_camera_fit(tmp_path, depth_kind, orientation, size, depth):
+    upright = write_turned(tmp_path, orientation, size=size, depth_kind=depth_kind, **depth)
+    (pair,) = pairs.find(tmp_path).pairs
+    read = pairs.read(pair)
+    np.testing.assert_allclose(read.depth, upright / 1000, rtol=1e-6)
+    np.testing.assert_array_equal(read.picture[..., 0], upright // 20)
+    assert (read.picture_turned, read.depth_turned) == (True, depth.get("depth_stored", True))
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(2, (20, 30)), (3, (20, 30)), (4, (20, 30)), (6, (30, 30))])
+@pytest.mark.parametrize("depth_stored", [True, False])
+def test_a_pair_that_would_fit_turned_or_not_is_refused(tmp_path, orientation, size, depth_stored):
+    write_turned(tmp_path, orientation, size=size, depth_kind="png", depth_stored=depth_stored)
+    (pair,) = pairs.find(tmp_path).pairs
+    with pytest.raises(
+        InputError, match=f"a_rgb.png': EXIF orientation {orientation}, but its depth has none"
+    ) as raised:
+        pairs.read(pair)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_depth_with_an_orientation_beside_an_upright_picture_is_turned(tmp_path):
+    depth = (1000 + np.arange(600).reshape(20, 30)).astype(np.uint16)
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "a_rgb.png")
+    save(Image.fromarray(depth), tmp_path / "a_depth.png", 3, tag=True)
+    (pair,) = pairs.find(tmp_path).pairs
+    np.testing.assert_allclose(pairs.read(pair).depth, depth / 1000, rtol=1e-6)

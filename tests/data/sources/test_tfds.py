@@ -137,7 +137,7 @@ def test_depths_in_millimetres_are_refused(tmp_path):
         tfds_builder.prepare(path, tmp_path / "tfds")
     assert not list((tmp_path / "tfds").rglob("*.array_record*"))
     millimetres = prepare_nyu_depth_v2(tmp_path / "own", metres=1000)
-    with pytest.raises(InputError, match="'depth' of the first frame: median depth .*; expected metres"):
+    with pytest.raises(InputError, match="'depth' of 8 frames: median depth .*; expected metres"):
         open_tfds(millimetres)
 
 
@@ -192,6 +192,19 @@ def test_nyu_depth_v2_has_its_own_split_and_no_labels(raw):
     assert medians == expected
     np.testing.assert_array_equal(frames.images[np.array([9, 2])][1], frames.images[2])
     np.testing.assert_array_equal(frames.depths[3:5][1], frames.depths[4])
+
+
+def test_values_that_are_no_measurement_and_the_cap_are_masked(raw):
+    plain = open_tfds(raw, frame_size=(48, 64))
+    value = float(plain.full_depth(2).max())
+    masked = open_tfds(raw, frame_size=(48, 64), invalid=(value,), max_depth=4.0)
+    expected = plain.full_depth(2)
+    expected[(expected == np.float32(value)) | (expected > 4)] = 0
+    np.testing.assert_array_equal(masked.full_depth(2), expected)
+    np.testing.assert_array_equal(masked.depths[2], expected[5::10, 5::10])
+    assert (masked.invalid, masked.max_depth, plain.max_depth) == ((value,), 4.0, 10.0)
+    with pytest.raises(InputError, match="'depth' of 8 frames: 100.0% of the measured depth is beyond 0.5 m"):
+        open_tfds(raw, max_depth=0.5)
 
 
 def test_order_and_augmentation_are_functions_of_the_step(raw):
