@@ -54,6 +54,11 @@ _ROOMS = _Rule(
 )
 _SCALE = _Rule(lambda x: type(x) in (int, float) and 0 < x < _LARGE, "a number above 0")
 
+_DEPTHS = _Rule(
+    lambda x: isinstance(x, list | tuple) and all(type(n) in (int, float) and 0 <= n < math.inf for n in x),
+    "finite numbers from 0",
+)
+
 _SETTINGS = {
     "seed": _whole(0),
     "batch_size": _whole(1, 1 << 16),
@@ -65,6 +70,8 @@ _SETTINGS = {
     "data.split": _TEXT,
     "data.depth": _TEXT,
     "data.batches": _TEXT,
+    "data.max_depth": _SCALE,
+    "data.invalid": _DEPTHS,
     "data.frame_size": _SIZE,
     "data.crop_size": _SIZE,
     "data.rooms_frames": _ROOMS,
