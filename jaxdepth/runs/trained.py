@@ -7,10 +7,13 @@ from typing import Any
 import jax
 
 from jaxdepth import models
+from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import nyu_intrinsics
 from jaxdepth.geometry.framing import Framing
 from jaxdepth.runs import packed, record, workdir
 from jaxdepth.training import checkpoint, sharding, state
+
+_MAX_PARAMETERS = 1 << 30  # 4 GiB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,8 @@ def read(folder, *, step="last") -> Trained:
     run = record.read(folder)
     network = models.build(**run.model)
     shapes = state.shapes(network, run.crop_size)
+    if (count := models.count_parameters(shapes)) > _MAX_PARAMETERS:
+        raise InputError(f"{folder}: a network of {count:,} parameters: expected at most {_MAX_PARAMETERS:,}")
     replicated = sharding.replicated(sharding.make_mesh())
     checkpoints_folder = pathlib.Path(folder, "checkpoints")
     if pathlib.Path(folder, packed.FILE).is_file():

@@ -84,6 +84,14 @@ def test_init_from_names_a_run_that_is_there(tmp_path, run):
     assert workdir.begin_or_continue(tmp_path, again, checkpoint_steps=[1]) == started
 
 
+def test_a_network_that_is_too_large_is_refused_before_its_weights_are_read(tmp_path):
+    settings = small.settings(None, **{"model.width": 8192, "model.max_width": 8192})
+    (tmp_path / "config.json").write_text(json.dumps(record.RunRecord(settings.to_dict()).to_json()))
+    (tmp_path / packed.FILE).write_bytes(b"")
+    with pytest.raises(InputError, match="a network of .* parameters: expected at most"):
+        trained.read(tmp_path)
+
+
 def test_a_value_beyond_float16_is_refused(run, tmp_path):
     network = trained.read(run)
     variables = jax.tree.map(lambda x: x * 1e6, network.variables)

@@ -1,63 +1,102 @@
-"""The same run over two processes with two devices each, as on two hosts."""
+"""The same run over two processes with two devices each, as on two hosts; and one of them killed."""
 
+import contextlib
 import os
-import pathlib
+import shutil
 import socket
 import subprocess
 import sys
+import time
 
 import fake_nyu
+import numpy as np
 import pytest
 import small
 
-from jaxdepth import train
-from jaxdepth.data import splits
-from jaxdepth.runs import metrics_log
+from jaxdepth.runs import metrics_log, trained
 
-RUN = """
-import os, sys
-import jax
-jax.distributed.initialize(os.environ["COORDINATOR"], 2, int(os.environ["PROCESS"]))
-assert jax.device_count() == 4 and jax.local_device_count() == 2
-import small
-from jaxdepth import train
-train.train_and_evaluate(small.settings(sys.argv[1], steps=4, **{"data.batches": sys.argv[3]}), sys.argv[2])
-"""
+STEPS = 20
+COMMON = {"JAX_NUMPY_RANK_PROMOTION": "raise", "JAX_PLATFORMS": "cpu"}
 
 
-@pytest.mark.slow
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    with fake_nyu.dev_folder(tmp_path_factory.mktemp("data"), train=9, val=3) as folder:
+        yield folder
+
+
+def settings(data, **changes):
+    return small.settings(data, **{"steps": STEPS, "validate_every": 5, **changes})
+
+
+@contextlib.contextmanager
+def start(settings, folder, *, processes, devices):
+    """Starts the processes of a run, each with its own devices; those that still run at the end are killed."""
+    flags = [[]]
+    if processes > 1:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"--coordinator=127.0.0.1:{free.getsockname()[1]}"
+        places = [f"--process={index}" for index in range(processes)]
+        flags = [["--distributed", address, f"--processes={processes}", place] for place in places]
+    environment = os.environ | COMMON | {"JAX_NUM_CPU_DEVICES": str(devices)}
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    started = [subprocess.Popen(small.command(settings, folder) + own, env=environment, **pipes) for own in flags]
+    try:
+        yield started
+    finally:
+        for process in started:
+            process.kill()
+
+
+def run(settings, folder, *, processes, devices):
+    """Runs them to the end. Returns the log's lines and the last parameters."""
+    with start(settings, folder, processes=processes, devices=devices) as started:
+        logs = [process.communicate(timeout=500)[1] for process in started]
+        assert all(process.returncode == 0 for process in started), "\n".join(log[-2000:] for log in logs)
+    return metrics_log.read(folder), small.bits(trained.read(folder).variables["params"])
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize("batches", ["device", "tfdata"])
-def test_two_processes_train_what_one_does(tmp_path, monkeypatch, batches):
-    monkeypatch.setenv("JAXDEPTH_CACHE", str(tmp_path / "cache"))
-    train_ids, val_ids = splits.nyu_lists()["dev"]
-    data, one, two = tmp_path / "nyu_depth_v2_labeled.mat", tmp_path / "one", tmp_path / "two"
-    fake_nyu.write_mat(data, 12, ids=sorted([*train_ids[:9], *val_ids[:3]]))
-    train.train_and_evaluate(small.settings(data, steps=4, **{"data.batches": batches}), one)
+def test_two_processes_four_devices_and_one_train_the_same(data, tmp_path, batches):
+    changed = settings(data, **{"data.batches": batches})
+    (expected, params), *others = (
+        run(changed, tmp_path / f"{processes}x{devices}", processes=processes, devices=devices)
+        for processes, devices in ((1, 1), (1, 4), (2, 2))
+    )
+    for lines, other_params in others:
+        assert [line["step"] for line in lines] == [line["step"] for line in expected]
+        for name, value in expected[0].items():  # the first loss, and the norms of the first gradients
+            if name != "wall_time":
+                assert lines[0][name] == pytest.approx(value, rel=1e-5), name
+        for name, value in params.items():
+            a, b = (np.frombuffer(x, np.float32) for x in (value, other_params[name]))
+            np.testing.assert_allclose(a, b, atol=2e-4, err_msg=name)
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    tests = pathlib.Path(__file__).parents[1]
-    environment = os.environ | {
-        "COORDINATOR": address,
-        "JAX_NUM_CPU_DEVICES": "2",
-        "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)]),
-    }
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", RUN, data, two, batches],
-            env=environment | {"PROCESS": str(process)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for process in range(2)
+
+@pytest.mark.faults
+@pytest.mark.parametrize("killed", [0, 1])
+def test_one_of_two_processes_killed(data, tmp_path, killed):
+    """The other ends within a minute in one sentence, and the same command continues, here with other devices too."""
+    folder = tmp_path / "run"
+    with start(settings(data), folder, processes=2, devices=2) as started:
+        deadline = time.monotonic() + 300
+        while len(metrics_log.read(folder)) < 6 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        started[killed].kill()
+        killed_at = time.monotonic()
+        _, log = started[1 - killed].communicate(timeout=60)
+        seconds = time.monotonic() - killed_at
+    assert started[1 - killed].returncode == 1
+    errors = [line for line in log.splitlines() if line.startswith("error: ")]
+    assert errors == [
+        f"error: process {killed} of 2 has ended, and so does this one; the same command continues from the last checkpoint"
     ]
-    logs = [process.communicate(timeout=300)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(log[-2000:] for log in logs)
-
-    expected, found = metrics_log.read(one), metrics_log.read(two)
-    assert [line["step"] for line in found] == [line["step"] for line in expected]
-    for a, b in zip(expected, found, strict=True):
-        for name in a.keys() - {"wall_time"}:
-            assert b[name] == pytest.approx(a[name], rel=2e-4, abs=1e-5), name
+    assert "Traceback" not in log and "stack trace" not in log
+    print(f"process {killed} killed: the other ended after {seconds:.1f} s")
+    shutil.copytree(folder, tmp_path / "copy")
+    lines, _ = run(settings(data), folder, processes=2, devices=2)
+    assert lines[-1]["step"] == STEPS
+    lines, _ = run(settings(data), tmp_path / "copy", processes=1, devices=1)
+    assert lines[-1]["step"] == STEPS

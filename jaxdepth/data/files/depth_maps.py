@@ -118,6 +118,8 @@ def _npz(path):
         if not chosen:
             held = ", ".join(name.removesuffix(".npy") for name in names) or "none"
             raise ValueError(f"arrays: {held}; expected one array, or one named depth")
+        if archive.getinfo(chosen[0]).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{chosen[0]}: expected it plain or deflated")  # others are unpacked without a bound
         with archive.open(chosen[0]) as file:
             shape, _, dtype = arrays.read_header(io.BytesIO(file.read(_HEADER)))
         _check_header(shape, dtype)  # before it is decompressed

@@ -132,12 +132,12 @@ def test_exr_without_its_package_names_the_extra(tmp_path, monkeypatch):
         read_depth(tmp_path / "a.exr")
 
 
-def npz_bomb(path):
+def npz_bomb(path, method=zipfile.ZIP_STORED):
     """A valid archive of a few bytes whose array's header claims 10^12 pixels."""
     header = io.BytesIO()
     description = {"descr": "<f4", "fortran_order": False, "shape": (10**6, 10**6)}
     np.lib.format.write_array_header_1_0(header, description)
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", method) as archive:
         archive.writestr("depth.npy", header.getvalue())
 
 
@@ -196,6 +196,7 @@ BAD_FILES = {
     "large.npy": (lambda p: sparse_npy(p, (10001, 10001)), "10001x10001 values: expected at most 100000000"),
     "header.npz": (long_header, "not a valid .npz file"),
     "text_values.npz": (lambda p: write_npz(p, depth=np.full((2, 2), "x" * 9)), "an array of <U9: expected integers"),
+    "bzip2.npz": (lambda p: npz_bomb(p, zipfile.ZIP_BZIP2), "depth.npy: expected it plain or deflated"),
     "bomb.npz": (npz_bomb, "not a valid .npz file .1000000x1000000 values: expected at most"),
     "colours.pfm": (lambda p: write_pfm(p, METRES, kind=b"PF"), "valid greyscale .pfm .Pf. .header begins with b'PF'"),
     "colours.png": (

@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 from PIL.PngImagePlugin import PngImageFile
 
 from jaxdepth.data.files import pictures
@@ -85,6 +85,15 @@ def test_whatever_a_decoder_raises_is_one_line(tmp_path, monkeypatch, error):
     with pytest.raises(InputError, match="^'.*a.png': a damaged picture") as raised:
         pictures.read(tmp_path / "a.png")
     assert "\n" not in str(raised.value)
+
+
+def test_a_program_in_a_picture_is_not_run(tmp_path, monkeypatch):
+    """Pillow would start Ghostscript for it."""
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("Ghostscript is started"))
+    program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(/etc/passwd) (r) file\n%%EOF\n"
+    (tmp_path / "a.png").write_bytes(program)
+    with pytest.raises(InputError, match="a.png': not a picture that Pillow can read"):
+        pictures.read(tmp_path / "a.png")
 
 
 def test_what_is_not_a_picture_file_is_named(tmp_path):
