@@ -60,6 +60,7 @@ class Frames:
       labels: uint16 [N, H, W], classes of the source, 0 where unlabelled, read only when indexed; None without labels.
       invalid: depths in metres that were masked as no measurement.
       max_depth: metres; depth beyond it was masked.
+      names: of the frames, where ids tell a person nothing; None otherwise.
     """
 
     name: str
@@ -73,11 +74,16 @@ class Frames:
     truth: str
     description: str
     labels: LazyArray | None = None
+    names: tuple[str, ...] | None = None
     invalid: tuple[float, ...] = ()
     max_depth: float = MAX_DEPTH
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def name_of(self, index) -> str:
+        """A name of a frame for people."""
+        return f"{self.name} {self.ids[index] if self.names is None else self.names[index]}"
 
     @property
     def size(self) -> tuple[int, int]:

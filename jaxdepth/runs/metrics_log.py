@@ -72,6 +72,7 @@ def pace(lines):
         (b["step"] - a["step"], b["wall_time"] - a["wall_time"], _is_training(a, b))
         for a, b in itertools.pairwise(lines)
     ]
+    gaps = [gap for gap in gaps if gap[1] >= 0]  # the clock was not set back
     training = sorted((seconds / steps, steps) for steps, seconds, trains in gaps if trains and steps)
     if not training:
         return None, sum(min(seconds, 60.0) for _, seconds, _ in gaps)

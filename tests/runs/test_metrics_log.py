@@ -13,3 +13,5 @@ def test_the_rate_is_that_of_training_alone():
     rate, seconds = metrics_log.pace(lines)
     assert rate == pytest.approx(20) and seconds == pytest.approx(4 + 2 * (60 + 5))
     assert metrics_log.pace(lines[:1]) == (None, 0)
+    later = [line | {"step": line["step"] + 160, "wall_time": line["wall_time"] - 50000.0} for line in lines]
+    assert metrics_log.pace([*lines, *later])[0] == pytest.approx(20)  # the clock was set back between them

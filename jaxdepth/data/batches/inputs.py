@@ -11,6 +11,7 @@ from absl import logging
 from jaxdepth.data.batches import device, mix, order, tfdata
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.framing import centre_corner
+from jaxdepth.paths import shown
 from jaxdepth.training import sharding
 
 PIPELINES = ("tfdata", "device")
@@ -120,7 +121,7 @@ def example_names(pipeline, frames, indices, *, batch_size, rooms, seed, step):
       step: global step of the batch, from 0.
 
     Returns:
-      A list of names, in the order of the batch: the source's ids, and room NUMBER for an endless room.
+      A list of names, in the order of the batch, such as nyu 12 or endless room 16777216.
     """
     names, count = [], batch_size - rooms
     if count:
@@ -129,7 +130,7 @@ def example_names(pipeline, frames, indices, *, batch_size, rooms, seed, step):
             chosen = np.asarray(indices)[np.asarray(ranks)]
         else:
             chosen = tfdata.draw_indices(indices, step, batch_size=count, seed=seed)
-        names = [f"{frames.name} {frames.ids[index]}" for index in chosen]
+        names = [shown(frames.name_of(index)) for index in chosen]
     return names + [f"endless room {index}" for index in mix.room_indices(step, count=rooms)]
 
 

@@ -97,6 +97,7 @@ def open_folder(
         intrinsics=frame_intrinsics(intrinsics, size=sizes[0], frame_size=(h, w)) if intrinsics else None,
         full_depth=functools.partial(_full_depth, listing.pairs, frame_size=(h, w), **rule),
         splits=splits,
+        names=tuple(pair.name for pair in listing.pairs),
         counts=counts,
         truth="depth of the files, centre of the pictures",
         description=f"folder {path}: {len(listing.pairs)} frames at {h}x{w}, from pictures of {_sizes(sizes)}",

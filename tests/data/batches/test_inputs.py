@@ -50,10 +50,10 @@ def test_a_source_larger_than_memory_goes_through_tf_data_and_the_log_says_so(me
     assert " MB available)" in caplog.text
 
 
-def first_batch(pipeline, mesh):
+def first_batch(pipeline, mesh, **changes):
     """The batch of step 3, and the data that the pipeline gives to the step."""
     processes = dict(process_index=0, process_count=1)
-    settings = dict(batch_size=4, seed=0, start_step=3, **processes, **AUGMENTATION)
+    settings = dict(batch_size=4, seed=0, start_step=3, **processes, **AUGMENTATION | changes)
     stream, draw = inputs.make_inputs(pipeline, FRAMES, INDICES, mesh=mesh, **settings)
     data = next(stream)
     return data if draw is None else jax.jit(draw, out_shardings=sharding.batched(mesh))(data, 3), data
@@ -64,6 +64,17 @@ def test_both_pipelines_give_a_batch_on_all_devices(mesh, pipeline):
     batch, _ = first_batch(pipeline, mesh)
     assert {name: x.shape for name, x in batch.items()} == {"image": (4, *CROP, 3), "depth": (4, *CROP)}
     assert all(len(x.sharding.device_set) == 4 for x in batch.values())
+
+
+@pytest.mark.parametrize("pipeline", inputs.PIPELINES)
+def test_the_names_of_a_steps_frames(mesh, pipeline):
+    """The depth of frame i is 1 + i everywhere, which a scale of 1 leaves as it is."""
+    frames = dataclasses.replace(FRAMES, names=tuple(f"picture {i}" for i in range(len(FRAMES))))
+    batch, _ = first_batch(pipeline, mesh, scale=(1.0, 1.0))
+    options = dict(batch_size=5, rooms=1, seed=0, step=3)
+    *names, room = inputs.example_names(pipeline, frames, INDICES, **options)
+    assert names == [f"test picture {int(depth.max()) - 1}" for depth in batch["depth"]]
+    assert room == f"endless room {(1 << 24) + 3}"
 
 
 def test_frames_that_do_not_fit_on_one_device_are_divided(monkeypatch, mesh):
