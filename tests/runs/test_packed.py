@@ -85,7 +85,7 @@ def test_init_from_names_a_run_that_is_there(tmp_path, run):
 
 
 def test_a_network_that_is_too_large_is_refused_before_its_weights_are_read(tmp_path):
-    settings = small.settings(None, **{"model.width": 8192, "model.max_width": 8192})
+    settings = small.settings(None, **{"model.width": 4096, "model.max_width": 4096, "model.blocks": (4, 4, 4)})
     (tmp_path / "config.json").write_text(json.dumps(record.RunRecord(settings.to_dict()).to_json()))
     (tmp_path / packed.FILE).write_bytes(b"")
     with pytest.raises(InputError, match="a network of .* parameters: expected at most"):
