@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 
+import caused
 import fake_nyu
 import jax
 import numpy as np
@@ -154,17 +155,9 @@ def test_the_same_command_on_a_finished_run_changes_nothing(unbroken, data):
     assert final(folder) == before
 
 
-def damage(file):
-    """Changes one bit in the middle of a file."""
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 16
-    file.write_bytes(data)
-
-
 def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_used(unbroken, data, tmp_path, caplog):
     run = shutil.copytree(unbroken[0], tmp_path / "run")
-    arrays = max((run / "checkpoints" / "10" / "model").rglob("*"), key=lambda path: path.stat().st_size)
-    damage(arrays)
+    caused.flip(caused.data_file(run / "checkpoints" / "10"), 0.5)
     result = evaluate.evaluate_checkpoint(run, protocol="paper")
     assert result["checkpoint"]["step"] == 9 and "checkpoints/10: this checkpoint is damaged" in caplog.text
     assert train.train_and_evaluate(small.settings(data), run) == unbroken[1]

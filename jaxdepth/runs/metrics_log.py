@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 from absl import logging
 
-from jaxdepth.data.files.writing import write_atomically
+from jaxdepth.data.files.writing import naming, write_atomically
 
 NAME = "metrics.jsonl"
 
@@ -52,7 +52,8 @@ def cut(workdir, *, after):
 
 def append(workdir, line):
     """Appends a line: {"step": ..., "wall_time": seconds since the epoch, NAME: value, ...}."""
-    with open(pathlib.Path(workdir, NAME), "a") as file:
+    path = pathlib.Path(workdir, NAME)
+    with naming(path), open(path, "a") as file:
         file.write(json.dumps(line, allow_nan=False) + "\n")
 
 

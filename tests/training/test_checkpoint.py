@@ -4,6 +4,7 @@ import json
 import pathlib
 import shutil
 
+import caused
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,40 +48,9 @@ def folder(written, tmp_path):
     return shutil.copytree(written, tmp_path / "checkpoints")
 
 
-def data_file(path, item="model"):
-    """The largest file of an item: its arrays."""
-    return max((file for file in (path / item).rglob("*") if file.is_file()), key=lambda file: file.stat().st_size)
-
-
-def flip(file, at):
-    data = bytearray(file.read_bytes())
-    data[int(at * len(data))] ^= 4
-    file.write_bytes(data)
-
-
-def remove(path):
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-DAMAGE = {
-    "a bit changed": lambda path: flip(data_file(path), 0.5),
-    "a bit of the optimizer changed": lambda path: flip(data_file(path, "optimizer"), 0.5),
-    "cut": lambda path: data_file(path).write_bytes(data_file(path).read_bytes()[:1000]),
-    "emptied": lambda path: data_file(path).write_bytes(b""),
-    "missing": lambda path: data_file(path).unlink(),
-    "manifest emptied": lambda path: (path / "model" / "manifest.ocdbt").write_bytes(b""),
-    "tree emptied": lambda path: (path / "model" / "_METADATA").write_bytes(b""),
-    "metadata emptied": lambda path: (path / "_CHECKPOINT_METADATA").write_bytes(b""),
-    "no metadata": lambda path: (path / "_CHECKPOINT_METADATA").unlink(),
-    "no model": lambda path: remove(path / "model"),
-    "no optimizer": lambda path: remove(path / "optimizer"),
-    "nothing in it": lambda path: [remove(inner) for inner in path.iterdir()],
-}
-
-
-@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("kind", caused.DAMAGE)
 def test_a_damaged_newest_checkpoint_is_set_aside_and_the_one_before_continues(folder, caplog, kind):
-    DAMAGE[kind](folder / "3")
+    caused.DAMAGE[kind](folder / "3")
     restored = checkpoint.restore_last(folder, SHAPES)
     assert small.bits(restored) == small.bits(state_at(2))
     assert {path.name for path in folder.iterdir()} == {"1", "2", "damaged-3"}
@@ -90,9 +60,9 @@ def test_a_damaged_newest_checkpoint_is_set_aside_and_the_one_before_continues(f
     assert small.bits(checkpoint.restore_last(folder, SHAPES)) == small.bits(state_at(3))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in DAMAGE if "optimizer" not in kind])
+@pytest.mark.parametrize("kind", [kind for kind in caused.DAMAGE if "optimizer" not in kind])
 def test_reading_a_network_names_the_damaged_checkpoint_and_changes_nothing(folder, caplog, kind):
-    DAMAGE[kind](folder / "3")
+    caused.DAMAGE[kind](folder / "3")
     before = sorted(path for path in folder.rglob("*"))
     variables, step = restore_model(folder, "last")
     assert step == 2 and small.bits(variables) == small.bits(
@@ -116,13 +86,13 @@ def test_a_stray_folder_and_a_damaged_score_do_not_matter(folder):
 
 
 def test_the_next_best_stands_in_for_a_damaged_best(folder):
-    flip(data_file(folder / "1"), 0.4)
+    caused.flip(caused.data_file(folder / "1"), 0.4)
     assert restore_model(folder, "best")[1] == 2
 
 
 def test_where_none_is_whole_nothing_is_touched(folder):
     for step in (1, 2, 3):
-        data_file(folder / str(step)).unlink()
+        caused.data_file(folder / str(step)).unlink()
     with pytest.raises(InputError, match="none of the 3 checkpoints can be used: .*checkpoints/3"):
         checkpoint.restore_last(folder, SHAPES)
     with pytest.raises(InputError, match="none of the 3 checkpoints can be used"):
@@ -166,7 +136,7 @@ def test_any_changed_bit_is_found(folder):
     for _ in range(25):
         file = pathlib.Path(rng.choice(files))
         whole = file.read_bytes()
-        flip(file, rng.random())
+        caused.flip(file, rng.random())
         try:
             restored = SHAPES.with_items(checkpoint._restore(folder / "3", **SHAPES.items()))
             assert small.bits(restored) == expected

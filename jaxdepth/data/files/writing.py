@@ -70,12 +70,12 @@ def write_together(files):
     temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in files}
     try:
         for path, data in files.items():
-            with _naming(path):
+            with naming(path):
                 if path.is_dir():  # renaming would fail, when other files are already renamed
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
                 temporaries[path].write_bytes(data)
         for path, temporary in temporaries.items():
-            with _naming(path):
+            with naming(path):
                 temporary.replace(path)
     finally:
         for temporary in temporaries.values():
@@ -128,7 +128,7 @@ def _is_empty(path):
 
 
 @contextlib.contextmanager
-def _naming(path):
+def naming(path):
     """Makes an OSError name `path`: a full disk names no file, other errors name the temporary one."""
     try:
         yield
