@@ -13,7 +13,7 @@ _ADDED = {
     "model_parallel": 1,
     "tensorboard": False,
     "data.depth": "filled",
-    "data.invalid": (),
+    "data.invalid": [],
     "data.max_depth": 10.0,
     "data.mix": "",
     "data.sensor": False,

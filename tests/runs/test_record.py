@@ -46,7 +46,7 @@ def test_a_record_of_the_first_version_is_upgraded(tmp_path):
     assert not {"mirrored", "initial"} & read.config.keys()
     assert read.config["rematerialise"] is False and read.config["data"]["depth"] == "filled"
     assert read.config["data"]["folder"] == dict.fromkeys(("image", "depth", "depth_scale", "intrinsics"))
-    assert read.max_depth == 10.0 and read.config["data"]["invalid"] == ()
+    assert read.max_depth == 10.0 and read.config["data"]["invalid"] == []
     assert read.intrinsics == (1.0, 2.0, 3.0, 4.0) and read.began_with == ()
 
 
@@ -61,7 +61,7 @@ def test_a_run_of_the_first_version_may_be_continued():
 
 
 def test_every_setting_that_a_record_may_lack_is_one_of_today():
-    today = upgrade.flatten(config.base().to_dict())
+    today = upgrade.flatten(json.loads(json.dumps(config.base().to_dict())))  # tuples are lists in a record
     assert upgrade._ADDED.items() <= today.items(), "their values are today's defaults"
     assert set(upgrade.RENAMED.values()) <= today.keys()
 
