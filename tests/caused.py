@@ -29,7 +29,7 @@ def disk(folder, *, megabytes, options=""):
     """A small disk of its own at a folder; skips where none can be mounted."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m{options}", "tmpfs", folder]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={int(1000 * megabytes)}k{options}", "tmpfs", folder]
     try:
         done = subprocess.run(mount, capture_output=True, text=True)
     except FileNotFoundError:

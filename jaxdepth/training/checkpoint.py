@@ -9,6 +9,7 @@ from its checksum, is never used: the checkpoint before it is.
 import gc
 import json
 import logging as stdlib_logging
+import os
 import pathlib
 import re
 import sys
@@ -326,8 +327,8 @@ def _none_is_whole(folder, damaged):
 def _reason(error):
     """An exception in at most some 200 characters: what the system said, if it did, else its beginning."""
     text = " ".join(str(error).split()) or type(error).__name__
-    if system := re.search(r"OS error \d+: ([^\]]*)", text):
-        return system[1]
+    if code := re.search(r"os_error_code='(\d+)'", text):
+        return os.strerror(int(code[1]))
     return text if len(text) <= 200 else text[:200] + "..."
 
 

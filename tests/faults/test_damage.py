@@ -11,6 +11,14 @@ from jaxdepth import train
 pytestmark = pytest.mark.faults
 
 
+@pytest.fixture(scope="module")
+def unbroken(settings, tmp_path_factory):
+    """A run without a fault, on the devices of this process."""
+    folder = tmp_path_factory.mktemp("unbroken") / "run"
+    train.train_and_evaluate(settings, folder)
+    return folder
+
+
 def continued(settings, unbroken, folder, damage):
     """Damages the newest checkpoint of a copy and runs the same command: how many bytes differ at the end."""
     run = shutil.copytree(unbroken, folder)

@@ -49,7 +49,7 @@ def test_two_trainings_begun_together_in_one_workdir(settings, unbroken, tmp_pat
     logs = [process.communicate(timeout=300)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 1], logs
     refused = next(log for process, log in zip(both, logs, strict=True) if process.returncode)
-    assert "is written by" in refused and "Traceback" not in refused
+    assert "is being written by process" in refused and "Traceback" not in refused
     difference = lost(settings, tmp_path / "run", unbroken)
     tally("two trainings in one workdir").caused(lost=difference)
     assert difference == 0
