@@ -12,7 +12,7 @@ import traceback
 from absl import app, flags, logging
 
 from jaxdepth import paths
-from jaxdepth.errors import InputError
+from jaxdepth.errors import InputError, tell
 from jaxdepth.runs.upgrade import RENAMED
 
 
@@ -29,8 +29,7 @@ def run(main):
         try:
             return main(argv)
         except (InputError, OSError) as error:
-            print(f"error: {in_own_flags(str(error))}", file=sys.stderr)
-            return 1
+            return tell(error, in_own_flags(str(error)))
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as SIGTERM: at once, also while jax compiles, without a traceback
     if hasattr(sys.stdout, "reconfigure"):
@@ -46,7 +45,7 @@ def run(main):
 
 
 def _without_late_callbacks(unraisable):
-    """Prints what nobody can catch, but not hundreds of callbacks of a checkpoint's write that has failed."""
+    """Prints an exception that nobody can catch; drops "Event loop is closed" after a failed read or write."""
     if str(unraisable.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(unraisable)
 

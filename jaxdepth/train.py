@@ -58,6 +58,7 @@ def train_and_evaluate(config, folder, *, title=None):
     settings.check(config)
     splits.check_name(config.data.split)
     packed.refuse(folder)
+    workdir.refuse_foreign(folder)
     began_with = lineage.of_init(folder, config.init_from)
     mesh = sharding.make_mesh(model_parallel=config.model_parallel)
     network = setup.build_network(config, mesh)
@@ -84,8 +85,9 @@ def train_and_evaluate(config, folder, *, title=None):
 
     with contextlib.ExitStack() as stack:
         # Workdir and state: a new run or an old one.
-        note_saved = stack.enter_context(lock.one_writer(folder))
         run = _record(config, frames, split, pipeline=pipeline, began_with=began_with)
+        run.to_json()  # refuses in every process what could not be read later
+        note_saved = stack.enter_context(lock.one_writer(folder))
         run = workdir.begin_or_continue(folder, run, checkpoint_steps=checkpoint.steps(folder / CHECKPOINTS))
         train_state = checkpoint.restore_last(folder / CHECKPOINTS, training.abstract_state())
         mean_depth_image = workdir.open_run(
@@ -153,7 +155,8 @@ def train_and_evaluate(config, folder, *, title=None):
             saves = saves or bool(config.keep_every and step % config.keep_every == 0)
             if logs or saves:
                 skipped.settle()
-                if skipped.in_a_row >= config.max_skipped_steps:
+                logs = logs or skipped.count > 0  # no checkpoint without the log of what was skipped before it
+                if skipped.longest >= config.max_skipped_steps:
                     raise _diverged(step, skipped.in_a_row, checkpoints)
             if logs:
                 values = {name: float(value) for name, value in jax.device_get(values).items()}
@@ -170,7 +173,7 @@ def train_and_evaluate(config, folder, *, title=None):
                 bar.write(
                     f"step {step}: " + ", ".join(f"{o} {v['delta1']:.3f}" for o, v in scores.items()) + " (delta1)"
                 )
-            if saves and (is_last or not skipped.in_a_row):  # a state that has just diverged is not kept
+            if saves and (is_last or stops or not skipped.in_a_row):  # a state that has just diverged is not kept
                 checkpoints.save(train_state, delta1=scores[network.groups[0]]["delta1"] if validates else None)
             if stops and not is_last:
                 logging.info("stopped at step %d; the same command continues", step)

@@ -10,11 +10,13 @@ from jaxdepth import cli
 _CONFIG = config_flags.DEFINE_config_file("config", help_string="Settings of the run: FILE.py[:ARGUMENT].")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default: runs/NAME of the config.")
 _DISTRIBUTED = flags.DEFINE_bool(
-    "distributed", False, "Whether this is one of several processes; Slurm, Cloud TPUs and GKE say which."
+    "distributed", False, "Whether this is one of several processes. On Slurm, Cloud TPUs and GKE that is all."
 )
-_COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of the first process, elsewhere.")
-_PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes, elsewhere.")
-_PROCESS = flags.DEFINE_integer("process", None, "Index of this process, from 0, elsewhere.")
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "HOST:PORT of the first of several processes; then give --processes and --process too."
+)
+_PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes.")
+_PROCESS = flags.DEFINE_integer("process", None, "Index of this process, from 0.")
 flags.mark_flag_as_required("config")
 
 
@@ -23,8 +25,9 @@ def main(_):
     from jaxdepth.training import processes
 
     default = cli.default_workdir(config_flags.get_config_filename(flags.FLAGS["config"]))
-    place = dict(count=_PROCESSES.value, index=_PROCESS.value)
-    with processes.joined(_COORDINATOR.value, **place) if _DISTRIBUTED.value else contextlib.nullcontext():
+    given = dict(coordinator=_COORDINATOR.value, count=_PROCESSES.value, index=_PROCESS.value)
+    several = _DISTRIBUTED.value or any(value is not None for value in given.values())
+    with processes.joined(**given) if several else contextlib.nullcontext():
         train_and_evaluate(_CONFIG.value, _WORKDIR.value or default)
 
 

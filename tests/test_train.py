@@ -192,6 +192,16 @@ def test_damage_beside_the_checkpoints_is_mended(unbroken, data, tmp_path, caplo
     assert (run / "mean_depth.npy").read_bytes() == (unbroken[0] / "mean_depth.npy").read_bytes()
 
 
+@pytest.mark.parametrize(
+    "name", ["config.json", "metrics.jsonl", "mean_depth.npy", "panel.png", "curves.png", "lock", "writer.json"]
+)
+def test_a_folder_with_files_of_others_is_refused(data, tmp_path, name):
+    (tmp_path / name).write_text('{"mine": 1}')
+    with pytest.raises(InputError, match=name):
+        train.train_and_evaluate(small.settings(data), tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: '{"mine": 1}'}
+
+
 def test_a_second_run_in_a_workdir_is_refused(unbroken, data):
     with lock.one_writer(unbroken[0]):
         with pytest.raises(InputError, match=f"written by process {os.getpid()} on host '.+': wait for its end"):

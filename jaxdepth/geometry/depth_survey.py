@@ -121,10 +121,9 @@ class Survey:
             notes.append(f"{far}: is it a measurement? --config.data.invalid={far.exactly} masks it")
         beyond = self.masked["beyond"] - (far.count if far and far.metres > self._max_depth else 0)
         if beyond > 0:
-            notes.append(
-                f"{beyond / self.measured:.1%} of the measured depth is beyond {self._max_depth:g} m and counts nowhere"
-                f": --config.data.max_depth={self._better_cap(far):g} takes nearly all of it"
-            )
+            share, better = f"{beyond / self.measured:.1%} of the measured depth", self._better_cap(far)
+            advice = f": --config.data.max_depth={better:g} takes nearly all of it" if better > self._max_depth else ""
+            notes.append(f"{share} is beyond {self._max_depth:g} m and counts nowhere{advice}")
         return notes
 
     def problem(self) -> str | None:

@@ -1,18 +1,21 @@
 """One writer for a workdir: a lock that the operating system releases when its process ends, however it ends."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
 import platform
 
 import filelock
+from absl import logging
 
 from jaxdepth.data.files.writing import write_json
 from jaxdepth.errors import InputError
 from jaxdepth.training import sharding
 
 NAME = "lock"
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 WRITER = "writer.json"
 
 
@@ -37,11 +40,15 @@ def one_writer(workdir):
     lock, held_by_another = None, False
     if sharding.is_main_process():
         workdir.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(workdir / NAME)
+        lock = filelock.FileLock(workdir / NAME, fallback_to_soft=False)
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
             held_by_another = True
+        except (NotImplementedError, OSError) as error:
+            if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
+                raise
+            logging.warning("workdir %s: its disk has no locks; see that no other command trains in it", workdir)
     if sharding.any_process(held_by_another):
         raise InputError(
             f"workdir {str(workdir)!r} is being written by {_writer(workdir)}: wait for its end or stop it"
@@ -58,6 +65,13 @@ def one_writer(workdir):
     finally:
         if lock is not None:
             lock.release()
+
+
+def foreign(workdir) -> list[str]:
+    """The names of `lock` and writer.json, as far as these files are there and not ours."""
+    workdir = pathlib.Path(workdir)
+    ours = {NAME: lambda path: path.stat().st_size == 0, WRITER: lambda _: "pid" in _read(workdir)}
+    return [name for name, is_ours in ours.items() if (path := workdir / name).exists() and not is_ours(path)]
 
 
 def last_saved(workdir):

@@ -36,7 +36,7 @@ def _parse(line):
 
 
 def cut(workdir, *, after):
-    """Drops the lines past a step, and damaged ones; then the file is kept as metrics.damaged.jsonl.
+    """Drops the lines past a step, and damaged ones; of a damaged file a copy is kept, metrics.damaged.jsonl.
 
     Args:
       workdir: the folder of the run.
@@ -44,8 +44,12 @@ def cut(workdir, *, after):
     """
     path = pathlib.Path(workdir, NAME)
     lines = read(workdir)
-    if path.is_file() and path.read_bytes().count(b"\n") > len(lines):
-        path.replace(path.with_name("metrics.damaged.jsonl"))
+    if path.is_file() and (whole := path.read_bytes()).count(b"\n") > len(lines):
+        copy, number = path.with_name("metrics.damaged.jsonl"), 1
+        while copy.exists():
+            number += 1
+            copy = path.with_name(f"metrics.damaged-{number}.jsonl")
+        write_atomically(copy, whole)
     kept = [json.dumps(line) + "\n" for line in lines if line["step"] <= after]
     write_atomically(path, "".join(kept).encode())
 

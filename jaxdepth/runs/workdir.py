@@ -12,6 +12,7 @@ from jaxdepth.runs import lock, metrics_log, record, upgrade
 from jaxdepth.training import sharding
 
 MEAN_DEPTH = "mean_depth.npy"
+_FILES = (MEAN_DEPTH, metrics_log.NAME, "panel.png", "curves.png")  # written after config.json
 # Settings that may change when a run is continued: its length, where data and earlier weights are, what only
 # affects logs and disk space, and how the devices divide the work.
 FREE_SETTINGS = (
@@ -28,6 +29,23 @@ FREE_SETTINGS = (
     "data.path",
     "init_from",
 )
+
+
+def refuse_foreign(workdir):
+    """Checks that nothing is replaced in a workdir that no training has written.
+
+    Raises:
+      InputError: if config.json is no record of a run; or, without it, if another of a run's names is taken.
+    """
+    if pathlib.Path(workdir, record.NAME).exists():
+        record.read(workdir)
+        return
+    foreign = [name for name in _FILES if pathlib.Path(workdir, name).exists()] + lock.foreign(workdir)
+    if foreign:
+        raise InputError(
+            f"workdir {str(workdir)!r} has {', '.join(foreign)} and no {record.NAME}, so no training wrote it: use "
+            "another --workdir"
+        )
 
 
 def begin_or_continue(workdir, run, *, checkpoint_steps):

@@ -61,7 +61,7 @@ def train(config, workdir, *, title=None):
       title: text in front of the progress bar.
 
     Returns:
-      The Cost; None if SIGTERM stopped the training.
+      The Cost; None if SIGTERM or Ctrl-C stopped the training.
     """
     if train_and_evaluate(config, workdir, title=title) is None:
         return None

@@ -77,7 +77,7 @@ def run(sweep, *, folder, seeds, path=None, names=()):
       names: of the rows; empty for all.
 
     Returns:
-      Whether all rows have a result now; False if SIGTERM stopped a training.
+      Whether all rows have a result now; False if SIGTERM or Ctrl-C stopped a training.
 
     Raises:
       InputError: before the first training, for an unknown row, for a setting that is unknown or out of range, and for

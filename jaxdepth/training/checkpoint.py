@@ -6,12 +6,14 @@ rename, and restores on any number of devices. With it lies a CRC-32 of every ar
 from its checksum, is never used: the checkpoint before it is.
 """
 
+import errno
 import gc
 import json
 import logging as stdlib_logging
 import os
 import pathlib
 import re
+import shutil
 import sys
 import warnings
 import zlib
@@ -26,6 +28,7 @@ from jaxdepth.errors import InputError
 from jaxdepth.training import sharding
 
 _CHECKSUMS = "crc32"
+_SYSTEM_ERROR = r"os_error_code='(\d+)'"  # in tensorstore's messages
 _ATTEMPTS = 5  # to read a checkpoint of a run that removes old ones meanwhile
 
 
@@ -143,7 +146,8 @@ def restore_last(folder, shapes):
       A TrainState with these shapes and shardings; None if there is no checkpoint.
 
     Raises:
-      InputError: if there are checkpoints, and none can be restored. They are left as they are.
+      InputError: if there are checkpoints, and all are damaged. They are left as they are.
+      OSError: if one cannot be read for another reason.
     """
     folder = pathlib.Path(folder).resolve()
     found, damaged = steps(folder)[::-1], {}
@@ -151,10 +155,12 @@ def restore_last(folder, shapes):
         state, error = None, None
         try:
             state = shapes.with_items(_restore(folder / str(step), **shapes.items()))
-        except DamagedError as damage:
-            error = damage
+        except (DamagedError, OSError) as reason:
+            error = reason
         if not sharding.any_process(error is not None):
             break
+        if sharding.any_process(isinstance(error, OSError)):
+            raise error or OSError(f"{folder / str(step)}: another process cannot read it")
         damaged[step] = error or "damaged in another process"
     else:
         if damaged:
@@ -165,7 +171,7 @@ def restore_last(folder, shapes):
         if sharding.is_main_process():
             _set_aside(folder / str(bad), why="damaged")
     if sharding.is_main_process():
-        _set_aside_what_has_no_score(folder, step)
+        _set_aside_unlistable(folder, restored=step)
     sharding.barrier("restore_last")
     return state
 
@@ -210,7 +216,7 @@ def restore_model(folder, shapes, *, step, array_sharding):
 
 
 def _set_aside(path, *, why):
-    """Renames the folder of a checkpoint to WHY-STEP; an earlier one of that name is replaced by a free number."""
+    """Renames the folder of a checkpoint to WHY-STEP; with a number if there is one of that name already."""
     path, number = pathlib.Path(path), 1
     while (target := path.with_name(f"{why}-{path.name}" + (f"-{number}" if number > 1 else ""))).exists():
         number += 1
@@ -241,17 +247,23 @@ def _score(path):
         return None
 
 
-def _set_aside_what_has_no_score(folder, last):
-    """Sets aside the checkpoints before `last` that orbax's manager could not even list."""
+def _set_aside_unlistable(folder, *, restored):
+    """Sets aside what orbax's manager could not even list, and removes damaged scores, which the log has too.
+
+    Args:
+      folder: of the checkpoints.
+      restored: step of the checkpoint that has just been restored, which is whole.
+    """
     for step in steps(folder):
         path = folder / str(step)
-        listed = path / "_CHECKPOINT_METADATA"
-        broken = (path / "metrics").is_dir() and _score(path) is None
+        if (path / "metrics").is_dir() and _score(path) is None:
+            logging.warning("%s: its validation score is damaged and was removed", path)
+            shutil.rmtree(path / "metrics")
         try:
-            broken = broken or not isinstance(json.loads(listed.read_bytes()), dict)
+            whole = isinstance(json.loads((path / "_CHECKPOINT_METADATA").read_bytes()), dict)
         except (OSError, ValueError):
-            broken = True
-        if broken:
+            whole = False
+        if not whole and step != restored:
             logging.warning("%s: damaged; it is now damaged-%d", path, step)
             _set_aside(path, why="damaged")
 
@@ -267,8 +279,8 @@ def _restore(path, **targets):
       {item: tree of arrays}.
 
     Raises:
-      DamagedError: if that fails, or an array differs from its checksum.
-      PermissionError: if it may not be read.
+      DamagedError: if a file is missing or malformed, or an array differs from its checksum.
+      OSError: if the files cannot be read for another reason, such as permissions or memory.
     """
     try:
         stored = json.loads((path / "_CHECKPOINT_METADATA").read_bytes())
@@ -283,12 +295,21 @@ def _restore(path, **targets):
             if changed:
                 raise ValueError(f"{len(changed)} arrays differ from their checksums, such as {min(changed)}")
         return restored
-    except PermissionError:
-        raise
     except Exception as error:  # orbax and tensorstore raise many kinds
-        reason = _reason(error)
+        reason, damage = _reason(error), _is_damage(error)
     _collect_coroutines()
+    if not damage:
+        raise OSError(f"{path}: this checkpoint cannot be read ({reason})")
     raise DamagedError(f"{path}: this checkpoint is damaged or of another network ({reason})")
+
+
+def _is_damage(error):
+    """Whether an exception of a read comes from the files' content, and not from the machine."""
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return False
+    code = re.search(_SYSTEM_ERROR, str(error))
+    number = int(code[1]) if code else error.errno if isinstance(error, OSError) else None
+    return number in (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
 
 
 def _collect_coroutines():
@@ -327,7 +348,7 @@ def _none_is_whole(folder, damaged):
 def _reason(error):
     """An exception in at most some 200 characters: what the system said, if it did, else its beginning."""
     text = " ".join(str(error).split()) or type(error).__name__
-    if code := re.search(r"os_error_code='(\d+)'", text):
+    if code := re.search(_SYSTEM_ERROR, text):
         return os.strerror(int(code[1]))
     return text if len(text) <= 200 else text[:200] + "..."
 

@@ -1,4 +1,4 @@
-"""Several processes of one training: they find each other, and if one is killed, the others end in one sentence.
+"""Several processes of one training: they find each other, and if one ends early, the others end in one sentence.
 
 Without the connections below, the others would wait in a collective operation until jax misses the process's
 heartbeats, and then be aborted with a stack of native code.
@@ -6,6 +6,7 @@ heartbeats, and then be aborted with a stack of native code.
 
 import contextlib
 import os
+import secrets
 import socket
 import sys
 import threading
@@ -14,9 +15,10 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from jaxdepth.errors import InputError
+from jaxdepth.errors import InputError, tell
 
 _HEARTBEAT_SECONDS = 45  # for a host that vanishes without closing its connections
+_CONNECT_SECONDS = 60
 _BYE, _LOST = b"bye", b"lost"
 
 
@@ -24,7 +26,8 @@ _BYE, _LOST = b"bye", b"lost"
 def joined(coordinator=None, *, count=None, index=None):
     """Joins the processes of a training while the context lasts.
 
-    On Slurm, on Cloud TPUs and on GKE, jax finds the arguments by itself.
+    On Slurm, on Cloud TPUs and on GKE, jax finds the arguments by itself. Besides the coordinator's port, the first
+    process opens one more, which the system chooses.
 
     Args:
       coordinator: HOST:PORT of the first process, reachable from all.
@@ -32,45 +35,71 @@ def joined(coordinator=None, *, count=None, index=None):
       index: of this process, from 0.
 
     Returns:
-      A context. If it ends by an exception in one process, the other processes end too.
+      A context. An exception in it is told as by the commands, and ends all processes with exit code 1.
 
     Raises:
       InputError: if the processes cannot be found, or the arguments do not fit.
     """
+    jax.config.update("jax_enable_preemption_service", False)  # it would keep SIGTERM from ending the process
     try:
         jax.distributed.initialize(coordinator, count, index, heartbeat_timeout_seconds=_HEARTBEAT_SECONDS)
-    except (ValueError, TypeError) as error:
+        host = coordinator.rpartition(":")[0].strip("[]") if coordinator else None
+        connections = _connect_to_first() if jax.process_index() else _accept_others(host)
+    except (ValueError, TypeError, RuntimeError, OSError) as error:
         raise InputError(
-            f"--distributed: no cluster found ({error}): give --coordinator=HOST:PORT, --processes=N and --process=I"
+            f"--distributed: the processes do not find each other ({' '.join(str(error).split())[:200]}): give "
+            "--coordinator=HOST:PORT, --processes=N and --process=I"
         ) from error
-    connections = _connect_to_first() if jax.process_index() else _accept_others()
     for other, connection in connections.items():
         threading.Thread(target=_watch, args=(other, connection, connections), daemon=True).start()
-    yield
-    for connection in connections.values():
-        with contextlib.suppress(OSError):
-            connection.sendall(_BYE)
+    try:
+        yield
+    except Exception as error:
+        code = tell(error)
+        _send(connections, _LOST + str(jax.process_index()).encode())
+        os._exit(code)  # an orderly end would wait for the other processes
+    _send(connections, _BYE)
 
 
-def _accept_others():
+def _accept_others(host):
     """The connections of the first process: {index of the other: socket}."""
-    with socket.create_server(("", 0), backlog=jax.process_count()) as server:
-        address = socket.inet_aton(socket.gethostbyname(socket.gethostname()))
-        port = server.getsockname()[1]
-        multihost_utils.broadcast_one_to_all(np.array([*address, port], np.int32))
+    count, token = jax.process_count(), secrets.token_bytes(8)
+    with socket.create_server(("", 0), backlog=count) as server:
+        address = socket.inet_aton(socket.gethostbyname(host) if host else _own_address())
+        multihost_utils.broadcast_one_to_all(np.array([*address, server.getsockname()[1], *token], np.int32))
+        server.settimeout(_CONNECT_SECONDS)
         connections = {}
-        while len(connections) < jax.process_count() - 1:
+        while len(connections) < count - 1:
             connection, _ = server.accept()
-            connections[int.from_bytes(connection.recv(4))] = connection
+            connection.settimeout(_CONNECT_SECONDS)
+            greeting = connection.recv(12)
+            other = int.from_bytes(greeting[8:])
+            if greeting[:8] != token or len(greeting) < 12 or other in connections or not 0 < other < count:
+                connection.close()  # somebody else
+                continue
+            connection.settimeout(None)
+            connections[other] = connection
     return connections
 
 
 def _connect_to_first():
     """The connection of another process: {0: socket}."""
-    *address, port = multihost_utils.broadcast_one_to_all(np.zeros(5, np.int32)).tolist()
-    connection = socket.create_connection((socket.inet_ntoa(bytes(address)), port))
-    connection.sendall(jax.process_index().to_bytes(4))
+    told = multihost_utils.broadcast_one_to_all(np.zeros(13, np.int32)).tolist()
+    address, port, token = bytes(told[:4]), told[4], bytes(told[5:])
+    connection = socket.create_connection((socket.inet_ntoa(address), port), timeout=_CONNECT_SECONDS)
+    connection.settimeout(None)
+    connection.sendall(token + jax.process_index().to_bytes(4))
     return {0: connection}
+
+
+def _own_address():
+    """This host's address towards others; no packet is sent. The host's name often stands for the loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:  # no network
+            return "127.0.0.1"
+        return probe.getsockname()[0]
 
 
 def _watch(other, connection, connections):
@@ -83,13 +112,13 @@ def _watch(other, connection, connections):
         return
     if message.startswith(_LOST):  # the first process passes on which one it lost
         other = int(message.removeprefix(_LOST))
+    _send(connections, _LOST + str(other).encode())
+    ended = f"\nerror: process {other} of {jax.process_count()} has ended, and so does this one"
+    print(f"{ended}; the same command continues from the last checkpoint", file=sys.stderr, flush=True)
+    os._exit(1)  # the main thread may be waiting for the other process
+
+
+def _send(connections, message):
     for connection in connections.values():
         with contextlib.suppress(OSError):
-            connection.sendall(_LOST + str(other).encode())
-    print(
-        f"\nerror: process {other} of {jax.process_count()} has ended, and so does this one; the same command "
-        "continues from the last checkpoint",
-        file=sys.stderr,
-        flush=True,
-    )
-    os._exit(1)  # the main thread may be waiting for the other process
+            connection.sendall(message)

@@ -21,13 +21,19 @@ def make_mesh(devices=None, *, model_parallel=1):
       model_parallel: how many devices share one copy of the large parameters, see `by_shape`.
 
     Raises:
-      InputError: if `model_parallel` does not divide the number of devices.
+      InputError: if `model_parallel` does not divide the number of devices of each process.
     """
     devices = jax.devices() if devices is None else devices
     if model_parallel < 1 or len(devices) % model_parallel:
         raise InputError(f"config.model_parallel={model_parallel}: expected a divisor of the {len(devices)} devices")
     sizes = (len(devices) // model_parallel, model_parallel)
-    return jax.make_mesh(sizes, (_BATCH, _MODEL), axis_types=(AxisType.Auto,) * 2, devices=devices)
+    mesh = jax.make_mesh(sizes, (_BATCH, _MODEL), axis_types=(AxisType.Auto,) * 2, devices=devices)
+    if any(len({device.process_index for device in copy}) > 1 for copy in mesh.devices):
+        raise InputError(
+            f"config.model_parallel={model_parallel}: the devices of a copy belong to several processes: expected a "
+            "divisor of the devices of each"
+        )
+    return mesh
 
 
 def replicated(mesh):

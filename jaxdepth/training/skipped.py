@@ -14,13 +14,14 @@ class SkippedSteps:
 
     Attributes:
       in_a_row: how many steps were skipped without a break up to the last one that was settled.
+      longest: the most that were skipped without a break.
+      count: how many were skipped since the last `take_count`.
     """
 
     def __init__(self, names_of):
-        self.in_a_row = 0
+        self.in_a_row = self.longest = self.count = 0
         self._names_of = names_of
         self._waiting = []  # (step, is_finite on the device)
-        self._count = 0
 
     def add(self, step, is_finite):
         """Takes a step's `is_finite`, without waiting for it."""
@@ -32,8 +33,9 @@ class SkippedSteps:
         self._waiting.clear()
         for is_finite in flags:
             self.in_a_row = 0 if is_finite else self.in_a_row + 1
+            self.longest = max(self.longest, self.in_a_row)
         skipped = [step for step, is_finite in zip(steps, flags, strict=True) if not is_finite]
-        self._count += len(skipped)
+        self.count += len(skipped)
         for step in skipped[:_NAMED]:
             names = ", ".join(self._names_of(step))
             logging.warning("step %d: loss or gradient not finite: the step was not taken; frames: %s", step, names)
@@ -41,6 +43,6 @@ class SkippedSteps:
             logging.warning("%d more steps up to step %d were not taken", len(skipped) - _NAMED, skipped[-1])
 
     def take_count(self):
-        """How many settled steps were skipped since the last call."""
-        count, self._count = self._count, 0
+        """`count`, which is 0 then."""
+        count, self.count = self.count, 0
         return count

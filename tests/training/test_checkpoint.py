@@ -1,5 +1,6 @@
 """Damage to checkpoints: it is found before they are used, and the one before is."""
 
+import errno
 import json
 import pathlib
 import shutil
@@ -82,7 +83,33 @@ def test_a_stray_folder_and_a_damaged_score_do_not_matter(folder):
     assert int(checkpoint.restore_last(folder, SHAPES).step) == 3
     with checkpoint.Checkpoints(folder) as checkpoints:
         checkpoints.save(state_at(4))
-    assert {path.name for path in folder.iterdir()} == {"1", "3", "4", "damaged-2", "damaged-99"}
+    assert {path.name for path in folder.iterdir()} == {"1", "3", "4", "damaged-99"}
+
+
+def test_a_whole_checkpoint_with_a_damaged_score_stays(folder):
+    for step in (1, 3):
+        shutil.rmtree(folder / str(step))
+    (folder / "2" / "metrics" / "metrics").write_bytes(b"")
+    for _ in range(2):
+        assert small.bits(checkpoint.restore_last(folder, SHAPES)) == small.bits(state_at(2))
+    assert checkpoint.steps(folder) == [2]
+    with checkpoint.Checkpoints(folder):
+        pass  # it can be listed
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.EIO, "input/output error"), MemoryError(), ValueError("UNKNOWN: reading [os_error_code='24']")],
+)
+def test_what_the_machine_cannot_read_now_is_not_damaged(folder, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(checkpoint.ocp.Checkpointer, "restore", fail)
+    for restore in (lambda: checkpoint.restore_last(folder, SHAPES), lambda: restore_model(folder, "last")):
+        with pytest.raises(OSError, match="checkpoints/3: this checkpoint cannot be read"):
+            restore()
+    assert checkpoint.steps(folder) == [1, 2, 3]
 
 
 def test_the_next_best_stands_in_for_a_damaged_best(folder):

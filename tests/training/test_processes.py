@@ -6,13 +6,16 @@ import shutil
 import socket
 import subprocess
 import time
+from types import SimpleNamespace
 
 import fake_nyu
 import numpy as np
 import pytest
 import small
 
+from jaxdepth.errors import InputError
 from jaxdepth.runs import metrics_log, trained
+from jaxdepth.training import processes, sharding
 
 STEPS = 20
 COMMON = {"JAX_NUMPY_RANK_PROMOTION": "raise", "JAX_PLATFORMS": "cpu"}
@@ -54,6 +57,48 @@ def run(settings, folder, *, processes, devices):
         logs = [process.communicate(timeout=500)[1] for process in started]
         assert all(process.returncode == 0 for process in started), "\n".join(log[-2000:] for log in logs)
     return metrics_log.read(folder), small.bits(trained.read(folder).variables["params"])
+
+
+@pytest.mark.parametrize(
+    ("message", "lost"), [(b"bye", None), (b"", 3), (b"lost2", 2)], ids=["goodbye", "killed", "passed on"]
+)
+def test_the_end_of_another_process_is_told_and_passed_on(monkeypatch, capsys, message, lost):
+    (here, there), (to_third, third) = socket.socketpair(), socket.socketpair()
+    codes = []
+    monkeypatch.setattr(processes.os, "_exit", codes.append)
+    with here, there, to_third, third:
+        there.sendall(message) if message else there.close()
+        processes._watch(3, here, {3: here, 2: to_third})
+        assert codes == ([] if lost is None else [1])
+        if lost is not None:
+            assert third.recv(64) == b"lost%d" % lost
+            assert (
+                f"error: process {lost} of 1 has ended, and so does this one; the same command"
+                in capsys.readouterr().err
+            )
+
+
+def test_a_copy_of_the_parameters_lies_within_a_process(monkeypatch):
+    """Otherwise its devices would be given different parts of a batch."""
+    devices = [SimpleNamespace(process_index=index // 2) for index in range(4)]
+    for model_parallel, refused in ((2, False), (4, True)):
+        mesh = SimpleNamespace(devices=np.array(devices).reshape(-1, model_parallel))
+        monkeypatch.setattr(sharding.jax, "make_mesh", lambda *_, mesh=mesh, **__: mesh)
+        with pytest.raises(InputError, match="belong to several processes") if refused else contextlib.nullcontext():
+            sharding.make_mesh(devices, model_parallel=model_parallel)
+
+
+@pytest.mark.faults
+def test_an_error_in_one_process_ends_all(data, tmp_path):
+    with start(settings(data), tmp_path / "run", processes=2, devices=2) as started:
+        deadline = time.monotonic() + 300
+        while not (tmp_path / "run" / "metrics.jsonl").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        shutil.rmtree(tmp_path / "run")  # the first can write no line any more
+        logs = [process.communicate(timeout=120)[1] for process in started]
+    assert [process.returncode for process in started] == [1, 1], logs
+    assert "error: [Errno 2] No such file or directory" in logs[0] and "stack trace" not in logs[0]
+    assert "error: process 0 of 2 has ended, and so does this one" in logs[1]
 
 
 @pytest.mark.faults

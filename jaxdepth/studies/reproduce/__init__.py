@@ -21,7 +21,7 @@ def reproduce(folder, *, configs, given, steps):
       steps: of each training.
 
     Returns:
-      Whether the job is done; False if SIGTERM stopped a training.
+      Whether the job is done; False if SIGTERM or Ctrl-C stopped a training.
 
     Raises:
       InputError: if `folder` holds another job, or for settings, data or steps out of range.

@@ -223,7 +223,7 @@ def run(folder, training, *, title=None):
       title: text in front of the progress bar.
 
     Returns:
-      Whether it is done; False if SIGTERM stopped it.
+      Whether it is done; False if SIGTERM or Ctrl-C stopped it.
     """
     workdir, config = run_folder(folder, training), training.config
     if training.init_from:
