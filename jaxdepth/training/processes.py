@@ -1,25 +1,25 @@
 """Several processes of one training: they find each other, and if one ends early, the others end in one sentence.
 
-Without the connections below, the others would wait in a collective operation until jax misses the process's
-heartbeats, and then be aborted with a stack of native code.
+Each has a `watchdog` with a connection to that of the first. Without them the others would wait in a collective
+operation until jax misses the process's heartbeats, and then be aborted with a stack of native code.
 """
 
 import contextlib
 import os
 import secrets
 import socket
+import subprocess
 import sys
-import threading
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
 from jaxdepth.errors import InputError, tell
+from jaxdepth.training import watchdog
 
 _HEARTBEAT_SECONDS = 45  # for a host that vanishes without closing its connections
 _CONNECT_SECONDS = 60
-_BYE, _LOST = b"bye", b"lost"
 
 
 @contextlib.contextmanager
@@ -50,15 +50,29 @@ def joined(coordinator=None, *, count=None, index=None):
             f"--distributed: the processes do not find each other ({' '.join(str(error).split())[:200]}): give "
             "--coordinator=HOST:PORT, --processes=N and --process=I"
         ) from error
-    for other, connection in connections.items():
-        threading.Thread(target=_watch, args=(other, connection, connections), daemon=True).start()
+    control = _start_watchdog(connections)
     try:
         yield
     except Exception as error:
         code = tell(error)
-        _send(connections, _LOST + str(jax.process_index()).encode())
+        os.write(control, watchdog.LOST + str(jax.process_index()).encode())
         os._exit(code)  # an orderly end would wait for the other processes
-    _send(connections, _BYE)
+    os.write(control, watchdog.BYE)
+    os.close(control)
+
+
+def _start_watchdog(connections):
+    """Starts the process that ends this one when another has ended. Returns the writing end of its control pipe."""
+    reading, writing = os.pipe()
+    descriptors = [reading, *(connection.fileno() for connection in connections.values())]
+    places = [f"{other}:{connection.fileno()}" for other, connection in connections.items()]
+    arguments = [os.getpid(), jax.process_count(), reading, *places]
+    command = [sys.executable, "-I", "-S", watchdog.__file__, *map(str, arguments)]
+    subprocess.Popen(command, pass_fds=descriptors)
+    os.close(reading)
+    for connection in connections.values():
+        connection.close()  # they are the watchdog's now
+    return writing
 
 
 def _accept_others(host):
@@ -100,25 +114,3 @@ def _own_address():
         except OSError:  # no network
             return "127.0.0.1"
         return probe.getsockname()[0]
-
-
-def _watch(other, connection, connections):
-    """Waits for the end of another process; ends this one unless the other said goodbye."""
-    try:
-        message = connection.recv(64)
-    except OSError:
-        message = b""
-    if message == _BYE:
-        return
-    if message.startswith(_LOST):  # the first process passes on which one it lost
-        other = int(message.removeprefix(_LOST))
-    _send(connections, _LOST + str(other).encode())
-    ended = f"\nerror: process {other} of {jax.process_count()} has ended, and so does this one"
-    print(f"{ended}; the same command continues from the last checkpoint", file=sys.stderr, flush=True)
-    os._exit(1)  # the main thread may be waiting for the other process
-
-
-def _send(connections, message):
-    for connection in connections.values():
-        with contextlib.suppress(OSError):
-            connection.sendall(message)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -15,7 +16,7 @@ import small
 
 from jaxdepth.errors import InputError
 from jaxdepth.runs import metrics_log, trained
-from jaxdepth.training import processes, sharding
+from jaxdepth.training import sharding, watchdog
 
 STEPS = 20
 COMMON = {"JAX_NUMPY_RANK_PROMOTION": "raise", "JAX_PLATFORMS": "cpu"}
@@ -49,6 +50,7 @@ def start(settings, folder, *, processes, devices):
     finally:
         for process in started:
             process.kill()
+            process.communicate()
 
 
 def run(settings, folder, *, processes, devices):
@@ -63,19 +65,31 @@ def run(settings, folder, *, processes, devices):
     ("message", "lost"), [(b"bye", None), (b"", 3), (b"lost2", 2)], ids=["goodbye", "killed", "passed on"]
 )
 def test_the_end_of_another_process_is_told_and_passed_on(monkeypatch, capsys, message, lost):
-    (here, there), (to_third, third) = socket.socketpair(), socket.socketpair()
-    codes = []
-    monkeypatch.setattr(processes.os, "_exit", codes.append)
-    with here, there, to_third, third:
+    (here, there), (to_first, first), (reading, writing) = socket.socketpair(), socket.socketpair(), os.pipe()
+    killed = []
+    monkeypatch.setattr(watchdog.os, "kill", lambda pid, _: killed.append(pid))
+    with here, there, to_first, first:
         there.sendall(message) if message else there.close()
-        processes._watch(3, here, {3: here, 2: to_third})
-        assert codes == ([] if lost is None else [1])
-        if lost is not None:
-            assert third.recv(64) == b"lost%d" % lost
-            assert (
-                f"error: process {lost} of 1 has ended, and so does this one; the same command"
-                in capsys.readouterr().err
-            )
+        if lost is None:
+            os.write(writing, b"bye")
+        watchdog.watch(77, 4, reading, {3: here, 1: to_first})
+        assert killed == ([] if lost is None else [77])
+        assert first.recv(64) == (b"bye" if lost is None else b"lost%d" % lost)
+    told = f"error: process {lost} of 4 has ended, and so does this one"
+    assert (told in capsys.readouterr().err) == (lost is not None)
+    for end in (reading, writing):
+        os.close(end)
+
+
+def test_a_killed_process_closes_its_connections_and_says_nothing(capsys):
+    (here, there), (reading, writing) = socket.socketpair(), os.pipe()
+    os.close(writing)
+    with there:
+        with here:
+            watchdog.watch(77, 2, reading, {1: here})
+        assert there.recv(64) == b""
+    os.close(reading)
+    assert not capsys.readouterr().err
 
 
 def test_a_copy_of_the_parameters_lies_within_a_process(monkeypatch):
@@ -90,14 +104,17 @@ def test_a_copy_of_the_parameters_lies_within_a_process(monkeypatch):
 
 @pytest.mark.faults
 def test_an_error_in_one_process_ends_all(data, tmp_path):
+    """The first can write no line of its log any more."""
+    log = tmp_path / "run" / "metrics.jsonl"
     with start(settings(data), tmp_path / "run", processes=2, devices=2) as started:
         deadline = time.monotonic() + 300
-        while not (tmp_path / "run" / "metrics.jsonl").exists() and time.monotonic() < deadline:
+        while not metrics_log.read(tmp_path / "run") and time.monotonic() < deadline:
             time.sleep(0.1)
-        shutil.rmtree(tmp_path / "run")  # the first can write no line any more
+        log.unlink()
+        log.mkdir()
         logs = [process.communicate(timeout=120)[1] for process in started]
-    assert [process.returncode for process in started] == [1, 1], logs
-    assert "error: [Errno 2] No such file or directory" in logs[0] and "stack trace" not in logs[0]
+    assert [process.returncode for process in started] == [1, -signal.SIGKILL], logs
+    assert f"error: [Errno 21] Is a directory: '{log}'" in logs[0] and "stack trace" not in logs[0]
     assert "error: process 0 of 2 has ended, and so does this one" in logs[1]
 
 
@@ -132,7 +149,7 @@ def test_one_of_two_processes_killed(data, tmp_path, killed):
         killed_at = time.monotonic()
         _, log = started[1 - killed].communicate(timeout=60)
         seconds = time.monotonic() - killed_at
-    assert started[1 - killed].returncode == 1
+    assert started[1 - killed].returncode == -signal.SIGKILL
     errors = [line for line in log.splitlines() if line.startswith("error: ")]
     ended = f"error: process {killed} of 2 has ended, and so does this one"
     assert errors == [f"{ended}; the same command continues from the last checkpoint"]
