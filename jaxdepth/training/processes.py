@@ -35,7 +35,8 @@ def joined(coordinator=None, *, count=None, index=None):
       index: of this process, from 0.
 
     Returns:
-      A context. An exception in it is told as by the commands, and ends all processes with exit code 1.
+      A context. An exception in it is told as by the commands and ends the process with exit code 1; the others are
+      then killed by their watchdogs.
 
     Raises:
       InputError: if the processes cannot be found, or the arguments do not fit.

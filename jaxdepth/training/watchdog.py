@@ -65,10 +65,8 @@ def _send(connections, message):
 
 def main(pid, count, control, *places):
     """The command; arguments as text, see the top of this file."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(
-            number, signal.SIG_IGN
-        )  # a terminal sends them to the whole group; the control pipe tells the end
+    for number in (signal.SIGINT, signal.SIGTERM):  # terminals send them to all; the watched process says how it ends
+        signal.signal(number, signal.SIG_IGN)
     connections = {}
     for place in places:
         index, _, descriptor = place.partition(":")
