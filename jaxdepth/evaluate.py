@@ -57,7 +57,7 @@ def evaluate_checkpoint(
       where neighbours may show the same room), and some metrics, None where a frame was not scored.
 
     Raises:
-      InputError: for an unknown protocol, source or split, or a damaged file.
+      InputError: for an unknown protocol, source or split, a damaged file, or predictions that are not finite.
       FileNotFoundError: for a workdir without a run or checkpoint, or an output in a missing folder.
     """
     if protocol not in PROTOCOLS:
@@ -88,6 +88,11 @@ def evaluate_checkpoint(
         mesh=mesh,
     )
     scores, per_frame = score(network.variables)
+    groups = network.network.groups
+    if bad := [name for name in groups if not np.isfinite(per_frame[name]["mean_log_depth"]).all()]:
+        raise InputError(
+            f"{folder}: output {bad[0]} of step {network.step} is not finite: expected weights of a sound training"
+        )
     described = protocol.describe(frames, chosen, crop_size=crop_size) | {
         "flip_tta": run.flip_tta,
         "trained_on": lineage.in_words(run.trained_on),
@@ -95,7 +100,6 @@ def evaluate_checkpoint(
     }
     if run.mean_depth_frames:
         described["mean_depth_image"] = f"of {run.mean_depth_frames} of {run.train_frames} training frames"
-    groups = network.network.groups
     result = report.result(scores, per_frame, groups, described, workdir=folder, step=network.step)
     result["per_frame"] = {
         "id": frames.ids[chosen.val].tolist(),

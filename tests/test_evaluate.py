@@ -63,7 +63,9 @@ def _scores(network):
 
 
 def _per_frame(network):
-    return {network.groups[0]: {name: np.full(3, 0.5) for name in ("delta1", "abs_rel")}}
+    return {
+        group: {name: np.full(3, 0.5) for name in ("delta1", "abs_rel", "mean_log_depth")} for group in network.groups
+    }
 
 
 def test_the_default_output_tells_apart_what_was_evaluated(tmp_path):

@@ -1,5 +1,6 @@
 """The main job as a user runs it: whole runs, kills, continued runs, and what bad input gets."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -79,6 +80,24 @@ def test_the_baseline_runs_through_train_and_evaluate(data, tmp_path):
         result = evaluate.evaluate_checkpoint(tmp_path, protocol=protocol)
         assert result["metrics"] == pytest.approx(result["mean_depth_baseline"], rel=1e-6) and result["frames"] == 3
     assert train.train_and_evaluate(settings, tmp_path) == scores  # a finished run
+
+
+def test_weights_that_are_not_finite_are_an_error_by_name(data, tmp_path, monkeypatch):
+    train.train_and_evaluate(small.settings(data, name="mean_depth", steps=1), tmp_path)
+    whole = trained.read(tmp_path)
+    broken = dataclasses.replace(whole, variables=jax.tree.map(lambda x: x * np.float32(np.nan), whole.variables))
+    monkeypatch.setattr(trained, "read", lambda *_, **__: broken)
+    with pytest.raises(InputError, match="output stored of step 1 is not finite"):
+        evaluate.evaluate_checkpoint(tmp_path, output=tmp_path / "result.json")
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_a_network_that_sees_nothing_is_told(caplog):
+    train._warn_if_constant(np.float32([0.9, 0.905, 0.895]))
+    assert "gives nearly the same depth for each of 3 validation pictures" in caplog.text
+    caplog.clear()
+    train._warn_if_constant(np.float32([0.9, 1.1, 0.8]))
+    assert not caplog.text
 
 
 def test_tensorboard_has_the_lines_of_metrics_jsonl_once_each(data, tmp_path):
