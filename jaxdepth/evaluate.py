@@ -13,6 +13,7 @@ from jaxdepth.data.sources import selection
 from jaxdepth.errors import InputError
 from jaxdepth.evaluation import report, scorer
 from jaxdepth.evaluation.protocols import PROTOCOLS
+from jaxdepth.paths import expanded
 from jaxdepth.runs import lineage, record, trained, workdir
 from jaxdepth.training import sharding
 
@@ -123,7 +124,7 @@ def default_output(folder, *, protocol, source=None, path=None, split=None, step
     """
     parts = [protocol, source]
     if path is not None:
-        resolved = pathlib.Path(path).expanduser().resolve()
+        resolved = expanded(path).resolve()
         parts += [resolved.stem, hashlib.sha256(str(resolved).encode()).hexdigest()[:6]]
     parts += [split, None if step == "last" else step, None if max_depth is None else f"max{max_depth:g}"]
     parts += [f"without{value:g}" for value in invalid or ()]

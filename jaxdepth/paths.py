@@ -29,6 +29,14 @@ def cache_folder(given=None) -> pathlib.Path:
         raise InputError("no home folder is known for the cache: set HOME, or JAXDEPTH_CACHE to a folder") from error
 
 
+def expanded(path) -> pathlib.Path:
+    """A path with the home folder that its ~ or ~USER stands for; raises InputError if there is none."""
+    try:
+        return pathlib.Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{str(path)!r}: no home folder is known for it: give the whole path") from error
+
+
 def with_home(argument: str) -> str:
     """An argument such as --output=~/depth or TITLE=~/run with the home folder, which shells put in for ~/ alone.
 

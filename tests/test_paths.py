@@ -13,6 +13,7 @@ from prepare_command import ENVIRONMENT, prepare
 
 from jaxdepth import cli, paths
 from jaxdepth.data import cache
+from jaxdepth.data.sources import selection
 from jaxdepth.errors import InputError
 from jaxdepth.prepare.check import check
 
@@ -80,6 +81,12 @@ def test_a_flag_below_home_is_written_there(pair, tmp_path):
 def test_arguments_below_home(monkeypatch, argument, expected):
     monkeypatch.setenv("HOME", "/h")
     assert paths.with_home(argument) == expected
+
+
+@pytest.mark.parametrize("source", ["nyu", "folder", "tfds"])
+def test_frames_of_an_unknown_user_are_one_line(source):
+    with pytest.raises(InputError, match="'~nobody_here/frames': no home folder is known for it"):
+        selection.open_frames(source, path="~nobody_here/frames")
 
 
 def test_an_unknown_user_without_home_is_told_what_to_set(monkeypatch, capsys):

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 
 from jaxdepth.data import splits
+from jaxdepth.paths import expanded
 from jaxdepth.runs import record
 
 
@@ -81,4 +82,4 @@ def _seen_ids(entry, frames, *, same_path):
 
 
 def _resolved(path):
-    return pathlib.Path(path).expanduser().resolve()
+    return expanded(path).resolve()

@@ -11,6 +11,7 @@ from jaxdepth.data.sources.folder import open_folder
 from jaxdepth.data.sources.nyu import FILE_NAME, PAGE, open_nyu
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.depth import MAX_DEPTH, check_range
+from jaxdepth.paths import expanded
 
 SOURCES = ("auto", "nyu", "folder", "tfds", "rooms")
 DEFAULT_FOLDER = "data"
@@ -78,7 +79,7 @@ def open_frames(
     rule = dict(invalid=invalid, max_depth=max_depth)
     if source == "folder":
         folder = dict(image=image, depth=depth_files, depth_scale=depth_scale, intrinsics=intrinsics, **rule)
-        frames = open_folder(pathlib.Path(path).expanduser(), frame_size=frame_size, cache_dir=cache_dir, **folder)
+        frames = open_folder(expanded(path), frame_size=frame_size, cache_dir=cache_dir, **folder)
     elif source == "tfds":
         from jaxdepth.data.sources.tfds import open_tfds  # imports tensorflow
 
@@ -128,6 +129,6 @@ def find_nyu(path=None) -> tuple[pathlib.Path | None, str]:
 
 
 def _file_at(path) -> pathlib.Path | None:
-    path = pathlib.Path(path).expanduser()
+    path = expanded(path)
     path = path / FILE_NAME if path.is_dir() else path
     return path if path.is_file() else None

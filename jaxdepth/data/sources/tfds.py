@@ -18,6 +18,7 @@ from jaxdepth.geometry import resize
 from jaxdepth.geometry.camera import NYU_SIZE, nyu_intrinsics
 from jaxdepth.geometry.depth import MAX_DEPTH, mask_invalid
 from jaxdepth.geometry.depth_survey import Survey
+from jaxdepth.paths import expanded
 
 _INFO = "dataset_info.json"
 _MAX_JSON = 1 << 22  # bytes
@@ -68,7 +69,7 @@ def open_tfds(path, *, frame_size=(240, 320), invalid=(), max_depth=MAX_DEPTH) -
             "version of Python has a wheel of TensorFlow)"
         ) from error
 
-    folder = _dataset_folder(pathlib.Path(path).expanduser())
+    folder = _dataset_folder(expanded(path))
     _check_classes(folder)
     with _damage(f"{folder}: it cannot be opened"):
         builder = tfds.builder_from_directory(folder)
