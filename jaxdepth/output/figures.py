@@ -93,14 +93,7 @@ def panel_figure(
         measured = truth is not None and shown[-1].any()
         low, high = _value_range(shown[-1:] if measured else shown)
         for axis, depth in zip(map_axes, shown, strict=True):
-            drawn = axis.imshow(
-                np.ma.masked_equal(depth, 0.0),
-                cmap=DEPTH_COLORS,
-                vmin=low,
-                vmax=high,
-                extent=(0, width, height, 0),
-                interpolation="nearest",
-            )
+            drawn = _draw_depth(axis, depth, low, high, size=(height, width))
         legend = figure.colorbar(drawn, ax=list(axes[row]), extend=_extension(shown, low, high), pad=0.015, aspect=14)
         legend.set_label("depth (m)")
         legend.ax.invert_yaxis()  # near, and bright, at the top
@@ -136,14 +129,7 @@ def depth_figure(depth: np.ndarray) -> Figure:
     figure = Figure(figsize=size, dpi=110)
     axis = figure.add_axes((0.1 / size[0], 0.2 / size[1], box[0] / size[0], box[1] / size[1]))
     low, high = _value_range([depth])
-    drawn = axis.imshow(
-        np.ma.masked_equal(depth, 0.0),
-        cmap=DEPTH_COLORS,
-        vmin=low,
-        vmax=high,
-        extent=(0, width, height, 0),
-        interpolation="nearest",
-    )
+    drawn = _draw_depth(axis, depth, low, high, size=(height, width))
     axis.set_axis_off()
     legend_axis = figure.add_axes(((box[0] + 0.25) / size[0], 0.2 / size[1], 0.2 / size[0], box[1] / size[1]))
     figure.colorbar(drawn, cax=legend_axis).set_label("depth (m)")
@@ -345,6 +331,18 @@ def _metres(depth: np.ndarray) -> np.ndarray:
     """Depth as float32, with invalid values as 0."""
     depth = np.asarray(depth).astype(np.float32)
     return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
+
+
+def _draw_depth(axis, depth, low, high, *, size):
+    """Draws depth [h, w] in colours from `low` to `high` metres over `size` (H, W), without invalid pixels."""
+    return axis.imshow(
+        np.ma.masked_equal(depth, 0.0),
+        cmap=DEPTH_COLORS,
+        vmin=low,
+        vmax=high,
+        extent=(0, size[1], size[0], 0),
+        interpolation="nearest",
+    )
 
 
 def _value_range(maps: Sequence[np.ndarray]) -> tuple[float, float]:
