@@ -25,7 +25,7 @@ from jaxdepth.geometry.framing import centre_crop
 from jaxdepth.output import figures
 from jaxdepth.runs import events, lineage, lock, metrics_log, packed, trained, workdir
 from jaxdepth.runs.record import RunRecord
-from jaxdepth.training import checkpoint, setup, sharding, state
+from jaxdepth.training import checkpoint, growth, setup, sharding, state
 from jaxdepth.training.skipped import SkippedSteps
 
 PROTOCOL = PROTOCOLS["paper"]
@@ -100,7 +100,7 @@ def train_and_evaluate(config, folder, *, title=None):
             log_depth = mean_depth.central_log_depth(mean_depth_image, crop_size=training.crop_size)
             train_state = training.create_state(log_depth)
             if config.init_from:
-                train_state = state.init_from(train_state, trained.read(config.init_from).variables)
+                train_state = state.init_from(train_state, _initial_variables(config, network))
         start = int(train_state.step)
         checkpoints = stack.enter_context(
             checkpoint.Checkpoints(folder / CHECKPOINTS, keep_every=config.keep_every, note_saved=note_saved)
@@ -192,6 +192,13 @@ def train_and_evaluate(config, folder, *, title=None):
         print(f"next: python launch/evaluate.py --workdir={folder} --protocol={protocol}")
         print(f"      python launch/predict.py --workdir={folder} PICTURE_OR_FOLDER")
     return scores
+
+
+def _initial_variables(config, network):
+    """The variables of the run in `init_from`, by the names of `network`, which may have grown from its."""
+    run = trained.read(config.init_from)
+    size = dict(crop_size=run.run.crop_size, into_size=tuple(config.data.crop_size))
+    return growth.fitted(run.variables, run.network, network=network, **size)
 
 
 def _log_rule(config, network):

@@ -158,22 +158,24 @@ def random_run(folder, *, seed=0, **changes):
     return folder
 
 
-def command(settings, folder):
-    """The command line of a run."""
+def command(settings, folder, *, config=None):
+    """The command line of a run; `config` is the name of its config file, if it is not that of the network."""
     flags = [
         f"--config.{name}={value}"
         for name, value in upgrade.flatten(settings.to_dict()).items()
         if value is not None and value != ()
     ]
-    name = settings.model.name
     launch = CONFIGS.with_name("launch") / "train.py"
-    return [sys.executable, launch, f"--config={CONFIGS}/{name}.py", f"--workdir={folder}", *flags]
+    config = CONFIGS / f"{config or settings.model.name}.py"
+    return [sys.executable, launch, f"--config={config}", f"--workdir={folder}", *flags]
 
 
-def start(settings, folder):
+def start(settings, folder, *, config=None):
     """Starts a run in its own process with four CPU devices."""
     environment = os.environ | {"JAX_NUM_CPU_DEVICES": "4", "JAX_NUMPY_RANK_PROMOTION": "raise"}
-    return subprocess.Popen(command(settings, folder), env=environment, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command(settings, folder, config=config), env=environment, stderr=subprocess.PIPE, text=True
+    )
 
 
 def wait_for_step(process, folder, step):

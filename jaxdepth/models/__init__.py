@@ -43,6 +43,8 @@ _LARGEST = {
     "own_width": 4096,
     "own_blocks": 32,
     "finest_stride": 64,
+    "grown": 16,
+    "halvings": 16,
 }
 
 

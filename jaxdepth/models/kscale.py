@@ -55,6 +55,11 @@ class KScale(nn.Module):
         """Names of the parameter groups by gate: the fusion is 0, scale k is k."""
         return ("fusion", *(f"scale{i}" for i in range(1, self.k + 1)))
 
+    @property
+    def halvings(self):
+        """How often the coarsest scale's picture is halved."""
+        return self.k - 1
+
     def setup(self):
         if not 1 <= self.k <= 6:
             raise InputError(f"config.model.k={self.k}: expected 1 to 6 scales")
