@@ -88,7 +88,7 @@ def evaluate_checkpoint(
         flip_tta=run.flip_tta,
         mesh=mesh,
     )
-    scores, per_frame = score(network.variables)
+    scores, details, per_frame = score(network.variables)
     groups = network.network.groups
     if bad := [name for name in groups if not np.isfinite(per_frame[name]["mean_log_depth"]).all()]:
         raise InputError(
@@ -101,7 +101,7 @@ def evaluate_checkpoint(
     }
     if run.mean_depth_frames:
         described["mean_depth_image"] = f"of {run.mean_depth_frames} of {run.train_frames} training frames"
-    result = report.result(scores, per_frame, groups, described, workdir=folder, step=network.step)
+    result = report.result(scores, details, per_frame, groups, described, workdir=folder, step=network.step)
     result["per_frame"] = {
         "id": frames.ids[chosen.val].tolist(),
         "order": _order(frames, chosen.val).tolist(),

@@ -163,7 +163,7 @@ def train_and_evaluate(config, folder, *, title=None):
                 run_log.training(step, values | {"skipped_steps": skipped.take_count()})
                 bar.set_postfix(step=step, loss=f"{values['total_loss']:.4f}")
             if validates:
-                scores, per_frame = score(train_state.variables)
+                scores, details, per_frame = score(train_state.variables)
                 if not all(math.isfinite(x) for metrics in scores.values() for x in metrics.values()):
                     raise _diverged(step, skipped.in_a_row, checkpoints)
                 if step >= max(500, steps_per_epoch) and config.model.name != "mean_depth":
@@ -179,13 +179,13 @@ def train_and_evaluate(config, folder, *, title=None):
                 logging.info("stopped at step %d; the same command continues", step)
                 return None
         if scores is None:  # the run was complete
-            scores, per_frame = score(train_state.variables)
+            scores, details, per_frame = score(train_state.variables)
 
     # Report.
     if sharding.is_main_process():
         protocol = PROTOCOL.describe(frames, split, crop_size=training.crop_size)
         step = int(train_state.step)
-        result = report.result(scores, per_frame, network.groups, protocol, workdir=folder, step=step)
+        result = report.result(scores, details, per_frame, network.groups, protocol, workdir=folder, step=step)
         print(report.text(result))
         print(f"pictures: {folder / 'panel.png'}, {folder / 'curves.png'}")
         protocol = "full" if frames.name == "folder" else "eigen_crop"  # a window in NYU's frames

@@ -33,6 +33,14 @@ def test_a_run_on_raw_depth_is_scored_on_it_and_says_so(tmp_path, monkeypatch):
         assert results[depth]["per_frame"]["id"] == results[depth]["per_frame"]["order"] == ids
     assert results["raw"]["protocol"]["trained_on"] == "nyu, split final, raw depth"
     assert results["filled"]["protocol"]["trained_on"] == "nyu, split final"
+    for result in results.values():
+        of_the_floor = result["baseline"]
+        assert result["edges"].keys() == of_the_floor["edges"].keys() == {"0.05", "0.125", "0.25"}
+        assert result["edges"]["0.05"].keys() == {"precision", "recall", "f1"}
+        aligned, plain = result["aligned"]["median"], result["metrics"]
+        assert aligned.keys() == of_the_floor["aligned"]["median"].keys() == plain.keys()
+        assert aligned["delta1"] > plain["delta1"] and aligned["silog"] == pytest.approx(plain["silog"], rel=1e-4)
+        assert "prediction, median aligned" in report.text(result) and "m/pixel" in report.text(result)
     # The random network predicts about 2.5 m everywhere: it is worse where everything is twice as far.
     assert results["raw"]["metrics"]["rmse"] > 1.5 * results["filled"]["metrics"]["rmse"]
 
@@ -52,7 +60,7 @@ def test_frames_of_the_run_in_init_from_count_as_seen(tmp_path, monkeypatch, mix
     second = small.random_run(tmp_path / "second", **{"data.source": "rooms", "data.split": "rooms"})
     started = dataclasses.replace(record.read(second), began_with=lineage.of_init(second, first))
     (second / "config.json").write_text(json.dumps(started.to_json()))
-    score = lambda network, *_, **__: lambda _: (_scores(network), _per_frame(network))  # noqa: E731
+    score = lambda network, *_, **__: lambda _: (_scores(network), _details(network), _per_frame(network))  # noqa: E731
     monkeypatch.setattr(scorer, "make_scorer", score)
     protocol = evaluate.evaluate_checkpoint(second, source="nyu", path=mat, split="all")["protocol"]
     assert (protocol["frames_seen_in_training"], protocol["trained_on"]) == (seen, words)
@@ -60,6 +68,10 @@ def test_frames_of_the_run_in_init_from_count_as_seen(tmp_path, monkeypatch, mix
 
 def _scores(network):
     return dict.fromkeys((*network.groups, mean_depth.NAME), {"delta1": 0.5})
+
+
+def _details(network):
+    return {name: {"aligned": {}, "edges": {}} for name in (network.groups[0], "mean_depth")}
 
 
 def _per_frame(network):

@@ -2,11 +2,8 @@
 
 import dataclasses
 
-import jax.numpy as jnp
-
-from jaxdepth.evaluation import metrics
 from jaxdepth.geometry.camera import NYU_SIZE
-from jaxdepth.geometry.depth import MAX_DEPTH, MIN_DEPTH
+from jaxdepth.geometry.depth import MIN_DEPTH
 from jaxdepth.geometry.framing import to_nyu_size
 
 
@@ -26,28 +23,22 @@ class Protocol:
     rows: tuple | None = None
     columns: tuple | None = None
 
-    def score(self, log_depth, truth, *, frame_size, crop_size, max_depth=MAX_DEPTH):
-        """Scores predictions of the centre crop.
+    def window(self, log_depth, truth, *, frame_size, crop_size):
+        """Brings predictions of the centre crop to the protocol's size, and cuts them and the truth to its window.
 
         Args:
           log_depth: [B, h, w] of the centre crop.
           truth: [B, H, W] metres at the protocol's size.
           frame_size: (H, W) of the frames that were cropped.
           crop_size: (h, w).
-          max_depth: metres; truth above is not scored, predictions are clipped.
 
         Returns:
-          {metric: [B]} and the number of valid pixels [B], see `metrics.depth_metrics`.
+          Log depth and truth of the window, [B, rows, columns], whose pixels are scored.
         """
-        mask = None
         if self.full_size:
             log_depth = to_nyu_size(log_depth, frame_size=frame_size, crop_size=crop_size)
-        if self.rows is not None:
-            rows, columns = (jnp.arange(n) for n in truth.shape[1:])
-            inside_rows = (rows >= self.rows[0]) & (rows < self.rows[1])
-            inside_columns = (columns >= self.columns[0]) & (columns < self.columns[1])
-            mask = inside_rows[:, None] & inside_columns[None, :]
-        return metrics.depth_metrics(log_depth, truth, mask=mask, max_depth=max_depth)
+        rows, columns = (slice(*part) if part else slice(None) for part in (self.rows, self.columns))
+        return log_depth[:, rows, columns], truth[:, rows, columns]
 
     def describe(self, frames, split, *, crop_size):
         """Everything that a number needs beside it, for JSON.

@@ -9,7 +9,7 @@ import numpy as np
 from jaxdepth import models
 from jaxdepth.data.batches import evaluation
 from jaxdepth.errors import InputError
-from jaxdepth.evaluation import mean_depth, metrics
+from jaxdepth.evaluation import alignment, mean_depth, metrics
 from jaxdepth.geometry.depth import MIN_DEPTH
 from jaxdepth.models import compiled
 from jaxdepth.training import sharding
@@ -30,13 +30,17 @@ def make_scorer(network, frames, *, indices, protocol, mean_depth_image, batch_s
       mesh: the devices.
 
     Returns:
-      A function {"params", "batch_stats"} -> (scores, per_frame): {output: {metric: mean over images}}, with the
-      baseline as output `mean_depth`, and {output: {metric: float32 [n]}} with NaN for a frame without a valid depth;
-      the latter also has the prediction's `mean_log_depth`. The function raises InputError if no frame has such a
-      depth.
+      A function {"params", "batch_stats"} -> (scores, details, per_frame):
+        scores: {output: {metric: mean over images}}, with the baseline as output `mean_depth`.
+        details: {output: {"aligned": {"median": {metric: mean}}, "edges": {threshold: {metric: mean}}}} of the final
+          output and the baseline, see `alignment.align_median` and `metrics.edges`.
+        per_frame: {output: {metric: float32 [n]}} with NaN for a frame without a valid depth; it also has the
+          prediction's `mean_log_depth`.
+      The function raises InputError if no frame has a valid depth.
     """
     baseline = jnp.asarray(mean_depth.central_log_depth(mean_depth_image, crop_size=crop_size))
-    sizes = dict(frame_size=frames.size, crop_size=crop_size)
+    sizes, cap = dict(frame_size=frames.size, crop_size=crop_size), dict(max_depth=frames.max_depth)
+    detailed = (network.groups[0], mean_depth.NAME)
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
 
     @functools.partial(compiled.jit, in_shardings=(None, batched), out_shardings=replicated)
@@ -44,11 +48,20 @@ def make_scorer(network, frames, *, indices, protocol, mean_depth_image, batch_s
         predictions = models.outputs(network, variables, batch["image"], flip_tta=flip_tta)
         predictions[mean_depth.NAME] = jnp.broadcast_to(baseline[None], batch["image"].shape[:3])
         sums, per_frame = {}, {}
-        for name, log_depth in predictions.items():
-            per_image, valid = protocol.score(log_depth, batch["truth"], **sizes, max_depth=frames.max_depth)
-            sums[name] = metrics.sum_over_images(per_image, valid, weight=batch["weight"])
+        for name, whole in predictions.items():
+            log_depth, truth = protocol.window(whole, batch["truth"], **sizes)
+            per_image, valid = metrics.depth_metrics(log_depth, truth, **cap)
+            summed = functools.partial(metrics.sum_over_images, valid=valid, weight=batch["weight"])
+            sums[name] = {"metrics": summed(per_image)}
+            if name in detailed:
+                aligned, _ = metrics.depth_metrics(alignment.align_median(log_depth, truth, **cap), truth, **cap)
+                edges = metrics.edges(log_depth, truth, **cap)
+                sums[name] |= {
+                    "aligned": {"median": summed(aligned)},
+                    "edges": {threshold: summed(values) for threshold, values in edges.items()},
+                }
             per_frame[name] = {metric: jnp.where(valid > 0, x, jnp.nan) for metric, x in per_image.items()}
-            per_frame[name]["mean_log_depth"] = log_depth.mean((1, 2))
+            per_frame[name]["mean_log_depth"] = whole.mean((1, 2))
         return sums, per_frame
 
     def score(variables):
@@ -69,12 +82,19 @@ def make_scorer(network, frames, *, indices, protocol, mean_depth_image, batch_s
             sums = new if sums is None else jax.tree.map(jnp.add, sums, new)
             per_frame.append(jax.device_get(values))
         sums = jax.device_get(sums)
-        if not any(values["count"] for values in sums.values()):
+        if not any(values["metrics"]["count"] for values in sums.values()):
             raise InputError(
                 f"source {frames.name!r}, protocol {protocol.name}: none of {len(indices)} frames has valid depth to "
                 f"score, from {MIN_DEPTH:g} to config.data.max_depth={frames.max_depth:g} m"
             )
-        scores = {name: metrics.finalize(values) for name, values in sums.items()}
-        return scores, jax.tree.map(lambda *parts: np.concatenate(parts)[: len(indices)], *per_frame)
+        scores = {name: metrics.finalize(values["metrics"]) for name, values in sums.items()}
+        details = {name: _details(sums[name]) for name in detailed}
+        return scores, details, jax.tree.map(lambda *parts: np.concatenate(parts)[: len(indices)], *per_frame)
 
     return score
+
+
+def _details(sums):
+    """Means of an output's aligned metrics and edges, from their sums."""
+    edges = {threshold: metrics.finalize(values, metrics.EDGE_NAMES) for threshold, values in sums["edges"].items()}
+    return {"aligned": {"median": metrics.finalize(sums["aligned"]["median"])}, "edges": edges}

@@ -17,14 +17,14 @@ sum_over_images = jax.jit(metrics.sum_over_images)
 NAMES = "delta1 delta2 delta3 abs_rel sq_rel rmse rmse_log log10 silog d_scale_invariant loss".split()
 
 
-def loop_metrics(log_depth, depth, *, min_depth=1e-3, max_depth=10.0, mask=None):
+def loop_metrics(log_depth, depth, *, min_depth=1e-3, max_depth=10.0):
     """Every measure from its definition, pixel by pixel in float64: a dict of lists, and counts of pixels."""
     results, counts = {name: [] for name in NAMES}, []
     for b in range(len(depth)):
         pairs = []
         for i, j in np.ndindex(depth.shape[1:]):
             truth = float(depth[b, i, j])
-            if math.isfinite(truth) and min_depth < truth <= max_depth and (mask is None or mask[b, i, j]):
+            if math.isfinite(truth) and min_depth < truth <= max_depth:
                 prediction = min(max(math.exp(min(float(log_depth[b, i, j]), 700.0)), min_depth), max_depth)
                 pairs.append((prediction, truth))
         counts.append(len(pairs))
@@ -134,19 +134,6 @@ def test_limits_of_the_truth():
     assert pixels.tolist() == [3]  # above the minimum, up to the cap
 
 
-@pytest.mark.parametrize("broadcast", [False, True])
-def test_mask_is_the_crop(broadcast):
-    log_depth, depth = random_batch(8)
-    mask = np.random.default_rng(8).random(depth.shape) < 0.5
-    if broadcast:
-        mask = np.broadcast_to(mask[:1], depth.shape)
-    given = jnp.array(mask[0] if broadcast else mask)
-    per_image, pixels = depth_metrics(jnp.array(log_depth), jnp.array(depth), mask=given)
-    expected, counts = loop_metrics(log_depth, depth, mask=mask)
-    assert pixels.tolist() == counts
-    compare(per_image, expected)
-
-
 def test_loss_and_error_judge_the_clipped_prediction():
     depth = jnp.array([[[5.0, 5.0]]])
     log_depth = jnp.log(jnp.array([[[5.0, 100.0]]]))  # clipped to 10
@@ -246,7 +233,5 @@ def test_errors_name_the_thing():
         depth_metrics(maps, maps[:1])
     with pytest.raises(ValueError, match="min_depth=2.0, max_depth=1.0"):
         depth_metrics(maps, maps, min_depth=2.0, max_depth=1.0)
-    with pytest.raises(ValueError, match=r"mask \(4,\)"):
-        depth_metrics(maps, maps, mask=jnp.ones(4, bool))
     with pytest.raises(ValueError, match=r"weight \(3,\)"):
         sum_over_images({"rmse": jnp.ones(2)}, jnp.ones(2), weight=jnp.ones(3))

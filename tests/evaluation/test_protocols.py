@@ -12,8 +12,8 @@ SIZES = dict(frame_size=(240, 320), crop_size=(228, 304))
 
 
 def score(name, log_depth, truth):
-    values = PROTOCOLS[name].score(jnp.asarray(log_depth), jnp.asarray(truth), **SIZES)
-    return metrics.finalize(metrics.sum_over_images(*values))
+    inside = PROTOCOLS[name].window(jnp.asarray(log_depth), jnp.asarray(truth), **SIZES)
+    return metrics.finalize(metrics.sum_over_images(*metrics.depth_metrics(*inside)))
 
 
 @pytest.mark.parametrize(
