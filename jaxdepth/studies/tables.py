@@ -6,7 +6,8 @@ Markdown file's folder.
   table: rows of a benchmark's JSON, one a line. WHAT are names of rows; "batches*" stands for all that start so.
   wide: the same rows, a line for each network and a column for each name.
   machine: the machine of a benchmark's JSON.
-  scores: every output and the baseline of evaluate's JSON.
+  scores: every output and the baseline of evaluate's JSON, and where it has them the scores with the median aligned.
+  edges: the edges of evaluate's JSON.
   sweep: the rows WHAT, or all, of a sweep's Python file.
   reproduction: the tables WHAT of a reproduction's folder of results: accuracy, model_1, costs.
 """
@@ -18,6 +19,7 @@ import re
 from jaxdepth.benchmark import record
 from jaxdepth.data.files.writing import write_atomically
 from jaxdepth.errors import InputError
+from jaxdepth.evaluation.metrics import EDGE_NAMES
 from jaxdepth.studies import sweep, sweep_table
 from jaxdepth.studies.markdown_table import markdown_table
 from jaxdepth.studies.reproduce import scores
@@ -89,9 +91,23 @@ def _sweep(file, wanted):
 def _scores(file, _):
     result = json.loads(file.read_text())
     rows = {"**prediction**": result["metrics"], **result["outputs"], "mean depth image": result["mean_depth_baseline"]}
+    if "aligned" in result:  # earlier results do not have it
+        rows["prediction, median aligned"] = result["aligned"]["median"]
+        rows["mean depth image, median aligned"] = result["baseline"]["aligned"]["median"]
     header = ["", *_METRICS]
     cells = [[name, *(f"{row[metric]:.3f}" for metric in _METRICS)] for name, row in rows.items()]
     return markdown_table([header, *cells])
+
+
+def _edges(file, _):
+    result = json.loads(file.read_text())
+    both = {"prediction": result["edges"], "mean depth image": result["baseline"]["edges"]}
+    cells = [
+        [name, f"{threshold} m", *(f"{values[measure]:.3f}" for measure in EDGE_NAMES)]
+        for name, edges in both.items()
+        for threshold, values in edges.items()
+    ]
+    return markdown_table([["", "threshold", "precision", "recall", "F1"], *cells])
 
 
 def _reproduction(folder, wanted):
@@ -111,6 +127,7 @@ _REPRODUCTION = {
 _FORMS = {
     "reproduction": _reproduction,
     "scores": _scores,
+    "edges": _edges,
     "table": _table,
     "wide": _wide,
     "machine": _machine,

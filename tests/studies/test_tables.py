@@ -76,6 +76,20 @@ def test_scores_of_an_evaluation(tmp_path):
     assert lines[4] == "| scale1 | 0.250 | 0.250 | 0.250 | 0.250 | 0.250 | 0.250 | 21.500 |"
 
 
+def test_edges_and_aligned_scores_of_an_evaluation(tmp_path):
+    metrics = dict.fromkeys(("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog"), 0.25)
+    further = {"aligned": {"median": metrics}, "edges": {"0.05": {"f1": 0.4, "precision": 0.5, "recall": 0.3}}}
+    result = {"metrics": metrics, "outputs": {}, "mean_depth_baseline": metrics, "baseline": further} | further
+    (tmp_path / "r.json").write_text(json.dumps(result))
+    lines = tables.filled("<!-- scores r.json -->\n<!-- end -->", tmp_path).splitlines()
+    assert [line.split(" | ")[0] for line in lines[-3:-1]] == [
+        "| prediction, median aligned",
+        "| mean depth image, median aligned",
+    ]
+    lines = tables.filled("<!-- edges r.json -->\n<!-- end -->", tmp_path).splitlines()
+    assert lines[3] == "| prediction | 0.05 m | 0.500 | 0.300 | 0.400 |"
+
+
 @pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.relative_to(small.ROOT).as_posix())
 def test_the_tables_of_the_repository_are_filled(path):
     assert tables.filled(path.read_text(), path.parent) == path.read_text()
