@@ -1,6 +1,7 @@
 """Every test sees four CPU devices, strict shapes and warnings as errors, and none needs the network."""
 
 import atexit
+import gc
 import mmap
 import os
 import pathlib
@@ -23,8 +24,13 @@ def known_to_xla(flag):
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 # Arrays are small here: compiling takes longer than computing, and tests (and the processes that they start) share it.
-# XLA's fusion emitters for the CPU double what a training step takes to compile.
-FLAGS = {"xla_backend_optimization_level": "0", "xla_cpu_use_fusion_emitters": "false"}
+# XLA's fusion emitters for the CPU double what a training step takes to compile, and parts compiled by several threads
+# take a third more.
+FLAGS = {
+    "xla_backend_optimization_level": "0",
+    "xla_cpu_use_fusion_emitters": "false",
+    "xla_cpu_parallel_codegen_split_count": "1",
+}
 os.environ.setdefault("XLA_FLAGS", " ".join(f"--{flag}={value}" for flag, value in FLAGS.items() if known_to_xla(flag)))
 for variable in ("JAX_COMPILATION_CACHE_DIR", "JAXDEPTH_CACHE"):
     if variable not in os.environ:
@@ -35,6 +41,9 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
+
+# Traces are millions of objects: searched for cycles as often as by default, they take a tenth of the time.
+gc.set_threshold(50_000, 20)
 
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -1,13 +1,18 @@
 """Small networks, batches, configs and runs for the tests, made by the same code as large ones."""
 
+import atexit
 import dataclasses
+import functools
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdepth import config, models
@@ -37,6 +42,17 @@ RULES = (("fusion/.*", 1.0, 1.0, "cosine"), (r"scale\d+/.*", 0.5, 1.0, "constant
 def network(**changes):
     """A `kscale` network."""
     return models.build(**{**MODEL, **changes})
+
+
+@functools.cache
+def _fresh(net, size):
+    variables = jax.jit(net.init)(jax.random.key(0, impl="rbg"), jnp.zeros((1, *size, 3)))
+    return net.starting_at(variables, log_depth(size))
+
+
+def fresh(net, size=SIZE):
+    """Variables of a network whose outputs start at a log depth of 0.9, made once for all tests."""
+    return jax.tree.map(lambda x: x, _fresh(net, size))  # dicts of the caller's own
 
 
 def log_depth(size=SIZE, value=0.9):
@@ -111,6 +127,17 @@ def trainer(
     return state, lambda s, b, gate: train_step(s, sharding.put(b, batched), gate), made.optimizer
 
 
+@functools.cache
+def _trainer(net, **options):
+    return trainer(net, **options)
+
+
+def shared_trainer(net, **options):
+    """`trainer`, compiled once for all tests that give these arguments. Nothing that it traces may be patched."""
+    state, train_step, optimizer = _trainer(net, **options)
+    return jax.tree.map(jnp.copy, state), train_step, optimizer  # the step takes its state's memory
+
+
 def setup_of(net, *, mesh=None, size=SIZE, steps=20, **changes):
     """The `setup.Setup` of a network, with changes of settings such as {"accumulate": 2}."""
     kscale = config.load(CONFIGS / "kscale.py")
@@ -143,18 +170,27 @@ def settings(data, *, name="kscale", steps=10, **changes):
     return settings
 
 
-def random_run(folder, *, seed=0, **changes):
-    """Makes `folder` the workdir of a kscale network with random weights and changed settings, and returns it."""
-    made_of = settings(None, seed=seed, **changes)
-    mesh = sharding.make_mesh()
+@functools.cache
+def _random_checkpoints(seed):
+    """A folder with the checkpoint of a fresh kscale network."""
+    made_of, mesh = settings(None, seed=seed), sharding.make_mesh()
     network = setup.build_network(made_of, mesh)
     state = setup.make(made_of, network, mesh, steps=10).create_state(log_depth())
-    record = RunRecord(made_of.to_dict())
-    mean_depth = np.full(made_of.data.frame_size, 2.5, np.float32)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="jaxdepth-random-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with checkpoint.Checkpoints(folder) as checkpoints:
+        checkpoints.save(state)
+    return folder
+
+
+def random_run(folder, *, seed=0, **changes):
+    """Makes `folder` the workdir of a kscale network with random weights on changed data, and returns it."""
+    assert all(name.startswith("data.") for name in changes), changes  # the network is the same for all
+    record = RunRecord(settings(None, seed=seed, **changes).to_dict())
+    mean_depth = np.full(record.config["data"]["frame_size"], 2.5, np.float32)
     folder.mkdir(parents=True, exist_ok=True)
     workdir.open_run(folder, record, at_step=None, compute_mean_depth=lambda: mean_depth)
-    with checkpoint.Checkpoints(folder / "checkpoints") as checkpoints:
-        checkpoints.save(state)
+    shutil.copytree(_random_checkpoints(seed), folder / "checkpoints")
     return folder
 
 

@@ -23,7 +23,7 @@ print(float(compiled.jit(conv)(x, kernel).sum()))
 
 def test_predictions_are_the_same():
     net = small.network()
-    variables = net.init(jax.random.key(0), np.zeros((1, *small.SIZE, 3), np.float32))
+    variables = small.fresh(net)
     image = np.float32(np.random.default_rng(0).random((2, *small.SIZE, 3)))
 
     def predict(variables, image):

@@ -8,18 +8,13 @@ import small
 
 from configs import kscale as config_file
 from jaxdepth import models
-
-
-def init(net, size=small.SIZE):
-    """Fresh variables whose outputs start at a log depth of 0.9."""
-    fresh = jax.jit(net.init)(jax.random.key(0, impl="rbg"), jnp.zeros((1, *size, 3)))
-    return net.starting_at(fresh, small.log_depth(size))
+from jaxdepth.training import state
 
 
 @pytest.mark.parametrize("upscaling", ["bilinear", "up_convolution"])
 def test_every_output_has_the_pictures_size_and_starts_at_the_mean_depth(upscaling):
     net = small.network(upscaling=upscaling)
-    variables = init(net)
+    variables = small.fresh(net)
     for size in ((32, 48), (37, 51), (5, 7)):
         image = jax.random.uniform(jax.random.key(1), (2, *size, 3))
         prediction, outputs = jax.jit(net.apply)(variables, image)
@@ -58,11 +53,12 @@ def test_k_alone_says_how_many_scales_there_are(k, upscaling):
 
 def test_a_gate_selects_the_scale_that_gate_0_also_computes():
     net = small.network()
-    variables = init(net)
+    variables = small.fresh(net)
     image = jax.random.uniform(jax.random.key(1), (1, *small.SIZE, 3))
-    _, outputs = net.apply(variables, image)
+    apply = jax.jit(net.apply, static_argnames="gate")
+    _, outputs = apply(variables, image)
     for gate in (1, 2, 3):
-        prediction, named = net.apply(variables, image, gate=gate)
+        prediction, named = apply(variables, image, gate=gate)
         np.testing.assert_allclose(prediction, outputs[f"scale{gate}"], atol=1e-6)
         assert {name.split("/")[0] for name in named} == {f"scale{gate}"}
         assert {f"scale{gate}/stem", f"scale{gate}/block1", f"scale{gate}/map"} <= set(named)
@@ -71,12 +67,12 @@ def test_a_gate_selects_the_scale_that_gate_0_also_computes():
 def test_every_scale_sees_the_picture_of_the_one_before_at_half_the_size():
     """A pattern that the mean of 2x2 pixels wipes out reaches scale 1 and no other."""
     net = small.network()
-    variables = init(net)
+    variables = small.fresh(net)
     grey = jnp.full((1, *small.SIZE, 3), 0.5)
     rows, columns = jnp.meshgrid(*map(jnp.arange, small.SIZE), indexing="ij")
     checks = grey + (0.4 * (-1.0) ** (rows + columns))[None, :, :, None]
-    _, plain = net.apply(variables, grey)
-    _, patterned = net.apply(variables, checks)
+    apply = jax.jit(net.apply)
+    (_, plain), (_, patterned) = apply(variables, grey), apply(variables, checks)
     difference = {name: float(jnp.abs(plain[name] - patterned[name]).max()) for name in ("scale1", "scale2", "scale3")}
     assert difference["scale1"] > 1e-4
     assert difference["scale2"] < 1e-5 and difference["scale3"] < 1e-5
@@ -89,7 +85,7 @@ def test_the_default_coarsest_scale_sees_the_whole_width_of_the_picture():
     net = models.build(**config)
     size = (64, 304)
     image = jax.random.uniform(jax.random.key(1), (1, *size, 3))
-    variables = init(net, size)
+    variables = small.fresh(net, size)
     # The second normalisation of a block starts at scale 0, which would hide the block's convolutions.
     variables = jax.tree.map(lambda x: x + 0.5, variables)
 
@@ -101,7 +97,7 @@ def test_the_default_coarsest_scale_sees_the_whole_width_of_the_picture():
 
 
 def test_the_concatenation_joins_features_only_as_an_option():
-    maps, features = (init(small.network(features=on))["params"]["fusion"] for on in (False, True))
+    maps, features = (state.shapes(small.network(features=on), small.SIZE)["params"]["fusion"] for on in (False, True))
     assert "lateral1" not in maps and {"lateral1", "lateral2", "lateral3"} <= set(features)
     assert maps["block1"]["conv1"]["kernel"].shape[2] == 3  # the K = 3 depth maps
 
@@ -109,12 +105,12 @@ def test_the_concatenation_joins_features_only_as_an_option():
 def test_bfloat16_computes_near_float32_with_the_same_float32_parameters():
     image = jax.random.uniform(jax.random.key(1), (1, *small.SIZE, 3))
     full, half = small.network(), small.network(dtype="bfloat16")
-    variables = init(half)
+    variables = small.fresh(half)
     assert {x.dtype for x in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
-    jax.tree.map(np.testing.assert_array_equal, variables, init(full))
-    prediction, outputs = half.apply(variables, image)
+    jax.tree.map(np.testing.assert_array_equal, variables, small.fresh(full))
+    prediction, outputs = jax.jit(half.apply)(variables, image)
     assert prediction.dtype == jnp.float32 and outputs["fusion/block1"].dtype == jnp.bfloat16
-    np.testing.assert_allclose(prediction, full.apply(variables, image)[0], atol=0.05)
+    np.testing.assert_allclose(prediction, jax.jit(full.apply)(variables, image)[0], atol=0.05)
 
 
 @pytest.mark.parametrize(
@@ -134,4 +130,4 @@ def test_bfloat16_computes_near_float32_with_the_same_float32_parameters():
 )
 def test_bad_settings_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        init(small.network(**changes))
+        small.fresh(small.network(**changes))

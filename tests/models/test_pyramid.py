@@ -1,5 +1,7 @@
 """The pyramid: its outputs, what its scales pass on, and its settings."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,15 +19,9 @@ def network(**changes):
     return models.build(**MODEL | {"dtype": "float32"} | changes)
 
 
-def init(net, size=small.SIZE):
-    """Fresh variables whose outputs start at a log depth of 0.9."""
-    fresh = jax.jit(net.init)(jax.random.key(0, impl="rbg"), jnp.zeros((1, *size, 3)))
-    return net.starting_at(fresh, small.log_depth(size))
-
-
 def test_every_output_has_the_pictures_size_and_starts_at_the_mean_depth():
     net = network()
-    variables = init(net)
+    variables = small.fresh(net)
     for size in ((32, 48), (37, 51), (5, 7)):  # the second and third are not the one that the parameters were made for
         image = jax.random.uniform(jax.random.key(1), (2, *size, 3))
         prediction, outputs = jax.jit(net.apply)(variables, image)
@@ -39,11 +35,12 @@ def test_every_output_has_the_pictures_size_and_starts_at_the_mean_depth():
 
 def test_a_gate_computes_its_scale_and_the_coarser_ones():
     net = network()
-    variables = init(net)
+    variables = small.fresh(net)
     image = jax.random.uniform(jax.random.key(1), (1, *small.SIZE, 3))
-    _, outputs = net.apply(variables, image)
+    apply = jax.jit(net.apply, static_argnames="gate")
+    _, outputs = apply(variables, image)
     for k in (1, 2, 3):
-        prediction, named = net.apply(variables, image, gate=k)
+        prediction, named = apply(variables, image, gate=k)
         np.testing.assert_allclose(prediction, outputs[f"scale{k}"], atol=1e-6)
         assert {name.split("/")[0] for name in named} == {f"scale{i}" for i in range(k, 4)}
 
@@ -51,17 +48,16 @@ def test_a_gate_computes_its_scale_and_the_coarser_ones():
 @pytest.mark.parametrize("stride", [2, 4, 8])
 def test_the_finest_map_has_its_stride(stride):
     net = network(finest_stride=stride)
-    _, named = net.apply(init(net), jnp.zeros((1, *small.SIZE, 3)))
+    image = jnp.zeros((1, *small.SIZE, 3))
+    (_, named), _ = jax.eval_shape(net.init_with_output, KEY, image)
     coarsest = [-(-n // (4 * stride)) for n in small.SIZE]  # the picture is padded to whole pixels of it
     for k in (1, 2, 3):
         assert named[f"scale{k}/map"].shape[1:3] == tuple(n << 3 - k for n in coarsest)
 
 
-@pytest.mark.parametrize("output", range(4))
-def test_a_gates_gradient_reaches_its_group_alone(output):
-    net = network()
-    variables = init(net)
-    selected = gate.single(output, net.groups, stop_gradient=True)
+def reached(net, selected):
+    """The groups that a gate's loss has a gradient in."""
+    variables = small.fresh(net)
 
     @jax.jit
     def gradients(params):
@@ -73,38 +69,42 @@ def test_a_gates_gradient_reaches_its_group_alone(output):
 
         return jax.grad(loss)(params)
 
-    for group, grads in gradients(variables["params"]).items():
-        norm = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(grads))
-        assert (norm > 0) == (group == net.groups[output]), (group, norm)
+    found = gradients(variables["params"]).items()
+    return {group for group, grads in found if any(jnp.any(leaf != 0) for leaf in jax.tree.leaves(grads))}
+
+
+@pytest.mark.parametrize("output", range(4))
+def test_a_gates_gradient_reaches_its_group_alone(output):
+    net = network()
+    assert reached(net, gate.single(output, net.groups, stop_gradient=True)) == {net.groups[output]}
 
 
 def test_without_stop_gradient_the_fused_loss_reaches_every_group():
     net = network()
-    state, train_step, _ = small.trainer(net)
-    before = {group: small.bits(state.params[group]) for group in net.groups}
-    state, _ = train_step(state, small.batch(), gate.joint(net.groups, (1.0, 0.0, 0.0, 0.0), stop_gradient=False))
-    assert all(small.bits(state.params[group]) != before[group] for group in net.groups)
+    assert reached(net, gate.single(0, net.groups, stop_gradient=False)) == set(net.groups)
 
 
 def test_every_scale_sees_the_whole_room():
     """A change in a corner of the picture moves the finest scale's depth in the opposite corner."""
     net = network()
-    variables = jax.tree.map(lambda x: x + 0.05, init(net))  # a block's second normalisation starts at 0
+    variables = jax.tree.map(lambda x: x + 0.05, small.fresh(net))  # a block's second normalisation starts at 0
     image = jax.random.uniform(jax.random.key(1), (1, 64, 96, 3))
     changed = image.at[:, :8, :8].set(0.0)
-    before, after = (net.apply(variables, x, gate=1)[0] for x in (image, changed))
+    predict = jax.jit(lambda x: net.apply(variables, x, gate=1)[0])
+    before, after = predict(image), predict(changed)
     assert float(jnp.abs(before - after)[0, -4:, -4:].max()) > 1e-5
 
 
 def test_dropout_is_for_training_alone():
     net = network(dropout=0.5)
-    variables = init(net)
+    variables = small.fresh(net)
     variables["params"]["scale3"]["own"]["depth"]["kernel"] += 1.0
     image = jax.random.uniform(jax.random.key(1), (2, *small.SIZE, 3))
 
+    @functools.partial(jax.jit, static_argnums=0)
     def predict(trained, key):
         apply = dict(gate=3, trained=trained, mutable=["batch_stats"], rngs={"dropout": jax.random.key(key)})
-        return np.asarray(net.apply(variables, image, **apply)[0][0])
+        return net.apply(variables, image, **apply)[0][0]
 
     np.testing.assert_array_equal(predict((), 1), predict((), 2))
     assert np.abs(predict(("scale3",), 1) - predict(("scale3",), 2)).max() > 1e-3
@@ -122,7 +122,7 @@ def test_dropout_is_for_training_alone():
 )
 def test_bad_settings_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        init(network(**changes))
+        small.fresh(network(**changes))
 
 
 def test_an_unknown_gate_is_refused():

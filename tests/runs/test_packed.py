@@ -45,7 +45,7 @@ def test_a_packed_network_takes_the_place_of_its_workdir(run, folder):
     trained.pack(folder, folder)  # packing again changes nothing
     np.testing.assert_array_equal(jaxdepth.load(folder).predict(image), after.predict(image))
     variables = after.trained.variables
-    started = state.init_from(small.trainer(small.network())[0], variables)
+    started = state.init_from(small.shared_trainer(small.network())[0], variables)
     assert small.bits(started.params) == small.bits(variables["params"])
 
 

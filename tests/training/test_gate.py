@@ -53,7 +53,7 @@ def test_gradients_outside_the_gated_group_are_exactly_zero(output):
 )
 def test_a_step_changes_its_groups_and_no_bit_of_the_others(selected, trained):
     net = small.network()
-    state, train_step, _ = small.trainer(net)
+    state, train_step, _ = small.shared_trainer(net)
     for i in range(2):  # moments, counts and statistics are away from their start
         state, _ = train_step(state, small.batch(seed=i), gate.joint(GROUPS, (1.0,) * 4, stop_gradient=True))
     parts = ("params", "batch_stats", "opt_state")
@@ -68,8 +68,8 @@ def test_a_step_changes_its_groups_and_no_bit_of_the_others(selected, trained):
 
 def test_joint_with_stop_gradient_gives_each_group_the_gradient_of_its_own_gate():
     net = small.network()
-    one, train_step, _ = small.trainer(net)
-    two, _, _ = small.trainer(net)
+    one, train_step, _ = small.shared_trainer(net)
+    two, _, _ = small.shared_trainer(net)
     one, joint_values = train_step(one, small.batch(), gate.joint(GROUPS, (1.0,) * 4, stop_gradient=True))
     two, values = train_step(two, small.batch(), single(2))
     assert float(joint_values["loss/scale2"]) == pytest.approx(float(values["loss/scale2"]), rel=1e-6)
@@ -80,7 +80,7 @@ def test_joint_with_stop_gradient_gives_each_group_the_gradient_of_its_own_gate(
 
 
 def test_weights_multiply_the_losses_of_a_joint_step():
-    state, train_step, _ = small.trainer(small.network())
+    state, train_step, _ = small.shared_trainer(small.network())
     _, values = train_step(state, small.batch(), gate.joint(GROUPS, (2.0, 0.0, 0.5, 1.0), stop_gradient=True))
     expected = 2 * values["loss/fusion"] + 0.5 * values["loss/scale2"] + values["loss/scale3"]
     assert float(values["total_loss"]) == pytest.approx(float(expected), rel=1e-6)

@@ -51,7 +51,7 @@ def test_dropout_is_a_function_of_the_seed_and_the_step_and_absent_in_a_frozen_p
     batch = small.batch(4, size=small.EIGENS_SIZE)
 
     def losses(selected, at_step):
-        state, train_step, _ = small.trainer(net, rules=rules, size=small.EIGENS_SIZE)
+        state, train_step, _ = small.shared_trainer(net, rules=rules, size=small.EIGENS_SIZE)
         state = state.replace(step=jax.numpy.int32(at_step), params=jax.tree.map(lambda x: 3 * x, state.params))
         return float(train_step(state, batch, selected)[1]["total_loss"])
 

@@ -10,7 +10,7 @@ from jaxdepth.training import checkpoint, gate, state
 
 
 def test_init_from_takes_the_arrays_that_fit():
-    source, _, _ = small.trainer(small.network())
+    source, _, _ = small.shared_trainer(small.network())
     target, _, _ = small.trainer(small.network(fusion_blocks=2, width=4), ema_decay=0.5)
     source = source.replace(params=jax.tree.map(lambda x: x + 1.0, source.params))
     started = state.init_from(target, source.variables)
@@ -22,14 +22,14 @@ def test_init_from_takes_the_arrays_that_fit():
 
 
 def test_init_from_refuses_a_run_with_nothing_in_common():
-    source, _, _ = small.trainer(small.network())
+    source, _, _ = small.shared_trainer(small.network())
     with pytest.raises(ValueError, match="config.init_from: no array of that run"):
         state.init_from(source, {"params": {"other": {"kernel": np.zeros(3)}}, "batch_stats": {}})
 
 
 def test_flip_tta_is_equivariant_to_mirroring():
     net = small.network()
-    variables, image = small.trainer(net)[0].variables, small.batch(2)["image"]
+    variables, image = small.shared_trainer(net)[0].variables, small.batch(2)["image"]
     plain = models.outputs(net, variables, image, flip_tta=False)
     both = models.outputs(net, variables, image, flip_tta=True)
     turned = models.outputs(net, variables, image[:, :, ::-1], flip_tta=True)

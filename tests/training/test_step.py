@@ -15,7 +15,7 @@ JOINT = gate.joint(("fusion", "scale1", "scale2", "scale3"), (1.0,) * 4, stop_gr
 
 
 def run(devices, steps=3, **changes):
-    state, train_step, _ = small.trainer(small.network(**changes), devices=devices)
+    state, train_step, _ = small.shared_trainer(small.network(**changes), devices=devices)
     for i in range(steps):
         state, values = train_step(state, small.batch(seed=i), JOINT)
     return jax.device_get((state.params, state.batch_stats)), jax.device_get(values)
@@ -29,11 +29,13 @@ def test_one_device_and_four_agree():
 
 
 def test_the_blocked_gradient_gives_the_step_of_xlas():
-    state1, step1, _ = small.trainer(small.network(width=32, max_width=64))
-    state2, step2, _ = small.trainer(small.network(width=32, max_width=64))
+    net = small.network(k=2, blocks=(1, 1), width=32, max_width=64)  # wide enough for blocks, in both of their forms
+    joint = gate.joint(net.groups, (1.0,) * 3, stop_gradient=True)
+    state1, step1, _ = small.trainer(net)
+    state2, step2, _ = small.trainer(net)
     with conv.xla_gradients():
-        _, plain = step1(state1, small.batch(2), JOINT)
-    _, blocked = step2(state2, small.batch(2), JOINT)
+        _, plain = step1(state1, small.batch(2), joint)
+    _, blocked = step2(state2, small.batch(2), joint)
     for name, value in plain.items():
         assert float(blocked[name]) == pytest.approx(float(value), rel=1e-4), name
 
@@ -60,13 +62,13 @@ def test_microbatches_give_the_step_of_the_batch(devices):
 
 def test_each_microbatch_moves_the_statistics_once():
     state, train_step, _ = small.trainer(small.network(), accumulate=2)
-    batch = small.batch(8)
+    batch = small.batch(16)
     of_parts = train_step(state, batch, JOINT)[0].batch_stats
-    fresh, statistics, _ = small.trainer(small.network())
+    fresh, statistics, _ = small.shared_trainer(small.network())
     for name in ("mean", "var"):
         expected = np.full(4, float(name == "var"))
         for part in (batch["image"][0::2], batch["image"][1::2]):
-            only = {"image": part, "depth": batch["depth"][:4]}
+            only = {"image": part, "depth": batch["depth"][:8]}
             moved, _ = statistics(jax.tree.map(jax.numpy.copy, fresh), only, JOINT)
             seen = moved.batch_stats["scale1"]["stem_norm1"][name]
             expected = 0.9 * expected + (np.asarray(seen) - 0.9 * float(name == "var"))
@@ -127,16 +129,16 @@ def test_images_without_depth_change_nothing_but_the_statistics():
 
 
 def test_a_step_that_is_not_finite_changes_nothing_but_its_number():
-    bad = small.batch(4)
+    bad = small.batch()
     bad["image"][2, 7, 7] = np.nan
-    state, train_step, _ = small.trainer(small.network(), ema_decay=0.9)
-    state, values = train_step(state, small.batch(4), JOINT)
+    state, train_step, _ = small.shared_trainer(small.network(), ema_decay=0.3)
+    state, values = train_step(state, small.batch(), JOINT)
     assert values["is_finite"]
     before = small.bits(state)
     state, values = train_step(state, bad, JOINT)
     assert not values["is_finite"] and int(state.step) == 2
     assert {name for name, x in small.bits(state).items() if x != before[name]} == {".step"}
-    state, values = train_step(state, small.batch(4), JOINT)
+    state, values = train_step(state, small.batch(), JOINT)
     assert values["is_finite"] and small.bits(state.params) != before
 
 
@@ -166,7 +168,7 @@ def test_a_batch_that_the_devices_do_not_divide_is_refused():
 def test_averages_follow_what_is_trained_and_nothing_else():
     """Their decay grows from 1/10; where a gate leaves a group out they keep every bit."""
     net = small.network()
-    state, train_step, _ = small.trainer(net, ema_decay=0.3)
+    state, train_step, _ = small.shared_trainer(net, ema_decay=0.3)
     first = jax.device_get(state.average)
     state, _ = train_step(state, small.batch(), JOINT)
     expected = jax.tree.map(lambda old, new: 0.1 * old + 0.9 * new, first, jax.device_get(raw(state)))
