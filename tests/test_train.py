@@ -366,7 +366,7 @@ def test_evaluate_writes_the_contracts_json(unbroken, tmp_path):
     result = evaluate.evaluate_checkpoint(folder, protocol="paper", output=output)
     assert json.loads(output.read_text()) == result
     names = {"protocol", "frames", "frames_scored", "metrics", "mean_depth_baseline"}
-    names |= {"outputs", "checkpoint", "per_frame"}
+    names |= {"aligned", "edges", "baseline", "outputs", "checkpoint", "per_frame"}
     assert set(result) == names
     assert result["metrics"] == pytest.approx(scores["fusion"], rel=1e-6)
     assert result["mean_depth_baseline"] == pytest.approx(scores["mean_depth"], rel=1e-6)
