@@ -8,6 +8,8 @@ Markdown file's folder.
   machine: the machine of a benchmark's JSON.
   scores: every output and the baseline of evaluate's JSON, and where it has them the scores with the median aligned.
   edges: the edges of evaluate's JSON.
+  networks: a line for each of some of evaluate's JSON files, in the folder FILE, then the last one's baseline. WHAT are
+    "name = file" without .json. Cells are empty where an earlier result has no aligned scores and edges.
   sweep: the rows WHAT, or all, of a sweep's Python file.
   reproduction: the tables WHAT of a reproduction's folder of results: accuracy, model_1, costs.
 """
@@ -19,12 +21,13 @@ import re
 from jaxdepth.benchmark import record
 from jaxdepth.data.files.writing import write_atomically
 from jaxdepth.errors import InputError
-from jaxdepth.evaluation.metrics import EDGE_NAMES
+from jaxdepth.evaluation.metrics import EDGE_NAMES, EDGE_THRESHOLDS
 from jaxdepth.studies import sweep, sweep_table
 from jaxdepth.studies.markdown_table import markdown_table
 from jaxdepth.studies.reproduce import scores
 
 _METRICS = ("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog")
+_OF_NETWORKS, _ALIGNED = ("delta1", "abs_rel", "rmse", "log10"), ("delta1", "abs_rel")
 _COLUMNS = (
     *("what", "network", "batch", "type", "ours", "quartiles"),
     *("other", "quartiles", "speed-up", "which other"),
@@ -110,6 +113,23 @@ def _edges(file, _):
     return markdown_table([["", "threshold", "precision", "recall", "F1"], *cells])
 
 
+def _networks(folder, wanted):
+    thresholds = [f"{threshold:g}" for threshold in EDGE_THRESHOLDS]
+    aligned_names = [f"{name}, median aligned" for name in _ALIGNED]
+    rows = [["", *_OF_NETWORKS, *aligned_names, *(f"edges F1, {threshold} m" for threshold in thresholds)]]
+
+    def row(name, metrics, details):
+        aligned, edges = details.get("aligned", {}).get("median", {}), details.get("edges", {})
+        values = [metrics[metric] for metric in _OF_NETWORKS] + [aligned.get(metric) for metric in _ALIGNED]
+        values += [edges.get(threshold, {}).get("f1") for threshold in thresholds]
+        return [name, *("" if value is None else f"{value:.3f}" for value in values)]
+
+    for name, _, file in (what.partition(" = ") for what in wanted):
+        result = json.loads((folder / f"{file}.json").read_text())
+        rows.append(row(name, result["metrics"], result))
+    return markdown_table([*rows, row("mean depth image", result["mean_depth_baseline"], result.get("baseline", {}))])
+
+
 def _reproduction(folder, wanted):
     if unknown := [name for name in wanted if name not in _REPRODUCTION]:
         raise InputError(f"{folder}: no table {unknown[0]!r}: expected some of {', '.join(_REPRODUCTION)}")
@@ -128,6 +148,7 @@ _FORMS = {
     "reproduction": _reproduction,
     "scores": _scores,
     "edges": _edges,
+    "networks": _networks,
     "table": _table,
     "wide": _wide,
     "machine": _machine,

@@ -90,6 +90,24 @@ def test_edges_and_aligned_scores_of_an_evaluation(tmp_path):
     assert lines[3] == "| prediction | 0.05 m | 0.500 | 0.300 | 0.400 |"
 
 
+def test_networks_beside_one_of_an_earlier_version(tmp_path):
+    metrics = {"delta1": 0.5, "abs_rel": 0.25, "rmse": 0.75, "log10": 0.125}
+    edges = {threshold: {"f1": 0.1 + i} for i, threshold in enumerate(("0.05", "0.125", "0.25"))}
+    further = {"aligned": {"median": {"delta1": 0.625, "abs_rel": 0.375}}, "edges": edges}
+    old = {"metrics": metrics, "mean_depth_baseline": metrics | {"delta1": 0.0}}
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    (tmp_path / "new.json").write_text(json.dumps(old | further | {"baseline": {"aligned": {}, "edges": edges}}))
+    text = "<!-- networks . the old = old, new one = new -->\n<!-- end -->"
+    assert tables.filled(text, tmp_path).splitlines()[1:-1] == [
+        "|  | delta1 | abs_rel | rmse | log10 | delta1, median aligned | abs_rel, median aligned "
+        "| edges F1, 0.05 m | edges F1, 0.125 m | edges F1, 0.25 m |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| the old | 0.500 | 0.250 | 0.750 | 0.125 |  |  |  |  |  |",
+        "| new one | 0.500 | 0.250 | 0.750 | 0.125 | 0.625 | 0.375 | 0.100 | 1.100 | 2.100 |",
+        "| mean depth image | 0.000 | 0.250 | 0.750 | 0.125 |  |  | 0.100 | 1.100 | 2.100 |",
+    ]
+
+
 @pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.relative_to(small.ROOT).as_posix())
 def test_the_tables_of_the_repository_are_filled(path):
     assert tables.filled(path.read_text(), path.parent) == path.read_text()
