@@ -5,7 +5,8 @@ daylight, seen through NYU Depth V2's camera at eye height. Depth and labels are
 plausible. Lengths are metres, angles radians.
 
 `draw.py` draws a scene, in parts: `plan.py`, `placement.py` with the tables of `furniture.py`, `flat_objects.py`,
-`surfaces.py`, `light.py`. `cast.py` and `shade.py` render it, with the textures of `texture.py`. `sensor.py` simulates
+`surfaces.py`, `light.py`. `cast.py` and `shade.py` render it, with the textures of `texture.py`; `bodies.py` says what
+rays may meet. `sensor.py` simulates
 a depth camera.
 """
 
@@ -17,9 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdepth.geometry.camera import nyu_intrinsics, rays
+from jaxdepth.rooms.bodies import in_view
 from jaxdepth.rooms.cast import cast
 from jaxdepth.rooms.draw import draw_scene
 from jaxdepth.rooms.labels import LABELS as LABELS
+from jaxdepth.rooms.pixels import to_image
 from jaxdepth.rooms.scene import Scene
 from jaxdepth.rooms.sensor import sense
 from jaxdepth.rooms.shade import shade
@@ -48,12 +51,23 @@ def render(
         depth: float32 [H, W], metres along z, within .5 and 10; 0 where a sensor does not measure it.
         label: int32 [H, W], indices in LABELS, never 0.
     """
-    frame = view(draw_scene(seed, index), size=size)
+    scene = _drawn(seed, index)
+    frame = view(scene, size=size)
     if not sensor:
         return frame
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), index), 1 << 30)
     seen = sense(frame, key, intrinsics=nyu_intrinsics(size))
     return {**seen, "depth": frame["depth"]} if exact_depth else seen
+
+
+def _drawn(seed, index):
+    """The scene of a frame, drawn before its pixels.
+
+    XLA on a CPU would draw what a kernel needs of the scene again in each pixel, but computes a conditional once.
+    """
+    draw = partial(draw_scene, seed, index)
+    none = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), jax.eval_shape(draw))
+    return jax.lax.cond(jnp.asarray(index) >= 0, draw, lambda: none)
 
 
 def frames(
@@ -126,9 +140,11 @@ def _hit(scene, size):
     """What `cast` returns for the camera's rays, and the directions of these rays in the world as three planes."""
     x, y = jnp.moveaxis(rays(nyu_intrinsics(size), size)[..., :2], -1, 0)
     # By planes, for speed, and without a matrix product, which some accelerators round. A ray has z = 1 in the camera
-    # frame, so a distance in units of its length is depth.
-    directions = [row[0] * x + row[1] * y + row[2] for row in scene.rotation]
-    return cast(scene, scene.position, directions), directions
+    # frame, so a distance in units of its length is depth. In a loop, as otherwise XLA on a CPU computes the directions
+    # again in each kernel that needs them.
+    directions = list(jax.lax.map(lambda row: row[0] * x + row[1] * y + row[2], scene.rotation))
+    bodies = in_view(scene, (x[0, 0], x[0, -1]), (y[0, 0], y[-1, 0]))
+    return cast(scene, scene.position, directions, bodies), directions
 
 
 def _develop(colour, scene):
@@ -138,4 +154,4 @@ def _develop(colour, scene):
     shown = [(1 - jnp.exp(-plane * (scene.exposure / level))) ** _GAMMA for plane in colour]
     grey = sum(shown) / 3
     steeper = (scene.contrast - 1) * (grey - jnp.mean(grey))
-    return jnp.stack([jnp.round(255 * jnp.clip(plane + steeper, 0, 1)).astype(jnp.uint8) for plane in shown], axis=-1)
+    return to_image([255 * jnp.clip(plane + steeper, 0, 1) for plane in shown])

@@ -1,22 +1,27 @@
 """The ray caster: the first surface on each ray."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
 from jaxdepth.rooms.parts import BOXES, PARTS
-from jaxdepth.rooms.scene import CEILING, FIRST_FLAT, FIRST_PART, FLATS, FLOOR, PIECES, WALL
+from jaxdepth.rooms.scene import CEILING, FIRST_FLAT, FIRST_PART, FLOOR, PIECES, WALL
 
 ROUND_SIDE = 3  # stands for the axis of a curved side's normal
+# Bodies are looked at in groups, and a group only if one of its bodies is there.
+_FLATS = 4  # of a group; divides FLATS
+_SLOTS = (range(BOXES // 2), range(BOXES // 2, BOXES), range(BOXES, PARTS))  # the parts of a piece in each group
 
 
-def cast(scene, origin, directions, *, flats=FLATS):
+def cast(scene, origin, directions, bodies):
     """Finds the first surface on the rays from a point.
 
     Args:
       scene: a Scene.
       origin: [3], inside the room and outside all bodies.
       directions: three planes [H, W], the components of the rays' directions, of any length.
-      flats: how many of the scene's flats to look at; CORNERS leaves out the flat objects, which throw no shadow.
+      bodies: the `bodies.Bodies` to look at, besides the room itself. On a CPU only these take time.
 
     Returns:
       distance: [H, W], in units of the direction's length.
@@ -25,27 +30,51 @@ def cast(scene, origin, directions, *, flats=FLATS):
         else; ROUND_SIDE for a curved side.
     """
     inverse = [_reciprocal(d) for d in directions]
-    hit = _room(scene, origin, directions, inverse)
-    for i in range(flats):
-        hit = _nearer(hit, _box(origin - scene.flat_middle[i], inverse, scene.flat_half[i]), FIRST_FLAT + i)
+
+    def flats(hit, values):
+        there, number, middle, half = values
+
+        def look(hit):
+            for i in range(_FLATS):
+                hit = _nearer(hit, _box(origin - middle[i], inverse, half[i]), number + i)
+            return hit
+
+        return _look_if(there, look, hit), None
 
     def piece(hit, values):
-        number, centre, yaw, middle, half, ellipsoid = values
-        cos, sin = jnp.cos(yaw), jnp.sin(yaw)
-        start = jnp.stack([*turn(origin[0] - centre[0], origin[1] - centre[1], cos, sin), origin[2]])
-        turned = (*turn(directions[0], directions[1], cos, sin), directions[2])
-        turned_inverse = [_reciprocal(turned[0]), _reciprocal(turned[1]), inverse[2]]
-        for i in range(BOXES):
-            hit = _nearer(hit, _box(start - middle[i], turned_inverse, half[i]), number + i)
-        for i in range(BOXES, PARTS):
-            entered = _round(start - middle[i], turned, turned_inverse[2], half[i], ellipsoid[i - BOXES])
-            hit = _nearer(hit, entered, number + i)
+        there, number, centre, yaw, middle, half, ellipsoid = values
+
+        def look(hit, slots):
+            cos, sin = jnp.cos(yaw), jnp.sin(yaw)
+            start = jnp.stack([*turn(origin[0] - centre[0], origin[1] - centre[1], cos, sin), origin[2]])
+            turned = (*turn(directions[0], directions[1], cos, sin), directions[2])
+            turned_inverse = [_reciprocal(turned[0]), _reciprocal(turned[1]), inverse[2]]
+            for i in slots:
+                if i < BOXES:
+                    entered = _box(start - middle[i], turned_inverse, half[i])
+                else:
+                    entered = _round(start - middle[i], turned, turned_inverse[2], half[i], ellipsoid[i - BOXES])
+                hit = _nearer(hit, entered, number + i)
+            return hit
+
+        for slots in _SLOTS:
+            hit = _look_if(there[slots.start : slots.stop], partial(look, slots=slots), hit)
         return hit, None
 
-    numbers = FIRST_PART + PARTS * jnp.arange(PIECES)
-    pieces = (numbers, scene.centre, scene.yaw, scene.middle, scene.half, scene.ellipsoid)
+    hit = _room(scene, origin, directions, inverse)
+    half = jnp.where(bodies.flats[:, None], scene.flat_half, 0.0)
+    groups = (x.reshape(-1, _FLATS, *x.shape[1:]) for x in (bodies.flats, scene.flat_middle, half))
+    there, middle, half = groups
+    hit = jax.lax.scan(flats, hit, (there, FIRST_FLAT + _FLATS * jnp.arange(len(there)), middle, half))[0]
+    numbers, half = FIRST_PART + PARTS * jnp.arange(PIECES), jnp.where(bodies.parts[..., None], scene.half, 0.0)
+    pieces = (bodies.parts, numbers, scene.centre, scene.yaw, scene.middle, half, scene.ellipsoid)
     distance, code = jax.lax.scan(piece, hit, pieces)[0]
-    return distance, code // 4, code % 4
+    return distance, code >> 2, code & 3
+
+
+def _look_if(there, look, hit):
+    """look(hit), or `hit` without looking if no body is there."""
+    return jax.lax.cond(jnp.any(there), look, lambda hit: hit, hit)
 
 
 def turn(x, y, cos, sin):

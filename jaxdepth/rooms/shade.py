@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxdepth.rooms import texture
+from jaxdepth.rooms.bodies import opaque
 from jaxdepth.rooms.cast import ROUND_SIDE, cast, turn
 from jaxdepth.rooms.labels import label_index
 from jaxdepth.rooms.parts import BOXES, PARTS
-from jaxdepth.rooms.scene import CORNERS, FIRST_FLAT, FIRST_PART, PIECES, WALL
+from jaxdepth.rooms.scene import FIRST_FLAT, FIRST_PART, PIECES, WALL
 
 _WINDOW = 2  # index of the window among the lights, after two lamps
 _HALF_SIZE = {0: 0.12, _WINDOW: 0.35}  # metres, of the lights that throw shadows
@@ -53,13 +54,15 @@ def shade(scene, directions, hit, *, focal):
     """
     distance, surface, axis = hit
     world = [o + distance * d for o, d in zip(scene.position, directions, strict=True)]
-    at = jax.tree.map(lambda values: values[surface], _table(scene))
+    at = jax.tree.map(lambda values: values.at[surface].get(mode="promise_in_bounds"), _table(scene))
     x, y = turn(world[0] - at.x, world[1] - at.y, at.cos, at.sin)
     local = [p - m for p, m in zip((x, y, world[2]), at.middle, strict=True)]
     share = [p / jnp.maximum(h, 1e-3) for p, h in zip(local, at.half, strict=True)]  # -1 to 1 over the body
     normal = _normal(at, directions, axis, share)
 
-    around = jnp.arctan2(local[1], local[0]) * at.half[0]
+    sides = jnp.any(axis == ROUND_SIDE)  # the angle takes as long as casting the camera's rays
+    angle = jax.lax.cond(sides, jnp.arctan2, lambda y, x: jnp.zeros_like(x), local[1], local[0])
+    around = angle * at.half[0]
     u = jnp.where(axis == 0, local[1], jnp.where(axis == ROUND_SIDE, around, local[0]))
     v = jnp.where(axis == 2, local[1], local[2])
     across = jnp.where(axis == 0, share[1], share[0])
@@ -153,7 +156,7 @@ def _visible(scene, lamp, world, surface, *, half_size):
     shift_y = jnp.broadcast_to((2.0 * odd_row - 1) * half_size, (height, width))
     # Rays start at the middle of the lamp, and the points move instead of the lamp's corners: `cast` takes one origin.
     to_point = [world[0] - lamp[0] - shift_x, world[1] - lamp[1] - shift_y, world[2] - lamp[2]]
-    reached = cast(scene, lamp, to_point, flats=CORNERS)[0]
+    reached = cast(scene, lamp, to_point, opaque(scene))[0]
     seen = jnp.where(reached > 0.995, 1.0, 0.0)
     total, weight = seen, jnp.ones_like(seen)
     for rows, columns in ((0, 1), (1, 0), (1, 1)):

@@ -127,9 +127,10 @@ def patches(u, v, *, pixel, number):
       cover: [H, W], 1 on a patch, else 0.
       colour: three planes [H, W] in [0, 1].
     """
-    cover, code = jnp.zeros_like(u), number
-    for size, surfaces, most_cells in _PATCHES:
-        own = number + round(1e5 * size)
+
+    def add(code, kind):
+        size, salt, surfaces, most_cells = kind
+        own = number + salt
         share = jnp.maximum(1 - _hash(own, 0) / surfaces, 0) * most_cells
         x, y = u / size, v / size
         column, row = jnp.floor(x), jnp.floor(y)
@@ -139,10 +140,16 @@ def patches(u, v, *, pixel, number):
         across = jnp.abs(x - column - wide - (1 - 2 * wide) * _hash(i + 3, j))
         along = jnp.abs(y - row - high - (1 - 2 * high) * _hash(i + 4, j))
         inside = (across < wide) & (along < high) & (_hash(i, j) < share) & (size > 4 * pixel)
-        cover, code = jnp.where(inside, 1.0, cover), jnp.where(inside, 31 * i + 17 * j, code)
+        return jnp.where(inside, 31 * i + 17 * j, code), None
+
+    sizes, surfaces, most_cells = (jnp.array(values) for values in zip(*_PATCHES, strict=True))
+    salts = jnp.array([round(1e5 * size) for size, *_ in _PATCHES])
+    none = jnp.iinfo(jnp.int32).min
+    # In a loop that carries one array: all that needs the code would compute it again, see `pattern`.
+    code = jax.lax.scan(add, jnp.full(u.shape, none), (sizes, salts, surfaces, most_cells))[0]
     level, strong = (_hash(code, k) for k in (1, 2))
     level = 0.03 + 0.87 * level**1.5
-    return cover, [level * (1 - strong * _hash(code, k)) for k in (3, 4, 5)]
+    return jnp.where(code == none, 0.0, 1.0), [level * (1 - strong * _hash(code, k)) for k in (3, 4, 5)]
 
 
 def value_noise(u, v):

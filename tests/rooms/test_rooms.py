@@ -10,10 +10,12 @@ import pytest
 from jaxdepth import rooms
 from jaxdepth.geometry.camera import back_project, nyu_intrinsics
 from jaxdepth.rooms import sensor, texture
+from jaxdepth.rooms.bodies import in_view, present
 from jaxdepth.rooms.cast import cast
 from jaxdepth.rooms.flat_objects import WALL_OBJECTS
 from jaxdepth.rooms.furniture import KINDS
 from jaxdepth.rooms.parts import BOXES, PARTS
+from jaxdepth.rooms.pixels import to_image
 from jaxdepth.rooms.scene import CLEARANCE, FIRST_FLAT, FIRST_PART, PIECES, SURFACES
 
 SIZE = (48, 64)
@@ -166,6 +168,55 @@ def test_images_are_exposed_and_have_contrast(made):
     assert np.all(image.std(axis=(1, 2, 3)) > 5)
     glowing = np.isin(made["label"], [rooms.LABELS.index(name) for name in ("window", "lamp")])
     assert np.mean((made["image"] == 255) | (made["image"] < 5), where=~glowing[..., None]) < 0.15
+
+
+def test_the_frames_of_a_seed_stay_what_they_are():
+    """Results in configs/results were measured on these frames; compilers may change last bits."""
+    exact, seen = (rooms.frames(SEED, 0, 4, size=(24, 32), sensor=sensor) for sensor in (False, True))
+    np.testing.assert_allclose(exact["depth"].mean((1, 2)), [2.4499, 1.8097, 2.2083, 3.0896], atol=0.001)
+    np.testing.assert_allclose(seen["depth"].mean((1, 2)), [2.0451, 1.7786, 2.1496, 3.0333], atol=0.01)
+    colours = {
+        "exact": [[92.91, 76.0, 59.15], [133.21, 111.49, 116.27], [149.61, 134.98, 79.94], [82.33, 82.05, 66.9]],
+        "seen": [[86.81, 71.1, 55.24], [114.73, 96.15, 100.57], [139.26, 125.15, 76.23], [77.98, 77.7, 63.39]],
+    }
+    for name, frames in (("exact", exact), ("seen", seen)):
+        np.testing.assert_allclose(frames["image"].mean((1, 2)), colours[name], atol=0.1)
+    assert exact["label"].sum() == 4008 + 2243 + 3329 + 4438
+
+
+def test_bodies_out_of_view_are_left_out_and_nothing_else(drawn):
+    intrinsics = nyu_intrinsics(SIZE)
+    x = (np.arange(SIZE[1]) - intrinsics.cx) / intrinsics.fx
+    y = (np.arange(SIZE[0]) - intrinsics.cy) / intrinsics.fy
+    in_sight = jax.jit(lambda scene: in_view(scene, x[[0, -1]], y[[0, -1]]))
+
+    @jax.jit
+    def see(scene, wanted):
+        across, down = np.meshgrid(x, y)
+        directions = [row[0] * across + row[1] * down + row[2] for row in scene.rotation]
+        return cast(scene, scene.position, directions, wanted)
+
+    kept = there = 0
+    for i in range(40):
+        scene = take(drawn, i)
+        some, every = in_sight(scene), present(scene)
+        for a, b in zip(see(scene, some), see(scene, every), strict=True):
+            np.testing.assert_array_equal(a, b)
+        kept, there = kept + int(some.parts.sum()), there + int(every.parts.sum())
+    assert kept < 0.7 * there
+
+
+def test_an_image_has_its_planes_in_order():
+    planes = np.random.default_rng(0).uniform(0, 255, (3, 5, 7)).astype(np.float32)
+    image = jax.jit(to_image)(list(planes))
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, np.round(planes).transpose(1, 2, 0))
+
+
+def test_batches_of_rooms_have_no_branches():
+    """Many rooms at once on an accelerator: a branch for each room would be a loop over the rooms."""
+    many = jax.jit(jax.vmap(lambda i: rooms.render(0, i, size=SIZE, sensor=True))).lower(jnp.arange(4)).as_text()
+    assert "stablehlo.case" not in many and "stablehlo.if" not in many
 
 
 @pytest.mark.slow
@@ -323,7 +374,7 @@ def test_rays_along_an_axis_hit_the_wall_ahead(drawn):
     # The other components are 0 or nearly 0. They must not divide by 0, or bring the wall behind the camera forward.
     scene = room_by_hand(take(drawn, 0), box_half=(0.0, 0.0, 0.0))
     small = jnp.array([[0.0, -0.0, 1e-9, -1e-9]])
-    distance, surface, axis = cast(scene, scene.position, (small, jnp.ones_like(small), small))
+    distance, surface, axis = cast(scene, scene.position, (small, jnp.ones_like(small), small), present(scene))
     np.testing.assert_allclose(distance, 5.5)
     assert np.all(scene.label[surface] == WALL) and np.all(axis == 1)
 
@@ -357,5 +408,5 @@ def test_depth_may_remain_exact_under_the_sensor():
         for options in ({}, {"sensor": True}, {"sensor": True, "exact_depth": True})
     )
     assert np.array_equal(both["image"], seen["image"]) and not np.array_equal(both["image"], exact["image"])
-    np.testing.assert_allclose(both["depth"], exact["depth"], rtol=1e-5)  # two programs
+    np.testing.assert_allclose(both["depth"], exact["depth"], rtol=1e-4)  # two programs
     assert not np.allclose(both["depth"], seen["depth"], rtol=1e-4)
