@@ -197,8 +197,8 @@ def train_and_evaluate(config, folder, *, title=None):
 def _initial_variables(config, network):
     """The variables of the run in `init_from`, by the names of `network`, which may have grown from its."""
     run = trained.read(config.init_from)
-    size = dict(crop_size=run.run.crop_size, into_size=tuple(config.data.crop_size))
-    return growth.fitted(run.variables, run.network, network=network, **size)
+    there = dict(source=run.network, source_size=run.run.crop_size)
+    return growth.grown(run.variables, **there, network=network, size=tuple(config.data.crop_size))
 
 
 def _log_rule(config, network):

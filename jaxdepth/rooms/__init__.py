@@ -6,8 +6,7 @@ plausible. Lengths are metres, angles radians.
 
 `draw.py` draws a scene, in parts: `plan.py`, `placement.py` with the tables of `furniture.py`, `flat_objects.py`,
 `surfaces.py`, `light.py`. `cast.py` and `shade.py` render it, with the textures of `texture.py`; `bodies.py` says what
-rays may meet. `sensor.py` simulates
-a depth camera.
+rays may meet. `sensor.py` simulates a depth camera.
 """
 
 from collections import deque

@@ -10,7 +10,7 @@ from jaxdepth.errors import InputError
 from jaxdepth.training import state
 
 
-def fitted(variables, source, *, crop_size, network, into_size):
+def grown(variables, *, source, source_size, network, size):
     """A run's variables for the start of another one: renamed if its network has more scales or fewer.
 
     A grown `Pyramid` keeps the fusion of the smaller one, in the scale that was the finest, and starts with its depth.
@@ -19,9 +19,9 @@ def fitted(variables, source, *, crop_size, network, into_size):
     Args:
       variables: {"params", "batch_stats"} of the run.
       source: its network.
-      crop_size: (h, w) of its input.
+      source_size: (h, w) of its input.
       network: the other network.
-      into_size: (h, w) of its input.
+      size: (h, w) of its input.
 
     Returns:
       {"params", "batch_stats"} by the other network's names; `variables` if the networks are of two kinds, or have
@@ -34,7 +34,7 @@ def fitted(variables, source, *, crop_size, network, into_size):
     if type(source) is not type(network) or getattr(source, "k", None) == getattr(network, "k", None):
         return variables
     there = traverse_util.flatten_dict(variables, sep="/")
-    here = traverse_util.flatten_dict(state.shapes(network, into_size), sep="/")
+    here = traverse_util.flatten_dict(state.shapes(network, size), sep="/")
     added = network.k - source.k
     names = {_grown_name(name, added): name for name in there}  # here -> there
     if not hasattr(network, "grown"):
@@ -49,10 +49,10 @@ def fitted(variables, source, *, crop_size, network, into_size):
                 "scales, of the same widths and blocks"
             )
     times = network.halvings - source.halvings
-    if (expected := tuple(n * 2**times for n in crop_size)) != tuple(into_size):
+    if (expected := tuple(n * 2**times for n in source_size)) != tuple(size):
         raise InputError(
-            f"config.data.crop_size={tuple(into_size)}: expected {expected}, so that the network that this one grows "
-            f"from sees {tuple(crop_size)} as before"
+            f"config.data.crop_size={tuple(size)}: expected {expected}, so that the network that this one grows "
+            f"from sees {tuple(source_size)} as before"
         )
     return traverse_util.unflatten_dict({name: there[old] for name, old in names.items()}, sep="/")
 

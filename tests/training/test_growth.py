@@ -7,10 +7,12 @@ import pytest
 import small
 
 from jaxdepth import config, models, train
+from jaxdepth.benchmark import networks
 from jaxdepth.errors import InputError
 from jaxdepth.models.layers import double, halve
-from jaxdepth.runs import trained
-from jaxdepth.training import growth, state
+from jaxdepth.runs import packed, trained
+from jaxdepth.runs.record import RunRecord
+from jaxdepth.training import gate, growth, setup, sharding, state
 
 PYRAMID = dict(name="pyramid", dropout=0.1, dtype="float32", own_blocks=1, max_width=8)
 SMALLER = PYRAMID | dict(grown=0, halvings=0, finest_stride=4, k=2, width=8, blocks=(1, 1), own_width=8)
@@ -18,6 +20,7 @@ GROWN = SMALLER | dict(k=3, width=4, blocks=(1, 1, 1), own_width=4, grown=1, hal
 FINER = PYRAMID | dict(k=4, width=2, blocks=(0, 1, 1, 1), own_width=2, grown=2, halvings=1, finest_stride=2)
 TWICE = PYRAMID | dict(k=4, width=2, blocks=(0, 1, 1, 1), own_width=2, grown=2, halvings=2)
 LARGER = (64, 96)  # twice small.SIZE
+NEW_ALONE = {"gate.weights": (1.0, 1.0, 0.0, 0.0), "gate.stop_gradient": True}
 
 
 def random_variables(network, size, seed=1):
@@ -30,7 +33,7 @@ def random_variables(network, size, seed=1):
 def grow(variables, source, network, *, size=small.SIZE, into_size=LARGER):
     """A fresh state of `network` that takes over the variables, as `train` does it."""
     fresh, _, _ = small.trainer(network, size=into_size, rules=((".*", 1.0, 1.0, "constant"),))
-    renamed = growth.fitted(variables, source, crop_size=size, network=network, into_size=into_size)
+    renamed = growth.grown(variables, source=source, source_size=size, network=network, size=into_size)
     return state.init_from(fresh, renamed)
 
 
@@ -97,8 +100,33 @@ def test_a_network_that_does_not_fit_is_named(smaller, larger, into_size, messag
     source, network = models.build(**smaller), models.build(**larger)
     variables = random_variables(source, small.SIZE)
     with pytest.raises(InputError, match=message) as error:
-        growth.fitted(variables, source, crop_size=small.SIZE, network=network, into_size=into_size)
+        growth.grown(variables, source=source, source_size=small.SIZE, network=network, size=into_size)
     assert "\n" not in str(error.value)
+
+
+def test_a_step_of_new_scales_costs_what_they_cost_and_a_look_through_the_others():
+    made = settings("", GROWN, size=LARGER, batch_size=1, **NEW_ALONE)
+    mesh = sharding.make_mesh(jax.devices()[:1])
+    network = setup.build_network(made, mesh)
+    training = setup.make(made, network, mesh, steps=10)
+    batch = small.batch(1, size=LARGER)
+    every = gate.joint(network.groups, (1.0,) * len(network.groups), stop_gradient=False)
+
+    def step_cost(selected):
+        return networks.multiply_adds(
+            lambda s, b: training.train_step()(s, b, selected), training.abstract_state(), batch
+        )
+
+    variables = state.shapes(network, LARGER)
+    forward, frozen = (networks.multiply_adds(network_at(network, k), variables, batch["image"]) for k in (0, 2))
+    new, alone = forward - frozen, step_cost(training.gate_at(0))
+    assert frozen + 2 * new < alone < frozen + 3.1 * new  # forward, and twice backward; less where no gradient goes
+    assert alone < 0.8 * step_cost(every)
+
+
+def network_at(network, k):
+    """The forward pass of one gate."""
+    return lambda variables, image: network.apply(variables, image, gate=k)[0]
 
 
 @pytest.fixture(scope="module")
@@ -113,17 +141,23 @@ def settings(data, network, *, size, **changes):
     made = config.load(small.CONFIGS / "grown.py")
     model = {f"model.{name}": value for name, value in network.items()}
     common = {"batch_size": 4, "log_every": 1, "checkpoint_every": 3, "validate_every": 9, "panel_frames": 1}
-    common |= {"data.path": str(data), "data.frame_size": size, "data.crop_size": size, "optim.warmup_steps": 2}
+    common |= {
+        "flip_tta": False,
+        "data.path": str(data),
+        "data.frame_size": size,
+        "data.crop_size": size,
+        "optim.warmup_steps": 2,
+    }
     made.update_from_flattened_dict(model | common | changes)
     return made
 
 
 def test_new_scales_learn_alone_and_a_killed_growth_continues_bit_for_bit(data, tmp_path):
     """The gate: both new outputs' losses, stopped where they meet the smaller network's scales."""
-    first = settings(data, SMALLER, size=small.SIZE, steps=2, init_from=None, **{"gate.weights": (1.0, 1.0, 1.0)})
-    train.train_and_evaluate(first, tmp_path / "first")
-    weights = {"gate.weights": (1.0, 1.0, 0.0, 0.0), "gate.stop_gradient": True}
-    grown = settings(data, GROWN, size=LARGER, steps=7, init_from=str(tmp_path / "first"), **weights)
+    run = RunRecord(settings(data, SMALLER, size=small.SIZE).to_dict())
+    variables = small.fresh(models.build(**SMALLER))
+    packed.write(tmp_path / "first", variables, step=1, run=run, mean_depth=np.full(small.SIZE, 2.5, np.float32))
+    grown = settings(data, GROWN, size=LARGER, steps=7, init_from=str(tmp_path / "first"), **NEW_ALONE)
     train.train_and_evaluate(grown, tmp_path / "unbroken")
 
     process = small.start(grown, tmp_path / "killed", config="grown")
