@@ -26,17 +26,19 @@ def measure(*, batches=30, seconds=20) -> list[dict]:
       seconds: of each measurement.
 
     Returns:
-      A row for each pipeline in examples per second, and one for rooms in frames per second.
+      A row for each pipeline in examples per second, and two for rooms in frames per second.
     """
     frames = _noise(64, (240, 320))
     makers = {pipeline: _maker(pipeline, frames, batches) for pipeline in inputs.PIPELINES}
     times = timing.in_turns(makers, seconds=seconds)
     rates = {pipeline: batches * _BATCH_SIZE / float(np.median(times[pipeline])) for pipeline in makers}
+    rooms_per_second = _rooms_rates(seconds)
     labels, against = dict(batch=_BATCH_SIZE, unit="examples/s"), dict(peer=rates["tfdata"], peer_name="tfdata")
     return [
         row("batches by tfdata", **labels, ours=rates["tfdata"]),
         row("batches by device", **labels, ours=rates["device"], **against),
-        row("rooms of 240x320", unit="frames/s", ours=_rooms_rate(seconds)),
+        row("rooms of 240x320", unit="frames/s", ours=rooms_per_second["exact"]),
+        row("rooms of 240x320, through the sensor", unit="frames/s", ours=rooms_per_second["sensor"]),
     ]
 
 
@@ -83,7 +85,7 @@ def _maker(pipeline, frames, batches):
     return lambda: jax.block_until_ready([draw(data, step) for step in itertools.islice(steps, batches)])
 
 
-def _rooms_rate(seconds, count=64):
-    """Rooms rendered per second."""
-    times = timing.in_turns({"rooms": lambda: rooms.frames(0, 0, count)}, seconds=seconds)["rooms"]
-    return count / float(np.median(times))
+def _rooms_rates(seconds, count=64):
+    """Rooms rendered per second, with exact depth and through the sensor."""
+    render = {"exact": lambda: rooms.frames(0, 0, count), "sensor": lambda: rooms.frames(0, 0, count, sensor=True)}
+    return {name: count / float(np.median(times)) for name, times in timing.in_turns(render, seconds=seconds).items()}

@@ -69,9 +69,10 @@ def test_each_source_has_a_rate_at_first_and_from_then_on(tmp_path, monkeypatch)
 
 
 def test_each_pipeline_has_a_rate(monkeypatch):
-    monkeypatch.setattr(pipelines, "_rooms_rate", lambda seconds: 30.0)
-    tfdata, device, rooms = pipelines.measure(batches=2, seconds=0)
-    assert (rooms["what"], rooms["unit"], rooms["ours"]) == ("rooms of 240x320", "frames/s", 30.0)
+    monkeypatch.setattr(pipelines, "_rooms_rates", lambda seconds: {"exact": 30.0, "sensor": 20.0})
+    tfdata, device, exact, seen = pipelines.measure(batches=2, seconds=0)
+    assert (exact["what"], exact["unit"], exact["ours"]) == ("rooms of 240x320", "frames/s", 30.0)
+    assert (seen["what"], seen["ours"]) == ("rooms of 240x320, through the sensor", 20.0)
     assert [row["what"] for row in (tfdata, device)] == ["batches by tfdata", "batches by device"]
     assert tfdata["ours"] > 0 and tfdata["unit"] == "examples/s" and tfdata["peer"] is None
     assert device["peer"] == tfdata["ours"] and device["speedup"] == device["ours"] / device["peer"]
