@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxdepth.errors import InputError
 
@@ -111,6 +112,14 @@ def rays(intrinsics: Intrinsics, size: tuple[int, int]) -> jax.Array:
     y = (jnp.arange(height, dtype=jnp.float32) - intrinsics.cy) / intrinsics.fy
     x, y = jnp.meshgrid(x, y)  # [H, W] each
     return jnp.stack([x, y, jnp.ones_like(x)], axis=-1)
+
+
+def rays64(intrinsics: Intrinsics, size: tuple[int, int]) -> np.ndarray:
+    """`rays` in float64 numpy, [H, W, 3]: the point at depth z is z times the ray."""
+    height, width = size
+    x = (np.arange(width) - intrinsics.cx) / intrinsics.fx
+    y = (np.arange(height) - intrinsics.cy) / intrinsics.fy
+    return np.stack([*np.meshgrid(x, y), np.ones(size)], axis=-1)
 
 
 def back_project(depth: jax.Array, intrinsics: Intrinsics) -> jax.Array:

@@ -11,6 +11,7 @@ from jaxdepth.geometry.camera import (
     crop_intrinsics,
     nyu_intrinsics,
     rays,
+    rays64,
     resize_intrinsics,
 )
 
@@ -61,6 +62,13 @@ def test_rays_by_hand():
     directions = rays(CAMERA, (3, 4))
     assert directions.shape == (3, 4, 3) and directions.dtype == jnp.float32
     np.testing.assert_allclose(directions[0, 1], [(1 - 3.25) / 10, (0 - 1.5) / 8, 1], atol=1e-7)
+
+
+def test_rays_in_float64_by_hand():
+    directions = rays64(CAMERA, (3, 4))
+    assert directions.shape == (3, 4, 3) and directions.dtype == np.float64
+    for i, j in np.ndindex(3, 4):
+        np.testing.assert_allclose(directions[i, j], [(j - 3.25) / 10, (i - 1.5) / 8, 1], rtol=1e-15)
 
 
 @pytest.mark.parametrize("batch", [(), (2,), (2, 3)])
