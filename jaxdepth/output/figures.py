@@ -63,9 +63,9 @@ def panel_figure(
 ) -> Figure:
     """The figure of `panel`, with the same arguments, to show in a notebook."""
     images = np.asarray(images)
-    maps = {name: _metres(depth) for name, depth in columns.items()}
+    maps = {name: metres(depth) for name, depth in columns.items()}
     if truth is not None:
-        maps["truth"] = _metres(truth)
+        maps["truth"] = metres(truth)
     count = len(images)
     if images.ndim != 4 or images.shape[-1] != 3 or not count:
         raise ValueError(f"images {images.shape}: expected [N, H, W, 3] with N at least 1")
@@ -91,7 +91,7 @@ def panel_figure(
         picture_axis.imshow(images[row], extent=(0, width, height, 0))
         shown = [depth[row] for depth in maps.values()]
         measured = truth is not None and shown[-1].any()
-        low, high = _value_range(shown[-1:] if measured else shown)
+        low, high = value_range(shown[-1:] if measured else shown)
         for axis, depth in zip(map_axes, shown, strict=True):
             drawn = _draw_depth(axis, depth, low, high, size=(height, width))
         legend = figure.colorbar(drawn, ax=list(axes[row]), extend=_extension(shown, low, high), pad=0.015, aspect=14)
@@ -122,13 +122,13 @@ def depth_figure(depth: np.ndarray) -> Figure:
     step = max(
         1, max(height, width) // 4096
     )  # of the largest pictures, more pixels than are drawn would fill the memory
-    depth = _metres(depth[::step, ::step])
+    depth = metres(depth[::step, ::step])
     longest = 8.0 / max(height, width)  # inches per pixel
     box = max(longest * width, 0.5), max(longest * height, 1.6)  # of the depth map, and enough for the colour bar
     size = box[0] + 1.3, box[1] + 0.4
     figure = Figure(figsize=size, dpi=110)
     axis = figure.add_axes((0.1 / size[0], 0.2 / size[1], box[0] / size[0], box[1] / size[1]))
-    low, high = _value_range([depth])
+    low, high = value_range([depth])
     drawn = _draw_depth(axis, depth, low, high, size=(height, width))
     axis.set_axis_off()
     legend_axis = figure.add_axes(((box[0] + 0.25) / size[0], 0.2 / size[1], 0.2 / size[0], box[1] / size[1]))
@@ -327,7 +327,7 @@ def _text(text: str) -> str:
     return "\n".join(map(shown, str(text).split("\n"))).replace("$", r"\$")
 
 
-def _metres(depth: np.ndarray) -> np.ndarray:
+def metres(depth: np.ndarray) -> np.ndarray:
     """Depth as float32, with invalid values as 0."""
     depth = np.asarray(depth).astype(np.float32)
     return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
@@ -345,7 +345,7 @@ def _draw_depth(axis, depth, low, high, *, size):
     )
 
 
-def _value_range(maps: Sequence[np.ndarray]) -> tuple[float, float]:
+def value_range(maps: Sequence[np.ndarray]) -> tuple[float, float]:
     """Least and greatest valid depth of some maps, widened if they are equal; (0, 1) if there is none."""
     values = np.concatenate([depth[depth > 0] for depth in maps])
     if not values.size:
