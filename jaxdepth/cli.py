@@ -114,6 +114,20 @@ def in_own_flags(text):
     return re.sub(r"--config\.data\.(?:folder\.)?(?P<name>\w+)(?==)", own, text)
 
 
+def only_with(modes, names):
+    """Refuses flags that say nothing beside the others.
+
+    Args:
+      modes: what they belong to, in words.
+      names: of the flags.
+
+    Raises:
+      InputError: if one of them is given.
+    """
+    if given := [flags.FLAGS[name] for name in names if flags.FLAGS[name].present]:
+        raise InputError(f"{given[0].serialize()}: only with {modes}")
+
+
 def numbers(name, values):
     """The value of a flag --NAME with a list of numbers, as a tuple of floats; None if it is None.
 

@@ -13,8 +13,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from jaxdepth import models
+from jaxdepth.data.batches import evaluation
 from jaxdepth.data.files import pictures, writing
 from jaxdepth.errors import InputError
+from jaxdepth.evaluation import predictions
 from jaxdepth.geometry import framing
 from jaxdepth.geometry.camera import Intrinsics, nyu_intrinsics
 from jaxdepth.geometry.depth import MIN_DEPTH
@@ -204,6 +206,75 @@ def predict_files(
     if waiting:
         write()
     return _report(predictor, done, skipped, seconds=time.monotonic() - start)
+
+
+def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **data):
+    """Writes the depth of a source's frames as a folder of predictions, which `evaluate.py --predictions` scores.
+
+    Each frame's depth is a file NAME.npy, float32 [H, W] metres at the size of the network's frames, named by the
+    frame's id or name. A file predictions.json tells how they were made.
+
+    Args:
+      folder: workdir of the network; None for the network that comes with the package.
+      output: the folder to write: a new one, an empty one, or one of the same predictions, finished or not.
+      step: a step, "last" or "best".
+      batch: frames that go through the network together.
+      frames_of: another workdir, whose frames are taken where `data` names no others.
+      data: which frames, fields of `evaluate.Data`.
+
+    Returns:
+      The number of frames.
+
+    Raises:
+      InputError: for settings out of range, a damaged file, or a network whose predictions are not finite.
+      OSError: if `output` holds something else, cannot be written, or the disk is full.
+    """
+    from jaxdepth import evaluate  # which draws pages
+
+    if batch < 1:
+        raise InputError(f"batch={batch}: expected 1 or more")
+    folder, output = PACKAGED if folder is None else folder, pathlib.Path(output)
+    writing.check_folder(output)
+    earlier = predictions.read_record(output)
+    if earlier is None and output.is_dir() and any(output.iterdir()):
+        raise FileExistsError(f"output {str(output)!r}: expected a new folder, or one of the same predictions")
+    predictor = load(folder, step=step)
+    run = predictor.trained.run
+    frames, split, seen = evaluate.frames_of_run(run, frames_of=frames_of, data=evaluate.Data(**data))
+    record = {
+        "network": run.model["name"],
+        "workdir": str(folder),
+        "step": predictor.trained.step,
+        "trained_on": lineage.in_words(run.trained_on),
+        "source": frames.name,
+        "split": split.name,
+        "split_hash": split.hash,
+        "frames_seen_in_training": seen,
+        "flip_tta": run.flip_tta,
+        "frame_size": list(run.frame_size),
+        "crop_size": list(run.crop_size),
+    }
+    if earlier is not None and (other := [name for name in record if earlier.get(name) != record[name]]):
+        told = f"{other[0]} {earlier.get(other[0])}, not {record[other[0]]}"
+        raise FileExistsError(f"output {str(output)!r}: predictions of {told}: expected a new folder")
+    output.mkdir(parents=True, exist_ok=True)
+    writing.write_json(output / predictions.RECORD, record | {"complete": False})
+    mesh = sharding.make_mesh()
+    batch = -(-batch // mesh.size) * mesh.size
+    sizes = dict(frame_size=run.frame_size, crop_size=run.crop_size)
+    with tqdm(total=len(split.val), unit="frame", disable=None) as bar:
+        for examples in evaluation.eval_batches(frames, split.val, batch_size=batch, crop_size=run.crop_size):
+            image = sharding.put({"x": examples["image"]}, sharding.batched(mesh))["x"]
+            log_depth = predictor.finite(predictor.log_depths(image)[predictor.groups[0]])
+            depths = np.asarray(framing.extend_to_frame(np.exp(log_depth), **sizes), np.float32)
+            for index, depth, weight in zip(examples["index"], depths, examples["weight"], strict=True):
+                if weight:
+                    file = output / f"{frames.file_name(int(index))}.npy"
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    writing.write_array(file, depth)
+                    bar.update(1)
+    writing.write_json(output / predictions.RECORD, record | {"complete": True})
+    return len(split.val)
 
 
 @dataclasses.dataclass(frozen=True)

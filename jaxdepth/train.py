@@ -19,8 +19,7 @@ from jaxdepth.data import splits
 from jaxdepth.data.batches import inputs, mix
 from jaxdepth.data.sources import selection
 from jaxdepth.errors import DivergedError
-from jaxdepth.evaluation import mean_depth, report, scorer
-from jaxdepth.evaluation.protocols import PROTOCOLS
+from jaxdepth.evaluation import mean_depth, protocols, report, scorer
 from jaxdepth.geometry.framing import centre_crop
 from jaxdepth.output import figures
 from jaxdepth.runs import events, lineage, lock, metrics_log, packed, trained, workdir
@@ -28,7 +27,7 @@ from jaxdepth.runs.record import RunRecord
 from jaxdepth.training import checkpoint, growth, setup, sharding, state
 from jaxdepth.training.skipped import SkippedSteps
 
-PROTOCOL = PROTOCOLS["paper"]
+PROTOCOL = protocols.PROTOCOLS["paper"]
 CHECKPOINTS = "checkpoints"
 _LEAST_SPREAD = 0.01  # of the mean log depths of validation pictures
 
@@ -122,15 +121,15 @@ def train_and_evaluate(config, folder, *, title=None):
         train_step = training.train_step(draw)
         skipped = SkippedSteps(lambda step: inputs.example_names(**examples, step=step - 1))
         score = scorer.make_scorer(
-            network,
+            scorer.network_outputs(network, flip_tta=config.flip_tta),
             frames,
             indices=split.val,
             protocol=PROTOCOL,
             mean_depth_image=mean_depth_image,
             batch_size=config.batch_size,
             crop_size=training.crop_size,
-            flip_tta=config.flip_tta,
             mesh=mesh,
+            groups=network.groups,
         )
         board = stack.enter_context(
             events.events(folder, enabled=config.tensorboard and sharding.is_main_process(), from_step=start)
@@ -163,7 +162,8 @@ def train_and_evaluate(config, folder, *, title=None):
                 run_log.training(step, values | {"skipped_steps": skipped.take_count()})
                 bar.set_postfix(step=step, loss=f"{values['total_loss']:.4f}")
             if validates:
-                scores, details, per_frame = score(train_state.variables)
+                per_frame = score(train_state.variables)
+                scores = report.metrics(per_frame)
                 if not all(math.isfinite(x) for metrics in scores.values() for x in metrics.values()):
                     raise _diverged(step, skipped.in_a_row, checkpoints)
                 if step >= max(500, steps_per_epoch) and config.model.name != "mean_depth":
@@ -179,13 +179,16 @@ def train_and_evaluate(config, folder, *, title=None):
                 logging.info("stopped at step %d; the same command continues", step)
                 return None
         if scores is None:  # the run was complete
-            scores, details, per_frame = score(train_state.variables)
+            per_frame = score(train_state.variables)
+            scores = report.metrics(per_frame)
 
     # Report.
     if sharding.is_main_process():
         protocol = PROTOCOL.describe(frames, split, crop_size=training.crop_size)
         step = int(train_state.step)
-        result = report.result(scores, details, per_frame, network.groups, protocol, workdir=folder, step=step)
+        protocol["network_input"] = protocols.network_input(frames.size, crop_size=training.crop_size)
+        judged = {"checkpoint": {"workdir": str(folder), "step": step}}
+        result = report.result(per_frame, network.groups, protocol, judged=judged)
         print(report.text(result))
         print(f"pictures: {folder / 'panel.png'}, {folder / 'curves.png'}")
         protocol = "full" if frames.name == "folder" else "eigen_crop"  # a window in NYU's frames

@@ -12,7 +12,7 @@ import small
 from PIL import Image
 
 from jaxdepth import evaluate
-from jaxdepth.evaluation import mean_depth, report, scorer
+from jaxdepth.evaluation import mean_depth, metrics, report, scorer
 from jaxdepth.runs import lineage, record
 
 
@@ -60,24 +60,14 @@ def test_frames_of_the_run_in_init_from_count_as_seen(tmp_path, monkeypatch, mix
     second = small.random_run(tmp_path / "second", **{"data.source": "rooms", "data.split": "rooms"})
     started = dataclasses.replace(record.read(second), began_with=lineage.of_init(second, first))
     (second / "config.json").write_text(json.dumps(started.to_json()))
-    score = lambda network, *_, **__: lambda _: (_scores(network), _details(network), _per_frame(network))  # noqa: E731
-    monkeypatch.setattr(scorer, "make_scorer", score)
+    monkeypatch.setattr(scorer, "make_scorer", lambda *_, groups, **__: lambda _: _per_frame(groups))
     protocol = evaluate.evaluate_checkpoint(second, source="nyu", path=mat, split="all")["protocol"]
     assert (protocol["frames_seen_in_training"], protocol["trained_on"]) == (seen, words)
 
 
-def _scores(network):
-    return dict.fromkeys((*network.groups, mean_depth.NAME), {"delta1": 0.5})
-
-
-def _details(network):
-    return {name: {"aligned": {}, "edges": {}} for name in (network.groups[0], "mean_depth")}
-
-
-def _per_frame(network):
-    return {
-        group: {name: np.full(3, 0.5) for name in ("delta1", "abs_rel", "mean_log_depth")} for group in network.groups
-    }
+def _per_frame(groups):
+    names = (*metrics.METRIC_NAMES, "log_bias", "mean_log_depth", "pixels")
+    return {group: {name: np.full(3, 0.5) for name in names} for group in (*groups, mean_depth.NAME)}
 
 
 def test_the_default_output_tells_apart_what_was_evaluated(tmp_path):

@@ -367,6 +367,7 @@ def test_evaluate_writes_the_contracts_json(unbroken, tmp_path):
     assert json.loads(output.read_text()) == result
     names = {"protocol", "frames", "frames_scored", "metrics", "mean_depth_baseline"}
     names |= {"aligned", "edges", "baseline", "outputs", "checkpoint", "per_frame"}
+    names |= {"breakdown", "intervals", "interval_over"}
     assert set(result) == names
     assert result["metrics"] == pytest.approx(scores["fusion"], rel=1e-6)
     assert result["mean_depth_baseline"] == pytest.approx(scores["mean_depth"], rel=1e-6)
@@ -394,7 +395,7 @@ def test_a_run_on_rooms_is_evaluated_on_nyus_frames(data, tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(protocol="kitti"), "protocol='kitti': expected one of paper, eigen_crop, full"),
+        (dict(protocol="kitti"), "protocol='kitti': expected one of paper, eigen_crop, silberman_crop, full"),
         (dict(split="test"), "config.data.split='test'"),
         (dict(source="kinect"), "config.data.source='kinect'"),
         (dict(step=4), "no checkpoint 4: expected last, best or one of"),

@@ -57,10 +57,13 @@ class Frames:
       counts: what was masked when the source was read, see `geometry.depth.mask_invalid`; empty if it was not counted.
       truth: what the depths are, for protocols, such as "filled depth".
       description: one line for the log: which source, where it was found, and why it was chosen.
+      picture_size: index -> (height, width) of the picture whose centre a frame is; None where all have its shape.
       labels: uint16 [N, H, W], classes of the source, 0 where unlabelled, read only when indexed; None without labels.
       invalid: depths in metres that were masked as no measurement.
       max_depth: metres; depth beyond it was masked.
+      label_names: names of the classes, by label; None if unknown.
       names: of the frames, where ids tell a person nothing; None otherwise.
+      scenes: name of the scene of each frame; None if unknown.
     """
 
     name: str
@@ -73,8 +76,11 @@ class Frames:
     counts: Mapping[str, int]
     truth: str
     description: str
+    picture_size: Callable[[int], tuple[int, int]] | None = None
     labels: LazyArray | None = None
+    label_names: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = None
+    scenes: tuple[str, ...] | None = None
     invalid: tuple[float, ...] = ()
     max_depth: float = MAX_DEPTH
 
@@ -84,6 +90,10 @@ class Frames:
     def name_of(self, index) -> str:
         """A name of a frame for people."""
         return f"{self.name} {self.ids[index] if self.names is None else self.names[index]}"
+
+    def file_name(self, index) -> str:
+        """What a file that belongs to a frame is called, without extension: its name, or its id in four digits."""
+        return f"{self.ids[index]:04d}" if self.names is None else self.names[index]
 
     @property
     def size(self) -> tuple[int, int]:

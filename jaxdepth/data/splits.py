@@ -66,7 +66,7 @@ def scene_lists(ids: Sequence[int], scenes: Sequence[str]) -> Lists:
     """The split `scene`: whole scenes, about 80/20, so that no room is in both parts.
 
     A scene's name decides alone: it is for validation if the sha256 of "0:scene" starts with a byte below 51, a fifth
-    of 256. Parts of one recording, such as `office_0001a` and `office_0001b`, are one scene.
+    of 256. See `scene_of` for what a scene is.
 
     Args:
       ids: of NYU's frames.
@@ -77,11 +77,15 @@ def scene_lists(ids: Sequence[int], scenes: Sequence[str]) -> Lists:
     """
 
     def is_train(scene):
-        name = re.sub(r"(?<=\d)[a-z]$", "", scene)
-        return hashlib.sha256(f"0:{name}".encode()).digest()[0] >= 51
+        return hashlib.sha256(f"0:{scene_of(scene)}".encode()).digest()[0] >= 51
 
     train = {int(i) for i, scene in zip(ids, scenes, strict=True) if is_train(scene)}
     return {"scene": _part([int(i) for i in ids], train)}
+
+
+def scene_of(recording: str) -> str:
+    """The scene of a recording: parts of one, such as `office_0001a` and `office_0001b`, are one scene."""
+    return re.sub(r"(?<=\d)[a-z]$", "", recording)
 
 
 def room_ids(seed: int, count: int) -> np.ndarray:

@@ -1,40 +1,126 @@
-"""Scores as evaluate's JSON, and as text."""
+"""Scores as evaluate's JSON, as a table of frames, and as text."""
+
+import csv
+import io
 
 import numpy as np
 
-from jaxdepth.evaluation import mean_depth
+from jaxdepth.data import splits
+from jaxdepth.evaluation import mean_depth, summary
+from jaxdepth.evaluation.metrics import METRIC_NAMES
+from jaxdepth.evaluation.page.frames import Shown
 
 _COLUMNS = ("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog")
+_INTERNAL = ("mean_log_depth", "slope", "log_median_ratio")  # of the frames' values: for checks
 
 
-def result(scores, details, per_frame, groups, protocol, *, workdir, step):
+def result(per_frame, groups, protocol, *, judged, pooling="images", breakdown=None, frames=None):
     """Scores in the form of evaluate's JSON.
 
     Args:
-      scores: {output: {metric: value}}, with the baseline, from `scorer.make_scorer`.
-      details: {output: {"aligned", "edges"}} of the final output and the baseline, from the same.
-      per_frame: {output: {metric: [n]}}, from the same.
-      groups: the network's outputs, the final one first.
+      per_frame: {output: {flat name: [n]}}, with the baseline, from `scorer.make_scorer`.
+      groups: the outputs, the final one first.
       protocol: from `Protocol.describe`.
-      workdir: of the checkpoint.
-      step: of the checkpoint.
+      judged: {"checkpoint": {...}} or {"predictions": {...}}.
+      pooling: see `summary.means`.
+      breakdown: {output: from `Breakdown.result`}; None for none.
+      frames: from `names_and_groups`; None for no intervals and no values of frames.
 
     Returns:
-      {"protocol", "frames", "frames_scored" (those with valid depth), "metrics", "aligned", "edges",
-      "mean_depth_baseline", "baseline" (with its "aligned" and "edges"), "outputs", "checkpoint"}.
+      {"protocol", "frames", "frames_scored" (those with valid depth), "metrics", "aligned", "edges", "measures",
+      "mean_depth_baseline", "baseline" (with its "aligned", "edges", "measures" and "breakdown"), "outputs",
+      "measured_frames" (how many have each further measure),
+      "breakdown", "intervals", "interval_over", "per_frame"} and what `judged` has. Values of the mean depth image are
+      None without one; parts that were not asked for are missing.
     """
     final, *others = groups
-    return {
+    means = {output: summary.nested(summary.means(values, pooling=pooling)) for output, values in per_frame.items()}
+    floor = means.get(mean_depth.NAME)
+    made = {
         "protocol": protocol,
         "frames": protocol["frames"],
-        "frames_scored": int((~np.isnan(per_frame[final]["delta1"])).sum()),
-        "metrics": scores[final],
-        **details[final],
-        "mean_depth_baseline": scores[mean_depth.NAME],
-        "baseline": details[mean_depth.NAME],
-        "outputs": {name: scores[name] for name in others},
-        "checkpoint": {"workdir": str(workdir), "step": step},
+        "frames_scored": int((per_frame[final]["pixels"] > 0).sum()),
+        **means[final],
+        "mean_depth_baseline": floor and floor["metrics"],
+        "baseline": floor and {name: part for name, part in floor.items() if name != "metrics"},
+        "outputs": {name: means[name]["metrics"] for name in others},
     }
+    if "measures" in made:  # some are not defined for every frame
+        counted = {
+            name: int((~np.isnan(x)).sum()) for name, x in per_frame[final].items() if name.startswith("measures.")
+        }
+        made["measured_frames"] = {
+            name: {metric: counted[f"measures.{name}.{metric}"] for metric in values}
+            for name, values in made["measures"].items()
+        }
+    if breakdown:
+        made["breakdown"] = breakdown[final]
+        if floor:
+            made["baseline"]["breakdown"] = breakdown[mean_depth.NAME]
+    if frames:
+        made["intervals"] = summary.intervals(per_frame[final], frames["group"], pooling=pooling)
+        made["interval_over"] = frames["over"]
+        of_final = [*METRIC_NAMES, *sorted(per_frame[final].keys() - {*METRIC_NAMES, *_INTERNAL})]
+        values = {name: _rounded(per_frame[final][name]) for name in of_final}
+        made["per_frame"] = {name: frames[name] for name in ("id", "name", "order", "group")} | values
+    return made | judged
+
+
+def metrics(per_frame):
+    """The means of the standard metrics over images: {output: {metric: float}}, from what `make_scorer` gives."""
+    return {output: summary.nested(summary.means(values))["metrics"] for output, values in per_frame.items()}
+
+
+def names_and_groups(frames, indices):
+    """What `result` needs to know of the scored frames.
+
+    Args:
+      frames: a Frames.
+      indices: int64 [n], which of its frames.
+
+    Returns:
+      {"id", "name", "order" (consecutive numbers where neighbours may show the same room), "group" (of frames that may
+      show the same room), lists of n, and "over", in words what the groups are}.
+    """
+    if frames.name == "rooms":
+        order = 2 * np.asarray(indices)  # no two rooms are neighbours
+    else:
+        official = any(name in frames.splits for name in splits.NYU_SPLITS)
+        order = frames.ids[indices] if official else np.asarray(indices)
+    if frames.scenes is not None:
+        groups = np.unique([splits.scene_of(frames.scenes[i]) for i in indices], return_inverse=True)[1]
+        over = "scenes"
+    else:
+        groups, over = summary.runs(order), "images" if frames.name == "rooms" else "runs of neighbouring frames"
+    return {
+        "id": frames.ids[indices].tolist(),
+        "name": [frames.file_name(int(index)) for index in indices],
+        "order": order.tolist(),
+        "group": groups.tolist(),
+        "over": f"{len(np.unique(groups))} {over}",
+    }
+
+
+def shown(best, worst, result):
+    """The best and worst frames (Window, see `examination`) as the page shows them."""
+    frames = result["per_frame"]
+
+    def as_shown(window, *, is_best):
+        title = f"{frames['name'][window.rank]}: delta1 {frames['delta1'][window.rank]:.3f}"
+        return Shown(title, window.image, window.prediction, window.truth, is_best)
+
+    best_ranks = {window.rank for window in best}
+    only_worst = [window for window in worst if window.rank not in best_ranks]
+    return [as_shown(x, is_best=True) for x in best] + [as_shown(x, is_best=False) for x in only_worst]
+
+
+def csv_bytes(result):
+    """A result's frames as the bytes of a CSV file, a row each; empty where a frame has no value."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(result["per_frame"])
+    writer.writerows(zip(*result["per_frame"].values(), strict=True))
+    return file.getvalue().encode("utf8", "surrogateescape")
 
 
 def heading(result):
@@ -51,24 +137,52 @@ def heading(result):
 
 
 def text(result):
-    """A result to read: the protocol, a row for each output, and the edges."""
+    """A result to read: the protocol, a row for each output, the edges, and further measures."""
     seen = result["protocol"].get("frames_seen_in_training", 0)
-    warning = f"warning: the network was trained on {seen} of these frames\n" if seen else ""
-    baseline = result.get("baseline", {})  # earlier results have no aligned scores and no edges
+    warnings = [f"the network was trained on {seen} of these frames"] if seen else []
+    warnings += result.get("predictions", {}).get("warnings", [])
+    baseline, floor = result.get("baseline") or {}, result["mean_depth_baseline"]
+    fitted = ", fitted in disparity" if result["protocol"].get("fitted") else ""
     rows = {
-        "prediction": result["metrics"],
-        **_aligned("prediction", result),
+        f"prediction{fitted}": result["metrics"],
+        **({} if fitted else _aligned("prediction", result)),
         **result["outputs"],
-        "mean depth": result["mean_depth_baseline"],
+        **({"mean depth": floor} if floor else {}),
         **_aligned("mean depth", baseline),
     }
     edges = {name: of["edges"] for name, of in (("prediction", result), ("mean depth", baseline)) if "edges" in of}
-    parts = [f"step {result['checkpoint']['step']} on {heading(result)}\n{warning}{table(rows)}"]
-    return "\n".join([*parts, *([_edge_table(edges)] if edges else [])])
+    parts = [f"{_judged(result)} on {heading(result)}", *(f"warning: {line}" for line in warnings), table(rows)]
+    if interval := result.get("intervals", {}).get("delta1"):
+        parts.append(f"delta1 from {interval[0]:.4f} to {interval[1]:.4f} (95 %, over {result['interval_over']})")
+    parts += [_edge_table(edges)] if edges else []
+    for name, values in result.get("measures", {}).items():
+        of_floor = baseline.get("measures", {}).get(name, {})
+        cells = [
+            f"{metric} {_short(value)}" + (f" ({_short(of_floor[metric])})" if metric in of_floor else "")
+            for metric, value in values.items()
+        ]
+        parts.append(f"{name}{' (mean depth)' if of_floor else ''}: {', '.join(cells)}")
+    return "\n".join(parts)
+
+
+def _judged(result):
+    if "checkpoint" in result:
+        return f"step {result['checkpoint']['step']}"
+    judged = result["predictions"]
+    return f"{judged['files']} predictions ({judged['kind']}) of {judged['folder']}"
+
+
+def _short(value):
+    return "none" if value is None else f"{value:.4g}"
+
+
+def _rounded(values):
+    return [None if np.isnan(x) else float(f"{x:.6g}") for x in np.asarray(values, np.float64)]
 
 
 def _aligned(name, part):
-    return {f"{name}, {how} aligned": scores for how, scores in part.get("aligned", {}).items()}
+    words = {"scale_shift": "scale and shift", "scale_shift_disparity": "the same in disparity"}
+    return {f"{name}, {words.get(how, how)} aligned": scores for how, scores in part.get("aligned", {}).items()}
 
 
 def _edge_table(rows):

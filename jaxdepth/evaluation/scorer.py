@@ -1,10 +1,12 @@
-"""Scores all outputs of a network over frames, beside the mean depth image."""
+"""Scores predictions of frames, beside the mean depth image: a value for each frame and measure."""
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from tqdm import tqdm
 
 from jaxdepth import models
 from jaxdepth.data.batches import evaluation
@@ -14,87 +16,188 @@ from jaxdepth.geometry.depth import MIN_DEPTH
 from jaxdepth.models import compiled
 from jaxdepth.training import sharding
 
+FINAL = "prediction"  # the only output of predictions from files
 
-def make_scorer(network, frames, *, indices, protocol, mean_depth_image, batch_size, crop_size, flip_tta, mesh):
-    """Makes the function that scores a network's variables.
+
+def network_outputs(network, *, flip_tta):
+    """What `make_scorer` takes for a network: (variables, batch) -> {output: log depth [B, h, w] of the crop}."""
+    return lambda variables, batch: models.outputs(network, variables, batch["image"], flip_tta=flip_tta)
+
+
+def make_scorer(
+    outputs,
+    frames,
+    *,
+    indices,
+    protocol,
+    mean_depth_image,
+    batch_size,
+    crop_size,
+    mesh,
+    groups,
+    load=None,
+    is_disparity=False,
+    examine=None,
+    progress=False,
+):
+    """Makes the function that scores predictions.
 
     Args:
-      network: from `models.build`.
+      outputs: from `network_outputs`; None for predictions that `load` reads.
       frames: a Frames.
       indices: int64 [n], which of its frames.
       protocol: a Protocol.
-      mean_depth_image: float32 [H, W] metres at the frames' size, scored beside the outputs.
+      mean_depth_image: float32 [H, W] metres at the frames' size, scored beside the outputs; None for no baseline.
       batch_size: images of all processes together.
-      crop_size: (h, w) of the network's input.
-      flip_tta: whether predictions average over the mirrored image.
+      crop_size: (h, w) of the frames' centre crop.
       mesh: the devices.
+      groups: names of the outputs, the final one first.
+      load: index -> float32 [H, W] at the size that the protocol scores, log depth or disparity; NaN where there is no
+        prediction, which counts as the end of the depth range that is farther from the truth.
+      is_disparity: whether `load` gives disparity: fitted to the truth, see `alignment.align_disparity`.
+      examine: (rank in `indices`, {output: depth [h, w]}, truth [h, w], edges [h, w]) -> None, called in order with the
+        windows of the final output and the baseline, float32 metres, and of `metrics.edge_pixels`; None for nothing.
+      progress: whether a bar shows how many frames are done, and the time left.
 
     Returns:
-      A function {"params", "batch_stats"} -> (scores, details, per_frame):
-        scores: {output: {metric: mean over images}}, with the baseline as output `mean_depth`.
-        details: {output: {"aligned": {"median": {metric: mean}}, "edges": {threshold: {metric: mean}}}} of the final
-          output and the baseline, see `alignment.align_median` and `metrics.edges`.
-        per_frame: {output: {metric: float32 [n]}} with NaN for a frame without a valid depth; it also has the
-          prediction's `mean_log_depth`.
-      The function raises InputError if no frame has a valid depth.
+      A function {"params", "batch_stats"} -> {output: {name: float32 [n]}}, with the baseline as output `mean_depth`.
+      The names are METRIC_NAMES, "log_bias", "pixels" and "mean_log_depth"; of the final output and the baseline also
+      "aligned.HOW.METRIC", see `alignment`, "edges.THRESHOLD.METRIC", see `metrics.edges`, "slope" and
+      "log_median_ratio". Frames without a valid depth have NaN. The function raises InputError if no frame has one.
     """
-    baseline = jnp.asarray(mean_depth.central_log_depth(mean_depth_image, crop_size=crop_size))
     sizes, cap = dict(frame_size=frames.size, crop_size=crop_size), dict(max_depth=frames.max_depth)
-    detailed = (network.groups[0], mean_depth.NAME)
+    final = groups[0]
+    frame_by_frame = mesh.size == 1 and jax.default_backend() == "cpu"
     replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
+    if mean_depth_image is not None:
+        baseline = jnp.asarray(mean_depth.central_log_depth(mean_depth_image, crop_size=crop_size))
 
     @functools.partial(compiled.jit, in_shardings=(None, batched), out_shardings=replicated)
     def eval_step(variables, batch):
-        predictions = models.outputs(network, variables, batch["image"], flip_tta=flip_tta)
-        predictions[mean_depth.NAME] = jnp.broadcast_to(baseline[None], batch["image"].shape[:3])
-        sums, per_frame = {}, {}
-        for name, whole in predictions.items():
-            log_depth, truth = protocol.window(whole, batch["truth"], **sizes)
-            per_image, valid = metrics.depth_metrics(log_depth, truth, **cap)
-            summed = functools.partial(metrics.sum_over_images, valid=valid, weight=batch["weight"])
-            sums[name] = {"metrics": summed(per_image)}
-            if name in detailed:
-                aligned, _ = metrics.depth_metrics(alignment.align_median(log_depth, truth, **cap), truth, **cap)
-                edges = metrics.edges(log_depth, truth, **cap)
-                sums[name] |= {
-                    "aligned": {"median": summed(aligned)},
-                    "edges": {threshold: summed(values) for threshold, values in edges.items()},
-                }
-            per_frame[name] = {metric: jnp.where(valid > 0, x, jnp.nan) for metric, x in per_image.items()}
-            per_frame[name]["mean_log_depth"] = whole.mean((1, 2))
-        return sums, per_frame
+        truth, windows = protocol.cut(batch["truth"]), {}
+        whole = {final: batch["loaded"]} if outputs is None else outputs(variables, batch)
+        for name, log_depth in whole.items():
+            windows[name] = protocol.cut(log_depth if outputs is None else protocol.enlarge(log_depth, **sizes))
+        if is_disparity:
+            windows[final], slope = alignment.align_disparity(windows[final], truth, **cap)
+        if mean_depth_image is not None:
+            whole[mean_depth.NAME] = jnp.broadcast_to(baseline[None], (len(truth), *baseline.shape))
+            windows[mean_depth.NAME] = protocol.cut(protocol.enlarge(whole[mean_depth.NAME], **sizes))
+
+        per_frame = {}
+        for name, log_depth in windows.items():
+            fill = name == final and outputs is None
+            measured = functools.partial(standard, detailed=name in (final, mean_depth.NAME), fill=fill, **cap)
+            per_frame[name] = (_one_by_one(measured) if frame_by_frame else measured)(log_depth, truth)
+            per_frame[name]["mean_log_depth"] = whole[name].mean((1, 2))
+        if is_disparity:
+            names = (*metrics.METRIC_NAMES, "log_bias")
+            once = {f"aligned.scale_shift.{x}": per_frame[final][x] for x in names}
+            _keep_one_alignment(per_frame[final], once | {"slope": slope})
+        if examine is None:
+            return per_frame, ()
+        low, high = math.log(MIN_DEPTH), math.log(frames.max_depth)
+        shown = {name: windows[name] for name in (final, mean_depth.NAME) if name in windows}
+        if outputs is None:
+            shown[final] = fill_missing(shown[final], truth, **cap)
+        shown = {name: jnp.exp(jnp.clip(x, low, high)) for name, x in shown.items()}
+        return per_frame, (shown, truth, metrics.edge_pixels(truth, **cap))
 
     def score(variables):
-        sums, per_frame = None, []
-        for batch in evaluation.eval_batches(
-            frames,
-            indices,
-            batch_size=batch_size,
-            crop_size=crop_size,
-            process_index=jax.process_index(),
-            process_count=jax.process_count(),
-        ):
-            truth = batch["depth"]
-            if protocol.full_size:
-                truth = np.stack([frames.full_depth(index) for index in batch["index"]])
-            batch = {"image": batch["image"], "truth": truth, "weight": batch["weight"]}
-            new, values = eval_step(variables, sharding.put(batch, batched))
-            sums = new if sums is None else jax.tree.map(jnp.add, sums, new)
-            per_frame.append(jax.device_get(values))
-        sums = jax.device_get(sums)
-        if not any(values["metrics"]["count"] for values in sums.values()):
+        per_frame, running = [], None
+        bar = tqdm(total=len(indices), desc="evaluation", unit="frame", disable=None if progress else True, delay=2)
+
+        def take(start, scored):
+            values, windows = jax.device_get(scored)
+            count = min(batch_size, len(indices) - start)
+            if examine is not None:
+                shown, truth, edges = windows
+                for i in range(count):
+                    examine(start + i, {name: x[i] for name, x in shown.items()}, truth[i], edges[i])
+            bar.update(count)
+            return values
+
+        for start, batch in _batches(frames, indices, protocol=protocol, batch_size=batch_size, crop_size=crop_size):
+            chosen = batch.pop("index")
+            if load is not None:
+                batch["loaded"] = np.stack([load(index) for index in chosen])
+            scored = eval_step(variables, sharding.put(batch, batched))  # runs while the next frames are read
+            if running is not None:
+                per_frame.append(take(*running))
+            running = start, scored
+        per_frame.append(take(*running))
+        bar.close()
+        per_frame = jax.tree.map(lambda *parts: np.concatenate(parts)[: len(indices)], *per_frame)
+        if not any(values["pixels"].any() for values in per_frame.values()):
             raise InputError(
                 f"source {frames.name!r}, protocol {protocol.name}: none of {len(indices)} frames has valid depth to "
                 f"score, from {MIN_DEPTH:g} to config.data.max_depth={frames.max_depth:g} m"
             )
-        scores = {name: metrics.finalize(values["metrics"]) for name, values in sums.items()}
-        details = {name: _details(sums[name]) for name in detailed}
-        return scores, details, jax.tree.map(lambda *parts: np.concatenate(parts)[: len(indices)], *per_frame)
+        return per_frame
 
     return score
 
 
-def _details(sums):
-    """Means of an output's aligned metrics and edges, from their sums."""
-    edges = {threshold: metrics.finalize(values, metrics.EDGE_NAMES) for threshold, values in sums["edges"].items()}
-    return {"aligned": {"median": metrics.finalize(sums["aligned"]["median"])}, "edges": edges}
+def standard(log_depth, truth, *, max_depth, detailed, fill):
+    """The standard measures of each image, by flat names.
+
+    Args:
+      log_depth: float32 [B, H, W].
+      truth: float32 [B, H, W], metres, 0 where there is none.
+      max_depth: metres.
+      detailed: whether aligned scores and edges are among them.
+      fill: whether NaN is replaced, see `fill_missing`. Otherwise it makes an image's scores NaN.
+
+    Returns:
+      {name: float32 [B]}, see `make_scorer`; NaN for an image without valid pixels.
+    """
+    cap = dict(max_depth=max_depth)
+    filled = functools.partial(fill_missing, truth=truth, **cap) if fill else lambda x: x
+    per_image, pixels = metrics.depth_metrics(filled(log_depth), truth, **cap)
+    values = dict(per_image)
+    if detailed:
+        aligned, told = alignment.aligned(log_depth, truth, **cap)
+        values |= told
+        for how, log_depth_so in aligned.items():
+            scores, _ = metrics.depth_metrics(filled(log_depth_so), truth, **cap)
+            values |= {f"aligned.{how}.{name}": x for name, x in scores.items()}
+        for threshold, scores in metrics.edges(filled(log_depth), truth, **cap).items():
+            values |= {f"edges.{threshold}.{name}": x for name, x in scores.items()}
+    values = {name: jnp.where(pixels > 0, x, jnp.nan) for name, x in values.items()}
+    return values | {"pixels": pixels.astype(jnp.float32)}
+
+
+def _one_by_one(measured):
+    """A function of batches, applied to one frame after the other: on a CPU, whose cache holds their maps."""
+
+    def frames(*batch):
+        return jax.lax.map(lambda frame: jax.tree.map(lambda x: x[0], measured(*(x[None] for x in frame))), batch)
+
+    return frames
+
+
+def fill_missing(log_depth, truth, *, max_depth):
+    """Log depth in which NaN is the end of the depth range that is farther from the truth in log."""
+    low, high = math.log(MIN_DEPTH), math.log(max_depth)
+    log_truth = jnp.log(jnp.where(truth > 0, truth, 1.0))
+    farther = jnp.where(log_truth - low > high - log_truth, low, high)
+    return jnp.where(jnp.isnan(log_depth), farther, log_depth)
+
+
+def _keep_one_alignment(per_frame, kept):
+    """Replaces the aligned scores: a disparity has been fitted already, and has no size to align."""
+    for name in [name for name in per_frame if name.startswith("aligned.")]:
+        del per_frame[name]
+    per_frame |= kept
+
+
+def _batches(frames, indices, *, protocol, batch_size, crop_size):
+    """Yields (rank of the first frame, {"image", "truth", "index"}) of this process."""
+    sizes = dict(batch_size=batch_size, crop_size=crop_size)
+    processes = dict(process_index=jax.process_index(), process_count=jax.process_count())
+    batches = evaluation.eval_batches(frames, indices, **sizes, **processes)
+    for start, batch in zip(range(0, len(indices), batch_size), batches, strict=True):
+        truth = batch["depth"]
+        if protocol.full_size:
+            truth = np.stack([frames.full_depth(index) for index in batch["index"]])
+        yield start, {"image": batch["image"], "truth": truth, "index": batch["index"]}

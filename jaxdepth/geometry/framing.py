@@ -8,7 +8,9 @@ A network's metres hold for the camera of its training. A camera whose focal len
 frame, takes the same picture of a room that is f times as far away, so predicted depth is multiplied by f.
 """
 
+import functools
 import math
+from fractions import Fraction
 from typing import NamedTuple
 
 import jax
@@ -27,6 +29,8 @@ from jaxdepth.geometry.camera import (
 )
 from jaxdepth.geometry.depth import MAX_DEPTH, MIN_DEPTH
 from jaxdepth.geometry.resize import central_pitch
+
+RESIZES = ("depth", "log_depth")  # what is interpolated
 
 
 class Framing(NamedTuple):
@@ -82,10 +86,45 @@ def extend_to_frame(depth, *, frame_size, crop_size):
     return jnp.pad(depth, ((0, 0), (top, below), (left, right)), mode="edge")
 
 
-def to_nyu_size(log_depth, *, frame_size, crop_size):
-    """Log depth of the centre crop [B, h, w] at NYU's size [B, 480, 640]: extended to the frame, resized as depth."""
-    depth = extend_to_frame(jnp.exp(log_depth), frame_size=frame_size, crop_size=crop_size)
-    return jnp.log(jax.image.resize(depth, (depth.shape[0], *NYU_SIZE), "bilinear"))
+def to_nyu_size(log_depth, *, frame_size, crop_size, resize="depth"):
+    """Log depth of the centre crop [B, h, w] at NYU's size [B, 480, 640]: extended to the frame, resized bilinearly.
+
+    `resize` is one of RESIZES: what is interpolated.
+    """
+    values = jnp.exp(log_depth) if resize == "depth" else log_depth
+    values = extend_to_frame(values, frame_size=frame_size, crop_size=crop_size)
+    resized = jax.image.resize(values, (len(values), *NYU_SIZE), "bilinear")
+    return jnp.log(resized) if resize == "depth" else resized
+
+
+def central_bilinear(array, *, size, frame_size, out_size):
+    """Takes the largest central part in a frame's shape, resized bilinearly (averaged over areas where it shrinks).
+
+    Args:
+      array: float32 [H, W], of a whole picture.
+      size: (height, width) of the picture, or their ratio; the array may be a little stretched.
+      frame_size: (height, width) whose shape the part has.
+      out_size: (h, w) of the result.
+
+    Returns:
+      float32 [h, w]; the array itself where it has this size already.
+    """
+    pitch = central_pitch(size, frame_size)
+    pitches = [
+        pitch * Fraction(int(part) * n, int(out) * int(whole))
+        for part, out, n, whole in zip(frame_size, out_size, array.shape, size, strict=True)
+    ]
+    starts = [(n - int(out) * p) / 2 for n, out, p in zip(array.shape, out_size, pitches, strict=True)]
+    if not any(starts):  # the whole picture: exactly as `to_nyu_size`
+        return jax.image.resize(array, tuple(out_size), "bilinear")
+    scale = jnp.array([float(1 / p) for p in pitches], jnp.float32)
+    shift = jnp.array([float(-start / p) for start, p in zip(starts, pitches, strict=True)], jnp.float32)
+    return _scale_and_translate(array, tuple(out_size), scale, shift)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _scale_and_translate(array, out_size, scale, shift):
+    return jax.image.scale_and_translate(array, out_size, (0, 1), scale, shift, "bilinear", antialias=True)
 
 
 def place(size, *, frame_size):

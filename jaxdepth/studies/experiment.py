@@ -13,6 +13,8 @@ from jaxdepth.runs import metrics_log
 from jaxdepth.train import train_and_evaluate
 from jaxdepth.training import state
 
+_PER_FRAME = ("id", "order", "group", "delta1", "abs_rel")
+
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
@@ -78,9 +80,10 @@ def score(workdir, protocol, *, step="last"):
       step: a step, "last" or "best".
 
     Returns:
-      evaluate's JSON, in which the workdir is named without its parents.
+      evaluate's JSON, in which the workdir is named without its parents, with the frames' values that tables need.
     """
     result = evaluate.evaluate_checkpoint(workdir, protocol=protocol, step=step)
+    result["per_frame"] = {name: result["per_frame"][name] for name in _PER_FRAME}
     result["checkpoint"]["workdir"] = pathlib.Path(workdir).name
     return result
 

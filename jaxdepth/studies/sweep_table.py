@@ -3,12 +3,11 @@
 import numpy as np
 
 from jaxdepth.errors import InputError
+from jaxdepth.evaluation import comparison, summary
 from jaxdepth.studies import sweep as sweeps
 from jaxdepth.studies.markdown_table import markdown_table
 
 METRICS = ("delta1", "abs_rel", "rmse", "log10")
-_RESAMPLES = 2000  # of the bootstrap
-_MIN_RUNS = 5  # of neighbouring frames: with fewer, the variance is unknown
 _SAME_PROTOCOL = ("name", "source", "split_hash", "truth", "scored_at")
 
 
@@ -62,7 +61,7 @@ def difference(results, others):
     for result in (*results, *others):
         if result["per_frame"]["id"] != ids or [result["protocol"].get(name) for name in _SAME_PROTOCOL] != protocol:
             raise InputError("sweep: results of different frames or protocols: expected the same for all rows")
-    return _bootstrap(results[0]["per_frame"]["order"], _delta1(results) - _delta1(others))
+    return _bootstrap(results[0], _delta1(results) - _delta1(others))
 
 
 def interval(results):
@@ -77,7 +76,7 @@ def interval(results):
     Returns:
       The mean over frames, and the ends of the interval: None, None with fewer than five runs of frames.
     """
-    return _bootstrap(results[0]["per_frame"]["order"], _delta1(results))
+    return _bootstrap(results[0], _delta1(results))
 
 
 def _compared(results, first):
@@ -95,21 +94,11 @@ def _of_shared_seeds(results, others):
     return [[r for r in group if r["row"]["seed"] in seeds or not seeds] for group in (results, others)]
 
 
+def _bootstrap(result, values):
+    """`summary.bootstrap` of values [n] of a result's frames, by the groups of its frames."""
+    return summary.bootstrap(values, comparison.of_frames(result))
+
+
 def _delta1(results):
     """The mean delta1 over results, float64 [n] by frame, NaN for a frame without a valid depth."""
     return np.mean([np.float64(result["per_frame"]["delta1"]) for result in results], 0)
-
-
-def _bootstrap(order, values):
-    """The mean of values [n], and its 95 % interval by resampling runs of consecutive numbers in `order` [n]."""
-    by_order = np.argsort(order)
-    order, values = np.asarray(order)[by_order], values[by_order]
-    known = ~np.isnan(values)
-    runs = np.unique(np.cumsum(np.diff(order, prepend=order[0]) > 1)[known], return_inverse=True)[1]
-    sums, counts = np.bincount(runs, values[known]), np.bincount(runs)
-    mean = float(values[known].mean())
-    if len(sums) < _MIN_RUNS:
-        return mean, None, None
-    drawn = np.random.default_rng(0).integers(len(sums), size=(_RESAMPLES, len(sums)))
-    means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    return mean, *(float(q) for q in np.quantile(means, (0.025, 0.975)))

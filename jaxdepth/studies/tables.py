@@ -10,6 +10,8 @@ Markdown file's folder.
   edges: the edges of evaluate's JSON.
   networks: a line for each of some of evaluate's JSON files, in the folder FILE, then the last one's baseline. WHAT are
     "name = file" without .json. Cells are empty where an earlier result has no aligned scores and edges.
+  results: a line for each of some of evaluate's JSON files, with its frames and protocol. FILE and WHAT as above.
+  protocols: the protocols of evaluate. FILE is not used.
   sweep: the rows WHAT, or all, of a sweep's Python file.
   reproduction: the tables WHAT of a reproduction's folder of results: accuracy, model_1, costs.
 """
@@ -22,6 +24,7 @@ from jaxdepth.benchmark import record
 from jaxdepth.data.files.writing import write_atomically
 from jaxdepth.errors import InputError
 from jaxdepth.evaluation.metrics import EDGE_NAMES, EDGE_THRESHOLDS
+from jaxdepth.evaluation.protocols import POOLINGS, PROTOCOLS
 from jaxdepth.studies import sweep, sweep_table
 from jaxdepth.studies.markdown_table import markdown_table
 from jaxdepth.studies.reproduce import scores
@@ -130,6 +133,33 @@ def _networks(folder, wanted):
     return markdown_table([*rows, row("mean depth image", result["mean_depth_baseline"], result.get("baseline", {}))])
 
 
+def _results(folder, wanted):
+    further = ("delta1, median aligned", "delta1 of floor")
+    rows = [["", "frames", "truth", "protocol", "mean over", *_OF_NETWORKS, *further]]
+    for name, _, file in (what.partition(" = ") for what in wanted):
+        result = json.loads((folder / f"{file}.json").read_text())
+        protocol, (low, high) = result["protocol"], result.get("intervals", {}).get("delta1") or (None, None)
+        over = next((name for name, words in POOLINGS.items() if words == protocol["pooling"]), protocol["pooling"])
+        metrics = [f"{result['metrics'][metric]:.3f}" for metric in _OF_NETWORKS]
+        if low is not None:
+            metrics[0] += f" ({low:.3f} to {high:.3f})"
+        aligned = result.get("aligned", {}).get("median", {}).get("delta1")
+        frames = f"{result['frames']} of {protocol['source']}, {protocol['split']}"
+        floor = f"{result['mean_depth_baseline']['delta1']:.3f}"
+        of_all = [name, frames, protocol["truth"], protocol["name"], over, *metrics]
+        rows.append([*of_all, "" if aligned is None else f"{aligned:.3f}", floor])
+    return markdown_table(rows)
+
+
+def _protocols(_, __):
+    rows = [["`--protocol`", "scored at", "rows", "columns", "from"]]
+    for protocol in PROTOCOLS.values():
+        size = "640x480" if protocol.full_size else "the frame's centre crop: 304x228 of 320x240, or the network's"
+        window = ["all" if part is None else f"{part[0]}:{part[1]}" for part in (protocol.rows, protocol.columns)]
+        rows.append([f"`{protocol.name}`", size, *window, protocol.origin])
+    return markdown_table(rows)
+
+
 def _reproduction(folder, wanted):
     if unknown := [name for name in wanted if name not in _REPRODUCTION]:
         raise InputError(f"{folder}: no table {unknown[0]!r}: expected some of {', '.join(_REPRODUCTION)}")
@@ -149,6 +179,8 @@ _FORMS = {
     "scores": _scores,
     "edges": _edges,
     "networks": _networks,
+    "results": _results,
+    "protocols": _protocols,
     "table": _table,
     "wide": _wide,
     "machine": _machine,

@@ -12,7 +12,6 @@ from jaxdepth.training import losses
 
 # Compiled once for each shape: operation by operation these tests take many times as long.
 depth_metrics = jax.jit(metrics.depth_metrics, static_argnames=("min_depth", "max_depth"))
-sum_over_images = jax.jit(metrics.sum_over_images)
 
 NAMES = "delta1 delta2 delta3 abs_rel sq_rel rmse rmse_log log10 silog d_scale_invariant loss".split()
 
@@ -76,7 +75,7 @@ def test_names_and_their_order():
     assert list(metrics.METRIC_NAMES) == NAMES
     log_depth, depth = random_batch(0)
     per_image, _ = depth_metrics(jnp.array(log_depth), jnp.array(depth))
-    assert set(per_image) == set(NAMES)
+    assert set(per_image) == {*NAMES, "log_bias"}
 
 
 def test_hand_worked():
@@ -181,57 +180,9 @@ def test_full_frames_stay_accurate_in_float32():
         np.testing.assert_allclose(per_image[name], values, rtol=1e-5, err_msg=name)
 
 
-def test_means_over_images_of_per_image_values():
-    log_depth, depth = random_batch(10)
-    per_image, pixels = depth_metrics(jnp.array(log_depth), jnp.array(depth))
-    sums = sum_over_images(per_image, pixels)
-    means = metrics.finalize(sums)
-    expected, counts = loop_metrics(log_depth, depth)
-    counted = [b for b, n in enumerate(counts) if n]
-    assert float(sums["count"]) == len(counted) == 5
-    assert list(means) == NAMES
-    for name in NAMES:
-        assert isinstance(means[name], float)
-        np.testing.assert_allclose(means[name], np.mean([expected[name][b] for b in counted]), rtol=1e-5)
-
-
-def test_padding_and_shards_change_nothing():
-    log_depth, depth = random_batch(11)
-    whole = metrics.finalize(sum_over_images(*depth_metrics(jnp.array(log_depth), jnp.array(depth))))
-
-    padding = np.full((2, 11, 8), np.nan, np.float32)  # NaN predictions on a plausible truth
-    padded_log = jnp.array(np.concatenate([log_depth, padding]))
-    padded_depth = jnp.array(np.concatenate([depth, depth[:2]]))
-    weight = jnp.array([1.0] * 6 + [0.0] * 2)
-
-    def shard_sums(log_depth, depth, weight):
-        per_image, pixels = depth_metrics(log_depth, depth)
-        return sum_over_images(per_image, pixels, weight=weight)
-
-    padded = shard_sums(padded_log, padded_depth, weight)
-    shards = [shard_sums(padded_log[k : k + 2], padded_depth[k : k + 2], weight[k : k + 2]) for k in range(0, 8, 2)]
-    added = jax.tree.map(lambda *values: sum(float(value) for value in values), *shards)
-    assert float(padded["count"]) == added["count"] == 5
-    for name in NAMES:
-        np.testing.assert_allclose(metrics.finalize(padded)[name], whole[name], rtol=1e-6, err_msg=name)
-        np.testing.assert_allclose(metrics.finalize(added)[name], whole[name], rtol=1e-6, err_msg=name)
-
-
-def test_weights_are_weights():
-    per_image = {"rmse": jnp.array([1.0, 2.0, 4.0])}
-    sums = sum_over_images(per_image, jnp.array([5, 0, 7]), weight=jnp.array([0.5, 1.0, 1.0]))
-    assert {name: float(value) for name, value in sums.items()} == {"rmse": 4.5, "count": 1.5}
-    means = metrics.finalize(dict.fromkeys(NAMES, 0.0) | sums)
-    assert means["rmse"] == 3.0 and means["delta1"] == 0.0
-
-
 def test_errors_name_the_thing():
     maps = jnp.ones((2, 3, 4))
-    with pytest.raises(ValueError, match="no frame has a valid pixel to score"):
-        metrics.finalize(sum_over_images(dict.fromkeys(NAMES, jnp.ones(2)), jnp.zeros(2, jnp.int32)))
     with pytest.raises(ValueError, match=r"log_depth \(2, 3, 4\), depth \(1, 3, 4\)"):
         depth_metrics(maps, maps[:1])
     with pytest.raises(ValueError, match="min_depth=2.0, max_depth=1.0"):
         depth_metrics(maps, maps, min_depth=2.0, max_depth=1.0)
-    with pytest.raises(ValueError, match=r"weight \(3,\)"):
-        sum_over_images({"rmse": jnp.ones(2)}, jnp.ones(2), weight=jnp.ones(3))

@@ -14,19 +14,22 @@ from jaxdepth.errors import InputError
 
 EXTENSIONS = (".png", ".tif", ".tiff", ".npy", ".npz", ".exr", ".pfm")
 INTEGER_SCALE = 1e-3  # metres per unit: most 16-bit PNG hold millimetres
+SETTING = "config.data.folder.depth_scale"  # whose value `scale` is, unless another is named
 MAX_PIXELS = 100_000_000  # of a depth map; larger ones are refused before they are read
 
 _HEADER = 1 << 16  # bytes, at most, of the header of an array in an .npz
 
 
-def read_depth(path, *, scale=None):
+def read_depth(path, *, scale=None, key=None, setting=SETTING):
     """Reads a depth map in metres. Invalid values (NaN, infinite, negative) are kept.
 
     Args:
-      path: a .png or .tif with one channel, .npy, .npz (its only array, or the one named `depth`), .exr (its only
+      path: a .png or .tif with one channel, .npy, .npz (see `key`), .exr (its only
         channel, or the one named Z, Y, V or depth), or greyscale .pfm; each [H, W] with rows from the top.
       scale: metres per unit; None for .001 with integers and 1 with floating point. Files of 8 bits need a scale, since
         most of them are for viewing only.
+      key: name of the array in a .npz; None for the only one, or the one named `depth`.
+      setting: the setting that gives `scale`, for errors.
 
     Returns:
       Depth float32 [H, W] in metres, and the metres per unit.
@@ -36,7 +39,7 @@ def read_depth(path, *, scale=None):
       InputError: if `scale` is out of range, the file is damaged or of another kind, its array is not [H, W] of real
         numbers or has more than MAX_PIXELS, or OpenEXR is not installed for an .exr.
     """
-    check_scale(scale)
+    check_scale(scale, setting=setting)
     path = pathlib.Path(path)
     reader, expected = _READERS.get(path.suffix.lower(), (None, None))
     if reader is None:
@@ -47,7 +50,7 @@ def read_depth(path, *, scale=None):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd headers
-            array = reader(path)
+            array = reader(path) if key is None or reader is not _npz else _npz(path, key)
     except Exception as error:  # decoders raise any kind of error, MemoryError too, for damaged files
         if isinstance(error, InputError) or getattr(error, "filename", None) is not None:  # said, or no permission
             raise
@@ -56,12 +59,12 @@ def read_depth(path, *, scale=None):
     shape = array.shape
     if array.ndim == 3 and 1 in (shape[0], shape[2]):  # [1, H, W] or [H, W, 1]
         array = array[0] if shape[0] == 1 else array[..., 0]
-    if array.ndim != 2:
+    if array.ndim != 2 or not array.size:
         raise InputError(f"{str(path)!r}: an array of shape {shape}: expected [H, W]")
     if scale is None and array.dtype.itemsize == 1:
         raise InputError(
             f"{str(path)!r}: 8-bit values: expected 16 bits; if they are depth, give their unit: "
-            "--config.data.folder.depth_scale=METRES per unit"
+            f"--{setting}=METRES per unit"
         )
     if scale is None:
         scale = 1.0 if array.dtype.kind == "f" else INTEGER_SCALE
@@ -69,17 +72,18 @@ def read_depth(path, *, scale=None):
         return (array if scale == 1 else np.multiply(array, scale, dtype=np.float64)).astype(np.float32), scale
 
 
-def check_scale(scale):
+def check_scale(scale, *, setting=SETTING):
     """Checks the setting config.data.folder.depth_scale.
 
     Args:
       scale: metres per unit, or None.
+      setting: its name, for the error.
 
     Raises:
       InputError: if it is not finite and positive.
     """
     if scale is not None and not (scale > 0 and math.isfinite(scale)):
-        raise InputError(f"config.data.folder.depth_scale={scale}: expected metres per unit, finite and above 0")
+        raise InputError(f"{setting}={scale}: expected metres per unit, finite and above 0")
 
 
 def orientation(path) -> int:
@@ -110,14 +114,15 @@ def _npy(path):
     return np.array(mapped)
 
 
-def _npz(path):
-    """The only array of a .npz file, or the one named depth."""
+def _npz(path, key=None):
+    """The array `key` of a .npz file; by default the only one, or the one named depth."""
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist() if name.endswith(".npy")]
-        chosen = names if len(names) == 1 else [name for name in names if name == "depth.npy"]
+        wanted = [f"{key or 'depth'}.npy"]
+        chosen = names if len(names) == 1 and key is None else [name for name in names if name in wanted]
         if not chosen:
             held = ", ".join(name.removesuffix(".npy") for name in names) or "none"
-            raise ValueError(f"arrays: {held}; expected one array, or one named depth")
+            raise ValueError(f"arrays: {held}; expected one array, or one named {key or 'depth'}")
         if archive.getinfo(chosen[0]).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"{chosen[0]}: expected it plain or deflated")  # others are unpacked without a bound
         with archive.open(chosen[0]) as file:

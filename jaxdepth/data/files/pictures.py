@@ -45,6 +45,12 @@ def orientation(path) -> int:
     return value if value in range(2, 9) else 1
 
 
+def size(path) -> tuple[int, int]:
+    """The (height, width) of a picture file, upright, from its header. Raises as `decode`."""
+    width, height = decode(path, lambda picture: picture.size, accepts=bool, expected="any mode")
+    return (width, height) if orientation(path) > 4 else (height, width)
+
+
 def decode(path, convert, *, accepts, expected):
     """Opens a picture file with Pillow and converts it.
 

@@ -14,6 +14,8 @@ import numpy as np
 
 PNG_TEXT = {"Software": "jaxdepth"}  # in each of our pictures, which are known by it
 _PNG_START, _PNG_MARK = b"\x89PNG", b"tEXtSoftware\0jaxdepth"  # the mark stands within the first kilobyte
+# Of the page of an evaluation, and of the table of its frames.
+_MARKS = (b'<meta name="generator" content="jaxdepth">', b"id,name,order,group,")
 _RESULT_KEYS = ({"protocol", "metrics"}, {"machine", "rows"})  # of the JSON of an evaluation, and of a benchmark
 _LARGEST_JSON = 1 << 26  # bytes
 
@@ -42,8 +44,19 @@ def write_array(path, array):
 
 
 def json_bytes(value):
-    """A value as the bytes of a JSON file, indented by 2, with a trailing newline."""
-    return (json.dumps(value, indent=2) + "\n").encode()
+    """A value as the bytes of a JSON file, indented by 2, lists of numbers in a line, with a trailing newline."""
+    return (_json(value, "\n") + "\n").encode()
+
+
+def _json(value, line):
+    """A value as JSON, whose lines begin with `line`."""
+    inner = line + "  "
+    if isinstance(value, dict) and value:
+        entries = (f"{json.dumps(key)}: {_json(entry, inner)}" for key, entry in value.items())
+        return "{" + inner + ("," + inner).join(entries) + line + "}"
+    if isinstance(value, list | tuple) and any(isinstance(entry, dict | list | tuple) for entry in value):
+        return "[" + inner + ("," + inner).join(_json(entry, inner) for entry in value) + line + "]"
+    return json.dumps(value)
 
 
 def array_bytes(array):
@@ -91,20 +104,47 @@ def check_output(path):
 
     Raises:
       FileNotFoundError: if the folder of `path` does not exist.
+      PermissionError: if nothing can be written there.
       FileExistsError: if there is something at `path` other than an empty file or a result, see `is_result`.
     """
     if path is None:
         return
     if not pathlib.Path(path).absolute().parent.is_dir():
         raise FileNotFoundError(f"output {str(path)!r}: expected a file in a folder that exists")
+    _check_writable(path, pathlib.Path(path).absolute().parent)
     if os.path.lexists(path) and not is_result(path) and not _is_empty(path):
         raise FileExistsError(
             f"output {str(path)!r} is there and no result of ours: remove it, or give another --output"
         )
 
 
+def check_folder(path):
+    """Checks, before long work, that files can be written into a folder, which may be made for them.
+
+    Args:
+      path: the folder.
+
+    Raises:
+      NotADirectoryError: if it is a file, or below one.
+      PermissionError: if nothing can be written there.
+    """
+    whole = pathlib.Path(path).absolute()
+    there = next(part for part in (whole, *whole.parents) if os.path.lexists(part))
+    if not there.is_dir():
+        raise NotADirectoryError(f"output {str(path)!r}: {str(there)!r} is no folder: expected one")
+    _check_writable(path, there)
+
+
+def _check_writable(path, folder):
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(
+            f"output {str(path)!r}: nothing can be written into {str(folder)!r}: give another --output"
+        )
+
+
 def is_result(path) -> bool:
-    """Whether a file is a result that a new one may replace: a picture of ours, or an evaluation's or benchmark's JSON.
+    """Whether a file is a result that a new one may replace: a picture of ours, an evaluation's or benchmark's JSON, or
+    the page or table beside an evaluation's.
 
     It is judged by its content. False if there is no such file.
     """
@@ -115,6 +155,8 @@ def is_result(path) -> bool:
             start = file.read(1024)
             if start.startswith(_PNG_START):
                 return _PNG_MARK in start
+            if any(mark in start for mark in _MARKS):
+                return True
             if not start.startswith(b"{") or os.path.getsize(path) > _LARGEST_JSON:
                 return False
             keys = json.loads(start + file.read()).keys()

@@ -11,7 +11,7 @@ from absl import logging
 from tqdm import tqdm
 
 from jaxdepth.data import cache
-from jaxdepth.data.files import depth_maps
+from jaxdepth.data.files import depth_maps, pictures
 from jaxdepth.data.frames import Frames
 from jaxdepth.data.sources import pairs
 from jaxdepth.data.splits import folder_lists
@@ -96,6 +96,7 @@ def open_folder(
         ids=listing.ids,
         intrinsics=frame_intrinsics(intrinsics, size=sizes[0], frame_size=(h, w)) if intrinsics else None,
         full_depth=functools.partial(_full_depth, listing.pairs, frame_size=(h, w), **rule),
+        picture_size=lambda index: pictures.size(listing.pairs[index].picture),
         splits=splits,
         names=tuple(pair.name for pair in listing.pairs),
         counts=counts,

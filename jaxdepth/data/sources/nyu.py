@@ -38,8 +38,9 @@ _ARRAYS = {  # name in the file: (axes after the first, dtype, what it holds)
 }
 _DEPTHS = {"filled": "depths", "raw": "rawDepths"}
 _BLOCK = 16  # frames read at once: 40 MB
-_SCENE_LETTERS = 1000  # the most in a name
-_LAYOUT = 5  # increased when the content of the cache changes
+_TEXT_LETTERS = 1000  # the most in a name
+_MAX_LABELS = 10_000
+_LAYOUT = 6  # increased when the content of the cache changes
 
 
 def open_nyu(path, *, frame_size=(240, 320), depth="filled", invalid=(), max_depth=MAX_DEPTH, cache_dir=None) -> Frames:
@@ -86,7 +87,9 @@ def open_nyu(path, *, frame_size=(240, 320), depth="filled", invalid=(), max_dep
     for note in facts["notes"]:
         logging.warning("%s: %s", path, note)
     ids = np.array(arrays["ids"])
-    scenes = scene_lists(ids, arrays["scenes"].tolist()) if "scenes" in arrays else {}
+    scenes, label_names = (
+        tuple(arrays[name].tolist()) if name in arrays else None for name in ("scenes", "label_names")
+    )
     return Frames(
         name="nyu",
         images=arrays["images"],
@@ -94,11 +97,13 @@ def open_nyu(path, *, frame_size=(240, 320), depth="filled", invalid=(), max_dep
         ids=ids,
         intrinsics=nyu_intrinsics((h, w)),
         full_depth=functools.partial(full_depth, path, **rule),
-        splits=nyu_lists() | scenes,
+        splits=nyu_lists() | (scene_lists(ids, scenes) if scenes else {}),
         counts=facts["counts"],
         truth=f"{depth} depth",
         description=f"NYU Depth V2 from {path}: {len(ids)} frames at {h}x{w}",
         labels=_lazy_labels(path, len(ids), (h, w)),
+        label_names=label_names,
+        scenes=scenes,
         invalid=tuple(invalid),
         max_depth=max_depth,
     )
@@ -215,28 +220,49 @@ def check(file: h5py.File, path, *, depth="filled", labels=False) -> np.ndarray:
 
 
 def _scenes(file, path, n):
-    """The scene of each frame, or None if the file does not name them; MATLAB stores a cell of text as references."""
-    if not hdf5.has(file, "scenes"):
+    """The scene of each frame, or None if the file does not name them."""
+    scenes = _cell(file, path, "scenes")
+    if scenes is not None and scenes.size != n:
+        raise InputError(f"{path}: array 'scenes' names {scenes.size} scenes; expected one for each of {n} frames")
+    return None if scenes is None else _texts(file, path, "scenes", scenes)
+
+
+def _label_names(file, path):
+    """The names of the classes, the first for 0, which is no class; None if the file does not name them."""
+    names = _cell(file, path, "names")
+    if names is None:
         return None
-    cell = hdf5.find(file, path, "scenes")
+    if names.size > _MAX_LABELS:
+        raise InputError(f"{path}: array 'names' names {names.size} classes; expected at most {_MAX_LABELS}")
+    return ["unlabelled", *_texts(file, path, "names", names)]
+
+
+def _cell(file, path, name):
+    """A cell of text as MATLAB stores it, an array of references; None if the file has none of that name."""
+    if not hdf5.has(file, name):
+        return None
+    cell = hdf5.find(file, path, name)
     if cell is None or h5py.check_ref_dtype(cell.dtype) is not h5py.Reference or cell.ndim == 0:
-        raise InputError(f"{path}: array 'scenes' is not a cell of text")
-    if cell.size != n:
-        raise InputError(f"{path}: array 'scenes' names {cell.size} scenes; expected one for each of {n} frames")
-    return [_text(file, path, reference) for reference in hdf5.read(cell, path, "scenes").ravel()]
+        raise InputError(f"{path}: array '{name}' is not a cell of text")
+    return cell
 
 
-def _text(file, path, reference):
+def _texts(file, path, name, cell):
+    """The texts of a cell."""
+    return [_text(file, path, name, reference) for reference in hdf5.read(cell, path, name).ravel()]
+
+
+def _text(file, path, name, reference):
     """The text that a reference stands for."""
     try:
         letters = file[reference]
         text = isinstance(letters, h5py.Dataset) and letters.ndim and letters.dtype.kind == "u"
     except (TypeError, ValueError, KeyError, OSError, RuntimeError) as error:
-        raise InputError(f"{path}: array 'scenes' is not a cell of text: {error}") from error
-    if not text or letters.dtype.itemsize > 2 or letters.size > _SCENE_LETTERS:
-        raise InputError(f"{path}: array 'scenes' names {letters}: expected text of at most {_SCENE_LETTERS} letters")
-    hdf5.check_storage(letters, f"{path}: array 'scenes'")
-    return "".join(map(chr, hdf5.read(letters, path, "scenes").ravel()))
+        raise InputError(f"{path}: array '{name}' is not a cell of text: {error}") from error
+    if not text or letters.dtype.itemsize > 2 or letters.size > _TEXT_LETTERS:
+        raise InputError(f"{path}: array '{name}' names {letters}: expected text of at most {_TEXT_LETTERS} letters")
+    hdf5.check_storage(letters, f"{path}: array '{name}'")
+    return "".join(map(chr, hdf5.read(letters, path, name).ravel()))
 
 
 def _convert(path, frame_size, depth, invalid, max_depth, folder: pathlib.Path) -> dict:
@@ -251,8 +277,9 @@ def _convert(path, frame_size, depth, invalid, max_depth, folder: pathlib.Path) 
         images = cache.create(folder, "images", (n, h, w, 3), np.uint8)
         depths = cache.create(folder, "depths", (n, h, w), np.float32)
         np.save(folder / "ids.npy", ids)
-        if scenes is not None:
-            np.save(folder / "scenes.npy", np.array(scenes))
+        for name, texts in (("scenes", scenes), ("label_names", _label_names(file, path))):
+            if texts is not None:
+                np.save(folder / f"{name}.npy", np.array(texts))
         with tqdm(total=n, desc=f"{path.name} -> {h}x{w}", unit="frame", disable=None) as bar:
             for start in range(0, n, _BLOCK):
                 block = slice(start, min(start + _BLOCK, n))

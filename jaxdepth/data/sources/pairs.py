@@ -120,7 +120,7 @@ def find(folder, *, image=None, depth=None) -> Listing:
     if not folder.is_dir():
         found = "a file" if folder.exists() else "no such folder"
         raise FileNotFoundError(f"config.data.path={str(folder)!r}: {found}: expected a folder of pictures and depths")
-    files = sorted(_files(folder))
+    files = sorted(files_in(folder))
     image, pictures = _first_match(folder, files, "image", [image] if image else IMAGE_PATTERNS, PICTURES)
     depth, depths = _first_match(folder, files, "depth", [depth] if depth else DEPTH_PATTERNS, depth_maps.EXTENSIONS)
     names = sorted({*pictures, *depths}, key=natural)
@@ -255,7 +255,7 @@ def natural(name):
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)], name
 
 
-def _files(folder) -> Iterable[str]:
+def files_in(folder) -> Iterable[str]:
     """Paths of all files under a folder, relative and with /, without hidden ones."""
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

@@ -16,6 +16,7 @@ from jaxdepth.errors import InputError
 from jaxdepth.geometry import camera
 from jaxdepth.geometry.camera import NYU_SIZE, nyu_intrinsics
 from jaxdepth.geometry.depth import MAX_DEPTH, mask_invalid
+from jaxdepth.rooms.labels import LABELS
 
 _BLOCK = 64  # frames in memory at once
 
@@ -86,6 +87,7 @@ def open_rooms(
         description=f"built-in rooms: {train} + {val} frames at {size[0]}x{size[1]}, seed {seed}"
         + (", through a sensor" if sensor else ""),
         labels=LazyArray(lambda i: _label(seed, i, size), (n, *size), np.uint16),
+        label_names=LABELS,
         max_depth=max_depth,
     )
 

@@ -117,7 +117,7 @@ def test_json_is_indented_and_ends_with_a_newline(tmp_path):
     value = {"b": [1, 2.5], "a": None}
     writing.write_json(tmp_path / "a.json", value)
     text = (tmp_path / "a.json").read_text()
-    assert text == '{\n  "b": [\n    1,\n    2.5\n  ],\n  "a": null\n}\n' and json.loads(text) == value
+    assert text == '{\n  "b": [1, 2.5],\n  "a": null\n}\n' and json.loads(text) == value
     assert writing.json_bytes(value) == text.encode()
 
 
