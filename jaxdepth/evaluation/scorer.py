@@ -72,6 +72,15 @@ def make_scorer(
     if mean_depth_image is not None:
         baseline = jnp.asarray(mean_depth.central_log_depth(mean_depth_image, crop_size=crop_size))
 
+    def measure(windows, truth, *, detailed):
+        """The standard measures of some outputs, one after the other, so that they are compiled once."""
+        measured = functools.partial(standard, detailed=detailed, fill=outputs is None, **cap)
+        measured = _one_by_one(measured) if frame_by_frame else measured
+        if not windows:
+            return {}
+        values = jax.lax.map(lambda log_depth: measured(log_depth, truth), jnp.stack(list(windows.values())))
+        return {name: {metric: x[i] for metric, x in values.items()} for i, name in enumerate(windows)}
+
     @functools.partial(compiled.jit, in_shardings=(None, batched), out_shardings=replicated)
     def eval_step(variables, batch):
         truth, windows = protocol.cut(batch["truth"]), {}
@@ -84,12 +93,12 @@ def make_scorer(
             whole[mean_depth.NAME] = jnp.broadcast_to(baseline[None], (len(truth), *baseline.shape))
             windows[mean_depth.NAME] = protocol.cut(protocol.enlarge(whole[mean_depth.NAME], **sizes))
 
-        per_frame = {}
-        for name, log_depth in windows.items():
-            fill = name == final and outputs is None
-            measured = functools.partial(standard, detailed=name in (final, mean_depth.NAME), fill=fill, **cap)
-            per_frame[name] = (_one_by_one(measured) if frame_by_frame else measured)(log_depth, truth)
-            per_frame[name]["mean_log_depth"] = whole[name].mean((1, 2))
+        detailed = [name for name in windows if name in (final, mean_depth.NAME)]
+        others = [name for name in windows if name not in detailed]
+        per_frame = measure({name: windows[name] for name in detailed}, truth, detailed=True)
+        per_frame |= measure({name: windows[name] for name in others}, truth, detailed=False)
+        for name, log_depth in whole.items():
+            per_frame[name]["mean_log_depth"] = log_depth.mean((1, 2))
         if is_disparity:
             names = (*metrics.METRIC_NAMES, "log_bias")
             once = {f"aligned.scale_shift.{x}": per_frame[final][x] for x in names}
@@ -153,14 +162,13 @@ def standard(log_depth, truth, *, max_depth, detailed, fill):
     """
     cap = dict(max_depth=max_depth)
     filled = functools.partial(fill_missing, truth=truth, **cap) if fill else lambda x: x
-    per_image, pixels = metrics.depth_metrics(filled(log_depth), truth, **cap)
-    values = dict(per_image)
+    aligned, told = alignment.aligned(log_depth, truth, **cap) if detailed else ({}, {})
+    every = jnp.stack([log_depth.astype(jnp.float32), *aligned.values()])
+    scores, pixels = jax.lax.map(lambda x: metrics.depth_metrics(filled(x), truth, **cap), every)  # compiled once
+    values, pixels = told | {name: x[0] for name, x in scores.items()}, pixels[0]
+    for i, how in enumerate(aligned, 1):
+        values |= {f"aligned.{how}.{name}": x[i] for name, x in scores.items()}
     if detailed:
-        aligned, told = alignment.aligned(log_depth, truth, **cap)
-        values |= told
-        for how, log_depth_so in aligned.items():
-            scores, _ = metrics.depth_metrics(filled(log_depth_so), truth, **cap)
-            values |= {f"aligned.{how}.{name}": x for name, x in scores.items()}
         for threshold, scores in metrics.edges(filled(log_depth), truth, **cap).items():
             values |= {f"edges.{threshold}.{name}": x for name, x in scores.items()}
     values = {name: jnp.where(pixels > 0, x, jnp.nan) for name, x in values.items()}
