@@ -43,6 +43,10 @@ def test_a_run_on_raw_depth_is_scored_on_it_and_says_so(tmp_path, monkeypatch):
         assert "prediction, median aligned" in report.text(result) and "m/pixel" in report.text(result)
     # The random network predicts about 2.5 m everywhere: it is worse where everything is twice as far.
     assert results["raw"]["metrics"]["rmse"] > 1.5 * results["filled"]["metrics"]["rmse"]
+    # The networks are the same, so a truth that is asked for gives the other run's scores.
+    asked = evaluate.evaluate_checkpoint(tmp_path / "filled", protocol="full", split="all", truth="raw")
+    assert asked["protocol"]["truth"] == "raw depth"
+    assert asked["metrics"] == pytest.approx(results["raw"]["metrics"], rel=1e-6)
 
 
 @pytest.mark.parametrize(
