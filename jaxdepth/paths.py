@@ -14,7 +14,10 @@ def shown(path) -> str:
     Control characters, line breaks, and the bytes of a name that is not UTF-8 become escapes as in `repr`: `\\udcff`
     is the byte 255.
     """
-    return "".join(c.encode("unicode_escape").decode() if _is_odd(c) else c for c in str(path))
+    text = str(path)
+    if text.isprintable():  # at once, even for a picture as text
+        return text
+    return "".join(c.encode("unicode_escape").decode() if _is_odd(c) else c for c in text)
 
 
 def cache_folder(given=None) -> pathlib.Path:

@@ -15,7 +15,12 @@ _PAST_ALL = 2**31 - 1  # bits beyond those of every finite float32
 
 
 def align_median(
-    log_depth: jax.Array, depth: jax.Array, *, min_depth: float = MIN_DEPTH, max_depth: float = MAX_DEPTH
+    log_depth: jax.Array,
+    depth: jax.Array,
+    *,
+    min_depth: float = MIN_DEPTH,
+    max_depth: float = MAX_DEPTH,
+    median_depth: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """Multiplies each image's prediction by median(truth) / median(prediction).
 
@@ -23,13 +28,19 @@ def align_median(
       log_depth: [B, H, W], predicted natural logarithm of metres.
       depth: [B, H, W], metres; 0, NaN or infinite where there is no measurement.
       min_depth, max_depth: metres; see `metrics.valid_pixels`.
+      median_depth: [B], metres, where it is known already: the median of each image's valid depths.
 
     Returns:
       float32 [B, H, W], log depth that is not clipped yet; an image without valid pixels stays as it is. And the log of
       the factor, float32 [B].
     """
     log_depth, depth, used = _used(log_depth, depth, min_depth=min_depth, max_depth=max_depth)
-    factor = median(depth, used) / median(jnp.exp(jnp.where(used, log_depth, 0.0)), used)
+    if median_depth is None:
+        median_depth = median(depth, used)
+    else:
+        some_are_missing = jnp.any(jnp.isnan(log_depth))
+        median_depth = jax.lax.cond(some_are_missing, lambda: median(depth, used), lambda: median_depth)
+    factor = median_depth / median(jnp.exp(jnp.where(used, log_depth, 0.0)), used)
     log_factor = jnp.where(jnp.any(used, axis=(1, 2)), jnp.log(factor), 0.0)
     return log_depth + log_factor[:, None, None], log_factor
 
@@ -85,7 +96,12 @@ def align_disparity(
 
 
 def aligned(
-    log_depth: jax.Array, depth: jax.Array, *, min_depth: float = MIN_DEPTH, max_depth: float = MAX_DEPTH
+    log_depth: jax.Array,
+    depth: jax.Array,
+    *,
+    min_depth: float = MIN_DEPTH,
+    max_depth: float = MAX_DEPTH,
+    median_depth: jax.Array | None = None,
 ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
     """All alignments of predicted depth by name, {name: [B, H, W]}, and what they tell of each image, {name: [B]}.
 
@@ -93,7 +109,7 @@ def aligned(
     `align_scale_shift`.
     """
     caps = dict(min_depth=min_depth, max_depth=max_depth)
-    median, log_median_ratio = align_median(log_depth, depth, **caps)
+    median, log_median_ratio = align_median(log_depth, depth, median_depth=median_depth, **caps)
     scale_shift, slope = align_scale_shift(log_depth, depth, **caps)
     disparity, _ = align_disparity(jnp.exp(-log_depth.astype(jnp.float32)), depth, **caps)
     scale = align_scale(log_depth, depth, **caps)

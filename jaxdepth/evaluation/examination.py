@@ -88,8 +88,7 @@ class Examination:
         valid = truth > 0
         if not valid.any():
             return None
-        kinds = self._breakdown.kinds(truth, edges, labels)
-        parts = {output: self._breakdown.parts(depth, kinds) for output, depth in depths.items()}
+        parts = self._breakdown.parts(depths, truth, edges, labels)
         of_places = parts[self._final]["place"].sum(1)
         delta1 = float(of_places[1] / of_places[0])
         if not self._names:
@@ -132,7 +131,7 @@ class Examination:
         """The protocol's window of an array [H, W, ...] at the frame's size, by nearest pixels."""
         if self._protocol.full_size:
             rows, columns = (resize.nearest_index(n, out) for n, out in zip(array.shape[:2], NYU_SIZE, strict=True))
-            return self._protocol.cut(array[rows[:, None], columns][None])[0]
+            return self._protocol.cut(resize.take_nearest(array, rows, columns)[None])[0]
         image, flat = (array, array[..., 0]) if array.ndim == 3 else (array[..., None], array)
         image, flat = centre_crop(image, flat, crop_size=self._crop_size)
         return self._protocol.cut((image if array.ndim == 3 else flat)[None])[0]

@@ -1,6 +1,7 @@
 """Depth metrics: a value for each image. `summary.means` pools them."""
 
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -124,28 +125,49 @@ def edges(
       ValueError: as `depth_metrics`.
     """
     _check(log_depth, depth, min_depth=min_depth, max_depth=max_depth)
+    caps = dict(min_depth=min_depth, max_depth=max_depth)
+    return compare_edges(log_depth, true_edges(depth, **caps), **caps)
+
+
+class EdgeMap(NamedTuple):
+    """The edges of true depth, see `edges`.
+
+    Attributes:
+      levels: uint8 [B, H, W], how many of EDGE_THRESHOLDS a pixel's slope exceeds.
+      grown: uint8 [B, H, W], the highest level at most three steps away.
+      counts: bool [B, H, W], the pixels that count.
+    """
+
+    levels: jax.Array
+    grown: jax.Array
+    counts: jax.Array
+
+
+def true_edges(depth: jax.Array, *, min_depth: float = MIN_DEPTH, max_depth: float = MAX_DEPTH) -> EdgeMap:
+    """The EdgeMap of true depth [B, H, W], which can be compared with several predictions."""
     valid = valid_pixels(depth, min_depth=min_depth, max_depth=max_depth)
     counts = _in_valid_neighbourhood(valid)
+    levels = _edge_levels(jnp.where(valid, depth, 0.0).astype(jnp.float32)) * counts
+    return EdgeMap(levels, _grown(levels), counts)
+
+
+def compare_edges(
+    log_depth: jax.Array, true: EdgeMap, *, min_depth: float = MIN_DEPTH, max_depth: float = MAX_DEPTH
+) -> dict[str, dict[str, jax.Array]]:
+    """What `edges` returns for predictions [B, H, W], of the truth's EdgeMap."""
     prediction = jnp.exp(jnp.clip(log_depth.astype(jnp.float32), math.log(min_depth), math.log(max_depth)))
-    maps = (prediction, jnp.where(valid, depth, 0.0).astype(jnp.float32))
-    predicted, true = (_edge_levels(x) * counts for x in maps)
-    hits, found = jnp.minimum(predicted, _grown(true)), jnp.minimum(true, _grown(predicted))
+    predicted = _edge_levels(prediction) * true.counts
+    hits, found = jnp.minimum(predicted, true.grown), jnp.minimum(true.levels, _grown(predicted))
 
     def share(part, edges, level):
         return _ratio(*(count_pixels(x >= level).astype(jnp.float32) for x in (part, edges)))
 
     def compare(level):
-        precision, recall = share(hits, predicted, level), share(found, true, level)
+        precision, recall = share(hits, predicted, level), share(found, true.levels, level)
         f1 = _ratio(2 * precision * recall, precision + recall)
         return {"precision": precision, "recall": recall, "f1": f1}
 
     return {f"{threshold:g}": compare(level) for level, threshold in enumerate(EDGE_THRESHOLDS, 1)}
-
-
-def edge_pixels(depth: jax.Array, *, max_depth: float = MAX_DEPTH) -> jax.Array:
-    """The edges of true depth [B, H, W] at the lowest threshold, as `edges` has them: bool [B, H, W]."""
-    valid = valid_pixels(depth, max_depth=max_depth)
-    return _in_valid_neighbourhood(valid) & (_edge_levels(jnp.where(valid, depth, 0.0).astype(jnp.float32)) > 0)
 
 
 def valid_pixels(depth: jax.Array, *, min_depth: float = MIN_DEPTH, max_depth: float = MAX_DEPTH) -> jax.Array:

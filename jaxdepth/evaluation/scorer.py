@@ -1,6 +1,5 @@
 """Scores predictions of frames, beside the mean depth image: a value for each frame and measure."""
 
-import functools
 import math
 
 import jax
@@ -11,7 +10,7 @@ from tqdm import tqdm
 from jaxdepth import models
 from jaxdepth.data.batches import evaluation
 from jaxdepth.errors import InputError
-from jaxdepth.evaluation import alignment, mean_depth, metrics
+from jaxdepth.evaluation import alignment, mean_depth, metrics, standard
 from jaxdepth.geometry.depth import MIN_DEPTH
 from jaxdepth.models import compiled
 from jaxdepth.training import sharding
@@ -56,7 +55,7 @@ def make_scorer(
         prediction, which counts as the end of the depth range that is farther from the truth.
       is_disparity: whether `load` gives disparity: fitted to the truth, see `alignment.align_disparity`.
       examine: (rank in `indices`, {output: depth [h, w]}, truth [h, w], edges [h, w]) -> None, called in order with the
-        windows of the final output and the baseline, float32 metres, and of `metrics.edge_pixels`; None for nothing.
+        windows of the final output and the baseline, float32 metres, and the edges of the truth; None for nothing.
       progress: whether a bar shows how many frames are done, and the time left.
 
     Returns:
@@ -65,52 +64,18 @@ def make_scorer(
       "aligned.HOW.METRIC", see `alignment`, "edges.THRESHOLD.METRIC", see `metrics.edges`, "slope" and
       "log_median_ratio". Frames without a valid depth have NaN. The function raises InputError if no frame has one.
     """
-    sizes, cap = dict(frame_size=frames.size, crop_size=crop_size), dict(max_depth=frames.max_depth)
-    final = groups[0]
-    frame_by_frame = mesh.size == 1 and jax.default_backend() == "cpu"
-    replicated, batched = sharding.replicated(mesh), sharding.batched(mesh)
-    if mean_depth_image is not None:
-        baseline = jnp.asarray(mean_depth.central_log_depth(mean_depth_image, crop_size=crop_size))
-
-    def measure(windows, truth, *, detailed):
-        """The standard measures of some outputs, one after the other, so that they are compiled once."""
-        measured = functools.partial(standard, detailed=detailed, fill=outputs is None, **cap)
-        measured = _one_by_one(measured) if frame_by_frame else measured
-        if not windows:
-            return {}
-        values = jax.lax.map(lambda log_depth: measured(log_depth, truth), jnp.stack(list(windows.values())))
-        return {name: {metric: x[i] for metric, x in values.items()} for i, name in enumerate(windows)}
-
-    @functools.partial(compiled.jit, in_shardings=(None, batched), out_shardings=replicated)
-    def eval_step(variables, batch):
-        truth, windows = protocol.cut(batch["truth"]), {}
-        whole = {final: batch["loaded"]} if outputs is None else outputs(variables, batch)
-        for name, log_depth in whole.items():
-            windows[name] = protocol.cut(log_depth if outputs is None else protocol.enlarge(log_depth, **sizes))
-        if is_disparity:
-            windows[final], slope = alignment.align_disparity(windows[final], truth, **cap)
-        if mean_depth_image is not None:
-            whole[mean_depth.NAME] = jnp.broadcast_to(baseline[None], (len(truth), *baseline.shape))
-            windows[mean_depth.NAME] = protocol.cut(protocol.enlarge(whole[mean_depth.NAME], **sizes))
-
-        detailed = [name for name in windows if name in (final, mean_depth.NAME)]
-        others = [name for name in windows if name not in detailed]
-        per_frame = measure({name: windows[name] for name in detailed}, truth, detailed=True)
-        per_frame |= measure({name: windows[name] for name in others}, truth, detailed=False)
-        for name, log_depth in whole.items():
-            per_frame[name]["mean_log_depth"] = log_depth.mean((1, 2))
-        if is_disparity:
-            names = (*metrics.METRIC_NAMES, "log_bias")
-            once = {f"aligned.scale_shift.{x}": per_frame[final][x] for x in names}
-            _keep_one_alignment(per_frame[final], once | {"slope": slope})
-        if examine is None:
-            return per_frame, ()
-        low, high = math.log(MIN_DEPTH), math.log(frames.max_depth)
-        shown = {name: windows[name] for name in (final, mean_depth.NAME) if name in windows}
-        if outputs is None:
-            shown[final] = fill_missing(shown[final], truth, **cap)
-        shown = {name: jnp.exp(jnp.clip(x, low, high)) for name, x in shown.items()}
-        return per_frame, (shown, truth, metrics.edge_pixels(truth, **cap))
+    sizes = dict(frame_size=frames.size, crop_size=crop_size)
+    batched = sharding.batched(mesh)
+    forward = outputs and compiled.jit(outputs, in_shardings=(None, batched), out_shardings=batched)
+    measure = _make_measure(
+        window_of=None if outputs is None else lambda log_depth: protocol.cut(protocol.enlarge(log_depth, **sizes)),
+        final=groups[0],
+        baseline=_baseline(mean_depth_image, protocol=protocol, **sizes),
+        max_depth=frames.max_depth,
+        mesh=mesh,
+        is_disparity=is_disparity,
+        with_windows=examine is not None,
+    )
 
     def score(variables):
         per_frame, running = [], None
@@ -129,8 +94,10 @@ def make_scorer(
         for start, batch in _batches(frames, indices, protocol=protocol, batch_size=batch_size, crop_size=crop_size):
             chosen = batch.pop("index")
             if load is not None:
-                batch["loaded"] = np.stack([load(index) for index in chosen])
-            scored = eval_step(variables, sharding.put(batch, batched))  # runs while the next frames are read
+                batch["loaded"] = np.stack([protocol.cut(load(index)[None])[0] for index in chosen])
+            batch = sharding.put(batch, batched)
+            maps = {groups[0]: batch["loaded"]} if forward is None else forward(variables, batch)
+            scored = measure(maps, batch["truth"])  # runs while the next frames are read
             if running is not None:
                 per_frame.append(take(*running))
             running = start, scored
@@ -147,49 +114,57 @@ def make_scorer(
     return score
 
 
-def standard(log_depth, truth, *, max_depth, detailed, fill):
-    """The standard measures of each image, by flat names.
+def _make_measure(*, window_of, final, baseline, max_depth, mesh, is_disparity, with_windows):
+    """Makes the compiled function (maps, truth) -> (values of each frame, what `examine` takes).
 
     Args:
-      log_depth: float32 [B, H, W].
-      truth: float32 [B, H, W], metres, 0 where there is none.
-      max_depth: metres.
-      detailed: whether aligned scores and edges are among them.
-      fill: whether NaN is replaced, see `fill_missing`. Otherwise it makes an image's scores NaN.
-
-    Returns:
-      {name: float32 [B]}, see `make_scorer`; NaN for an image without valid pixels.
+      window_of: of a map, log depth [B, h, w] of the crop, its window [B, H, W] at the size that is scored. None for
+        maps that are windows, with NaN where there is no prediction.
+      final: name of the final output.
+      baseline: from `_baseline`.
+      max_depth, mesh, is_disparity: as for `make_scorer`.
+      with_windows: whether `examine` is called.
     """
     cap = dict(max_depth=max_depth)
-    filled = functools.partial(fill_missing, truth=truth, **cap) if fill else lambda x: x
-    aligned, told = alignment.aligned(log_depth, truth, **cap) if detailed else ({}, {})
-    every = jnp.stack([log_depth.astype(jnp.float32), *aligned.values()])
-    scores, pixels = jax.lax.map(lambda x: metrics.depth_metrics(filled(x), truth, **cap), every)  # compiled once
-    values, pixels = told | {name: x[0] for name, x in scores.items()}, pixels[0]
-    for i, how in enumerate(aligned, 1):
-        values |= {f"aligned.{how}.{name}": x[i] for name, x in scores.items()}
-    if detailed:
-        for threshold, scores in metrics.edges(filled(log_depth), truth, **cap).items():
-            values |= {f"edges.{threshold}.{name}": x for name, x in scores.items()}
-    values = {name: jnp.where(pixels > 0, x, jnp.nan) for name, x in values.items()}
-    return values | {"pixels": pixels.astype(jnp.float32)}
+    fill = window_of is None
+    frame_by_frame = mesh.size == 1 and jax.default_backend() == "cpu"
+
+    def measure(maps, truth):
+        windows = {name: window_of(x) for name, x in maps.items()} if window_of else dict(maps)
+        mean_log_depths = {name: x.mean((1, 2)) for name, x in maps.items()}
+        if is_disparity:
+            windows[final], slope = alignment.align_disparity(windows[final], truth, **cap)
+        detailed = [final]
+        if baseline is not None:
+            windows[mean_depth.NAME] = jnp.broadcast_to(baseline, truth.shape)
+            mean_log_depths[mean_depth.NAME] = jnp.broadcast_to(baseline.mean(), len(truth))
+            detailed.append(mean_depth.NAME)
+        options = dict(detailed=detailed, fill=fill, frame_by_frame=frame_by_frame)
+        per_frame, edges = standard.measure(windows, truth, **cap, **options)
+        per_frame = {name: values | {"mean_log_depth": mean_log_depths[name]} for name, values in per_frame.items()}
+        if is_disparity:
+            names = (*metrics.METRIC_NAMES, "log_bias")
+            once = {f"aligned.scale_shift.{x}": per_frame[final][x] for x in names}
+            _keep_one_alignment(per_frame[final], once | {"slope": slope})
+        if not with_windows:
+            return per_frame, ()
+        shown = {name: windows[name] for name in detailed}
+        if fill:
+            shown[final] = standard.fill_missing(shown[final], truth, **cap)
+        low, high = math.log(MIN_DEPTH), math.log(max_depth)
+        return per_frame, ({name: jnp.exp(jnp.clip(x, low, high)) for name, x in shown.items()}, truth, edges)
+
+    # Not `compiled.jit`, whose options are for convolutions and make this slower.
+    batched = sharding.batched(mesh)
+    return jax.jit(measure, in_shardings=(batched, batched), out_shardings=sharding.replicated(mesh))
 
 
-def _one_by_one(measured):
-    """A function of batches, applied to one frame after the other: on a CPU, whose cache holds their maps."""
-
-    def frames(*batch):
-        return jax.lax.map(lambda frame: jax.tree.map(lambda x: x[0], measured(*(x[None] for x in frame))), batch)
-
-    return frames
-
-
-def fill_missing(log_depth, truth, *, max_depth):
-    """Log depth in which NaN is the end of the depth range that is farther from the truth in log."""
-    low, high = math.log(MIN_DEPTH), math.log(max_depth)
-    log_truth = jnp.log(jnp.where(truth > 0, truth, 1.0))
-    farther = jnp.where(log_truth - low > high - log_truth, low, high)
-    return jnp.where(jnp.isnan(log_depth), farther, log_depth)
+def _baseline(mean_depth_image, *, protocol, frame_size, crop_size):
+    """The window of the mean depth image, log depth [1, H, W]; None without one."""
+    if mean_depth_image is None:
+        return None
+    log_depth = jnp.asarray(mean_depth.central_log_depth(mean_depth_image, crop_size=crop_size))[None]
+    return protocol.cut(protocol.enlarge(log_depth, frame_size=frame_size, crop_size=crop_size))
 
 
 def _keep_one_alignment(per_frame, kept):
@@ -200,12 +175,14 @@ def _keep_one_alignment(per_frame, kept):
 
 
 def _batches(frames, indices, *, protocol, batch_size, crop_size):
-    """Yields (rank of the first frame, {"image", "truth", "index"}) of this process."""
+    """Yields (rank of the first frame, {"image", "truth" inside the window, "index"}) of this process."""
     sizes = dict(batch_size=batch_size, crop_size=crop_size)
     processes = dict(process_index=jax.process_index(), process_count=jax.process_count())
     batches = evaluation.eval_batches(frames, indices, **sizes, **processes)
     for start, batch in zip(range(0, len(indices), batch_size), batches, strict=True):
         truth = batch["depth"]
         if protocol.full_size:
-            truth = np.stack([frames.full_depth(index) for index in batch["index"]])
+            truth = np.stack([protocol.cut(frames.full_depth(index)[None])[0] for index in batch["index"]])
+        else:
+            truth = protocol.cut(truth)
         yield start, {"image": batch["image"], "truth": truth, "index": batch["index"]}

@@ -5,8 +5,6 @@ Every source replaces all else by 0 (`mask_invalid`), so that training, validati
 Predictions are clipped to the same range.
 """
 
-import math
-
 import numpy as np
 
 from jaxdepth.errors import InputError
@@ -50,22 +48,28 @@ def mask_invalid(depths, *, invalid=(), max_depth=None):
       MIN_DEPTH) and "beyond" (`max_depth`), each pixel once, and "empty_frames", the number of frames without a valid
       pixel.
     """
-    low, high = (0.0, math.inf) if max_depth is None else (MIN_DEPTH, max_depth)
-    nan, inf = np.isnan(depths), np.isinf(depths)
-    listed = np.zeros(depths.shape, bool)
+    low, high = (0.0, np.finfo(np.float32).max) if max_depth is None else (MIN_DEPTH, max_depth)
+    kept = (depths > low) & (depths <= high)
     for value in filter(None, invalid):  # 0 is masked already
-        listed |= np.abs(depths - np.float32(value)) <= 1e-6 * value
-    masks = {
-        "nan": nan,
-        "inf": inf,
-        "negative": (depths < 0) & ~inf,
-        "invalid": listed,
-        "near": (depths > 0) & (depths <= low) & ~listed,
-        "beyond": (depths > high) & ~inf & ~listed,
-    }
-    valid = np.where(np.logical_or.reduce(list(masks.values())), np.float32(0), depths)
-    masks["empty_frames"] = ~(valid > 0).any((-2, -1))
-    return valid, {name: int(mask.sum()) for name, mask in masks.items()}
+        kept &= np.abs(depths - np.float32(value)) > 1e-6 * value
+    valid = np.where(kept, depths, np.float32(0))
+    counts = dict.fromkeys(("nan", "inf", "negative", "invalid", "near", "beyond"), 0)
+    odd = depths[~kept & (depths != 0)]  # few: looked at once more
+    if odd.size:
+        inf = np.isinf(odd)
+        listed = np.zeros(odd.shape, bool)
+        for value in filter(None, invalid):
+            listed |= np.abs(odd - np.float32(value)) <= 1e-6 * value
+        masks = {
+            "nan": np.isnan(odd),
+            "inf": inf,
+            "negative": (odd < 0) & ~inf,
+            "invalid": listed,
+            "near": (odd > 0) & (odd <= low) & ~listed,
+            "beyond": (odd > high) & ~inf & ~listed,
+        }
+        counts = {name: int(mask.sum()) for name, mask in masks.items()}
+    return valid, counts | {"empty_frames": int((~kept.any((-2, -1))).sum())}
 
 
 def check_metres(depths, where):

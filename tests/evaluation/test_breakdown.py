@@ -26,8 +26,8 @@ def made(*frames, max_depth=7.5, **options):
     whole = breakdown.Breakdown(max_depth=max_depth, **options)
     for of_frame in frames:
         prediction, truth, *labels = of_frame
-        edges = np.asarray(metrics.edge_pixels(truth[None], max_depth=max_depth))[0]
-        whole.add("a", whole.parts(prediction, whole.kinds(truth, edges, *labels)))
+        edges = np.asarray(metrics.true_edges(truth[None], max_depth=max_depth).levels[0]) > 0
+        whole.add("a", whole.parts({"other": truth, "a": prediction}, truth, edges, *labels)["a"])
     return whole.results()["a"]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy_edges
 import pytest
 
-from jaxdepth.evaluation import mean_depth, metrics, scorer, summary
+from jaxdepth.evaluation import mean_depth, metrics, scorer, standard, summary
 from jaxdepth.evaluation.protocols import Protocol
 from jaxdepth.training import sharding
 
@@ -138,7 +138,7 @@ def test_a_missing_pixel_counts_as_the_farther_end_of_the_depth_range():
     """By hand: of 2 mm it is the cap, of 9 m the nearest depth; between them the middle in log, .1 m, divides."""
     truth = np.float32([[[0.002, 9.0, 0.099, 0.101, 0.0, 3.0]]])
     log_depth = np.log(np.float32([[[np.nan, np.nan, np.nan, np.nan, np.nan, 4.0]]]))
-    found = np.exp(scorer.fill_missing(log_depth, truth, max_depth=10.0))
+    found = np.exp(standard.fill_missing(log_depth, truth, max_depth=10.0))
     np.testing.assert_allclose(found[0, 0, :4], [10, 1e-3, 10, 1e-3], rtol=1e-5)
     assert found[0, 0, 5] == pytest.approx(4.0) and np.isfinite(found).all()
 

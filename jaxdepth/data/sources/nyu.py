@@ -286,7 +286,7 @@ def _convert(path, frame_size, depth, invalid, max_depth, folder: pathlib.Path) 
                 for i, picture in enumerate(_read(file, path, "images", block), start):
                     images[i] = resize.shrink(picture, frame_size)
                 for i, frame in enumerate(_read(file, path, _DEPTHS[depth], block), start):
-                    depths[i] = survey.add(frame, str(ids[i]))[rows[:, None], columns]
+                    depths[i] = resize.take_nearest(survey.add(frame, str(ids[i])), rows, columns)
                 bar.update(block.stop - block.start)
         if problem := survey.problem():
             raise InputError(f"{path}: array '{_DEPTHS[depth]}': {problem}")
@@ -304,7 +304,7 @@ def _lazy_labels(path, n, frame_size):
 
     def load(i):
         with hdf5.open_file(path) as file:
-            return _read(file, path, "labels", slice(i, i + 1))[0][rows[:, None], columns]
+            return resize.take_nearest(_read(file, path, "labels", slice(i, i + 1))[0], rows, columns)
 
     return LazyArray(load, (n, *frame_size), np.uint16)
 

@@ -127,11 +127,11 @@ def open_tfds(path, *, frame_size=(240, 320), invalid=(), max_depth=MAX_DEPTH) -
     labels, feature = None, dict(builder.info.features).get("label")
     if feature is not None and feature.shape == NYU_SIZE and np.dtype(feature.np_dtype).kind in "iu":
         label = column("label")
-        labels = LazyArray(lambda i: np.asarray(label(i))[rows[:, None], columns], (n, h, w), np.uint16)
+        labels = LazyArray(lambda i: resize.take_nearest(np.asarray(label(i)), rows, columns), (n, h, w), np.uint16)
     return Frames(
         name="tfds",
         images=LazyArray(lambda i: resize.shrink(np.asarray(image(i)), (h, w)), (n, h, w, 3), np.uint8),
-        depths=LazyArray(lambda i: full_depth(i)[rows[:, None], columns], (n, h, w), np.float32),
+        depths=LazyArray(lambda i: resize.take_nearest(full_depth(i), rows, columns), (n, h, w), np.float32),
         ids=ids.astype(np.int64),
         intrinsics=nyu_intrinsics((h, w)),
         full_depth=full_depth,
