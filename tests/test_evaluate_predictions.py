@@ -94,15 +94,37 @@ def test_files_have_the_result_of_the_network_that_wrote_them(made, protocol, po
     assert of_files["predictions"]["files"] == 3 and of_files["predictions"]["made_by"]["step"] == 0
 
 
+def save_png(path, array):
+    Image.fromarray(np.uint16(np.round(array))).save(path)
+
+
+def save_pfm(path, array):
+    height, width = array.shape  # its rows are stored from the bottom, -1 is for little-endian
+    path.write_bytes(b"Pf\n%d %d\n-1.0\n" % (width, height) + array[::-1].astype("<f4").tobytes())
+
+
+def save_exr(path, array):
+    exr = pytest.importorskip("OpenEXR", reason="OpenEXR is not installed: pip install -e '.[exr]'")
+    with exr.File({"compression": exr.ZIP_COMPRESSION}, {"Z": np.float32(array)}) as file:
+        file.write(str(path))
+
+
+SAVE = {
+    ".npy": np.save,
+    ".npz": lambda path, array: np.savez(path, depth=array),
+    ".png": save_png,
+    ".tif": save_png,
+    ".pfm": save_pfm,
+    ".exr": save_exr,
+}
+
+
 def write(folder, arrays, *, suffix=".npy", convert=lambda x: x):
-    """Writes predictions by name, converted, as .npy or 16-bit .png; returns the folder."""
+    """Writes predictions by name, converted, as files of a kind; returns the folder."""
     for name, array in arrays.items():
         path = folder / f"{name}{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        if suffix == ".npy":
-            np.save(path, convert(array))
-        else:
-            Image.fromarray(np.uint16(np.round(convert(array)))).save(path)
+        SAVE[suffix](path, convert(array))
     return folder
 
 
@@ -118,9 +140,16 @@ def of_depths(made, depths, tmp_path_factory):
     return made.score(write(tmp_path_factory.mktemp("depths"), depths, convert=np.float32))
 
 
+@pytest.mark.parametrize("suffix", SAVE)
+def test_every_kind_of_file_has_the_same_result(made, depths, of_depths, tmp_path, suffix):
+    units = 4096 if suffix in (".png", ".tif") else 1
+    written = write(tmp_path, depths, suffix=suffix, convert=lambda x: np.float32(units * x))
+    found = made.score(written, scale=1 / units)
+    assert found["metrics"] == of_depths["metrics"] and found["aligned"] == of_depths["aligned"]
+    assert found["predictions"]["warnings"] == []
+
+
 def test_depth_inverse_depth_and_disparity_have_the_result_of_the_depth(made, depths, of_depths, tmp_path):
-    as_png = made.score(write(tmp_path / "png", depths, suffix=".png", convert=lambda x: 4096 * x), scale=1 / 4096)
-    assert as_png["metrics"] == of_depths["metrics"] and as_png["aligned"] == of_depths["aligned"]
     inverse = made.score(write(tmp_path / "inverse", depths, convert=lambda x: 1 / x), kind="inverse_depth")
     assert_same(inverse["metrics"], of_depths["metrics"], rel=1e-6)
     # 16 bits of 1 / depth, of a scale and a shift that nobody tells
@@ -132,7 +161,7 @@ def test_depth_inverse_depth_and_disparity_have_the_result_of_the_depth(made, de
     expected = of_depths["aligned"]["scale_shift_disparity"]
     for name, value in fitted["aligned"]["scale_shift"].items():
         assert value == pytest.approx(expected[name], rel=1e-3, abs=1e-3 if name.startswith("delta") else 1e-5), name
-    for result in (of_depths, as_png, inverse, fitted):
+    for result in (of_depths, inverse, fitted):
         assert result["predictions"]["warnings"] == []
     told = made.score(write(tmp_path / "mistaken", depths), kind="disparity")["predictions"]["warnings"]
     assert told == ["the prediction rises with the truth in 100% of the frames: is it depth (--prediction_kind)?"]

@@ -67,6 +67,9 @@ def check_same(first, other, *, names):
         and key in other["protocol"]  # earlier results do not have all
         and first["protocol"][key] != other["protocol"][key]
     ]
+    interpolated = [_interpolated(result["protocol"]) for result in (first, other)]
+    if None not in interpolated and len(set(interpolated)) > 1:
+        differing.append(f"resize {' and '.join(interpolated)}")
     here, there = first["per_frame"], other["per_frame"]
     if not differing and here["id"] != there["id"]:
         differing = ["other frames are scored"]
@@ -74,6 +77,12 @@ def check_same(first, other, *, names):
         differing = ["other pixels have a truth"]  # such as with another --invalid
     if differing:
         raise InputError(f"{' and '.join(names)} are results of different frames or protocols: {'; '.join(differing)}")
+
+
+def _interpolated(protocol):
+    """What is interpolated where a prediction has another size; None if it has none, or is not told."""
+    resize = str(protocol.get("resize", "none"))
+    return None if resize == "none" else "in log depth" if "log depth" in resize else "in depth"
 
 
 def text(compared):
@@ -111,6 +120,17 @@ def _read(path):
     except ValueError as error:
         raise InputError(f"{str(path)!r}: not a result of evaluate.py ({error})") from error
     parts = [result.get(name) for name in ("protocol", "metrics", "per_frame")] if isinstance(result, dict) else [None]
-    if not all(isinstance(part, dict) for part in parts) or "id" not in parts[-1]:
+    if not all(isinstance(part, dict) for part in parts) or not _is_table(parts[-1]):
         raise InputError(f"{str(path)!r}: not a result of evaluate.py with values of each frame")
     return result
+
+
+def _is_table(columns):
+    """Whether per_frame is columns of one length: names and ids, and numbers or None."""
+    if not all(isinstance(column, list) for column in columns.values()) or "id" not in columns:
+        return False
+    kinds = {"name": str, "id": int, "order": int, "group": int}
+    return all(
+        len(column) == len(columns["id"]) and all(isinstance(x, kinds.get(name, int | float | None)) for x in column)
+        for name, column in columns.items()
+    )

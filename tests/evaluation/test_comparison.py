@@ -16,6 +16,7 @@ RESULTS = small.ROOT / "configs" / "results"
 def write(path, *, group=(0, 0, 1, 2, 3, 4), ids=(3, 4, 8, 10, 12, 14), protocol=(), drop=(), **values):
     """A result of six frames in five scenes, as a file."""
     described = dict(name="full", source="nyu", split_hash="ab", truth="filled depth", scored_at=[480, 640])
+    described |= dict(resize="bilinear depth, averaged where it shrinks")
     described |= dict(rows=[0, 480], columns=[0, 640], max_depth=10.0, pooling=protocols.POOLINGS["images"])
     per_frame = dict(id=list(ids), name=[f"{i:04d}" for i in ids], order=list(ids), group=list(group))
     per_frame |= {"delta1": [0.5] * 6, "pixels": [9.0] * 6} | values
@@ -55,6 +56,7 @@ def test_differences_are_paired_and_drawn_by_scene(tmp_path):
         (dict(protocol={"max_depth": 80.0, "truth": "raw depth"}), r"truth filled depth and raw depth; max_depth 10"),
         (dict(protocol={"pooling": protocols.POOLINGS["pixels"]}), "pooling mean over images"),
         (dict(protocol={"split_hash": "cd"}), "split_hash ab and cd"),
+        (dict(protocol={"resize": "bilinear log depth"}), "resize in depth and in log depth"),
         (dict(ids=(3, 4, 8, 10, 12, 15)), "other frames are scored"),
         (dict(ids=(4, 3, 8, 10, 12, 14)), "other frames are scored"),
         (dict(pixels=[9.0] * 5 + [8.0]), "other pixels have a truth"),
@@ -86,6 +88,10 @@ def test_one_file_or_the_same_twice_is_no_comparison(tmp_path):
         '{"protocol": 3, "metrics": {}, "per_frame": {"id": []}}',
         '{"protocol": {}, "metrics": {}, "per_frame": {"delta1": [0.5]}}',
         '{"protocol": {}, "metrics": {}, "per_frame": ["id"]}',
+        '{"protocol": {}, "metrics": {}, "per_frame": {"id": [1, 2], "delta1": [0.5]}}',
+        '{"protocol": {}, "metrics": {}, "per_frame": {"id": [1], "delta1": ["0.5"]}}',
+        '{"protocol": {}, "metrics": {}, "per_frame": {"id": [1], "delta1": 0.5}}',
+        '{"protocol": {}, "metrics": {}, "per_frame": {"id": [1], "group": [null], "delta1": [0.5]}}',
     ],
 )
 def test_a_file_that_is_no_result_is_named(tmp_path, text):

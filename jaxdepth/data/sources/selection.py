@@ -73,7 +73,9 @@ def open_frames(
         )
     file, reason = (None, "as set") if source in ("folder", "tfds", "rooms") else find_nyu(path)
     if depth != "filled" and file is None:
-        raise InputError(f"config.data.depth={depth!r}: only NYU's file has another depth than 'filled'")
+        raise InputError(
+            f"config.data.depth={depth!r} (evaluate.py: --truth): only NYU's file has another depth than 'filled'"
+        )
     names = {"folder": f"folder {path}", "tfds": f"TFDS in {path}", "nyu": "NYU Depth V2"}
     logging.info("data: %s (%s)", names.get("nyu" if file is not None else source, "built-in rooms"), reason)
     rule = dict(invalid=invalid, max_depth=max_depth)

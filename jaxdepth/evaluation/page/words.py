@@ -80,28 +80,13 @@ def warnings(result: Mapping) -> list[str]:
     given = result.get("predictions", {})
     told = list(given.get("warnings") or ())
     seen = result["protocol"].get("frames_seen_in_training") or 0
-    scored, missing = result.get("frames_scored", result["frames"]), given.get("missing_count") or 0
-    empty = result["frames"] - scored - missing
-    names = list(map(str, given.get("missing") or ()))[:5]
-    more = f" and {missing - len(names)} more" if missing > len(names) else ""
-    bad = given.get("not_finite") or {"pixels": 0, "frames": 0}
-    counted = [
-        (missing, f"frames have no prediction, and are not scored: {', '.join(names)}{more}"),
-        (given.get("extra_count"), "files belong to no frame, and are not read"),
-        (
-            bad["pixels"],
-            f"values in {bad['frames']} frames are not finite: each counts as the end of the depth range that is "
-            "farther from the truth",
-        ),
-    ]
+    empty = result["frames"] - result.get("frames_scored", result["frames"]) - (given.get("missing_count") or 0)
     if "fitted" in result["protocol"]:
         told.insert(0, f"all numbers are of predictions fitted to the truth: {result['protocol']['fitted']}")
     if seen:
         told.insert(0, f"the network was trained on {seen} of these frames: the numbers are too good")
     if empty > 0:
         told.append(f"frames without valid depth, which are not scored: {empty} of {result['frames']}")
-    # The predictions' own warnings may tell these too.
-    told += [f"{n} {what}" for n, what in counted if n and not any(x.startswith(f"{n} ") for x in told)]
     return told
 
 

@@ -118,7 +118,10 @@ def result():
             "missing_count": 3,
             "extra_count": 2,
             "not_finite": {"pixels": 1234, "frames": 5},
-            "warnings": ["the median of the predictions is 12 times that of the truth"],
+            "warnings": [
+                "3 frames have no prediction, and are not scored: 0022, 0023, 0024",
+                "the median of the predictions is 12 times that of the truth",
+            ],
             "made_by": {"network": "kscale", "step": 4200},
         },
         "per_frame": {"id": [22, 23], "name": ["0022", "0023"], "order": [22, 23], "delta1": [0.7, None]},
@@ -130,7 +133,13 @@ def better(name="other"):
     """A second result on the same frames."""
     found = copy.deepcopy(result())
     found["metrics"] = {key: 0.9 * value for key, value in found["metrics"].items()}
-    found["predictions"] = {**found["predictions"], "folder": name, "warnings": [], "missing_count": 0, "missing": []}
+    found["predictions"] = {
+        **found["predictions"],
+        "folder": name,
+        "warnings": ["1 predictions are constant: 0022"],
+        "missing_count": 0,
+        "missing": [],
+    }
     return found
 
 
