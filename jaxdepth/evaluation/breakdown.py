@@ -6,11 +6,10 @@ Unlike the metrics, these are means over all pixels of all frames: a frame has f
 import math
 
 import numpy as np
-from scipy import ndimage, sparse
+from scipy import sparse
 
 _GRID = (4, 4)  # rows and columns of the places
 _EDGE_DISTANCES = (2, 5, 10, 20, 40)  # steps to a neighbour, also a diagonal one: upper ends, but the last is open
-_STEPS = np.digitize(np.arange(_EDGE_DISTANCES[-1] + 1), _EDGE_DISTANCES[:-1], right=True).astype(np.int16)  # -> bin
 _BLOCK = 1 << 15  # pixels
 _MIN_CLASS_SHARE = 1e-3  # of all pixels: rarer classes are left out
 
@@ -67,13 +66,11 @@ class Breakdown:
             np.minimum(np.arange(n) * parts // n, parts - 1).astype(np.int16)
             for n, parts in zip(truth.shape, _GRID, strict=True)
         )
-        far = np.full(truth.shape, _EDGE_DISTANCES[-1])  # all infinitely far without an edge
-        steps = ndimage.distance_transform_cdt(~edges, "chessboard") if edges.any() else far
         last = len(self._distances) - 2
         return {
             "distance": (np.minimum(truth, last).astype(np.int16), last + 1),
             "place": (rows[:, None] * np.int16(_GRID[1]) + columns, _GRID[0] * _GRID[1]),
-            "edge_distance": (_STEPS[np.minimum(steps, len(_STEPS) - 1)], len(_EDGE_DISTANCES)),
+            "edge_distance": (_edge_distances(edges), len(_EDGE_DISTANCES)),
         }
 
     def add(self, output, parts):
@@ -118,6 +115,34 @@ class Breakdown:
         if self._label_names is not None and label < len(self._label_names):
             return self._label_names[label]
         return f"class {label}" if label else "unlabelled"
+
+
+def _edge_distances(edges):
+    """The bin of each pixel's distance to the nearest of edges [H, W], int16 [H, W]; the last one without an edge.
+
+    The edges grow from one upper end to the next. A fifth of the time of a distance transform.
+    """
+    bins = np.full(edges.shape, len(_EDGE_DISTANCES) - 1, np.int16)
+    grown, radius = edges, 0
+    for upper in _EDGE_DISTANCES[:-1]:
+        grown, radius = _grown(grown, upper - radius), upper
+        bins -= grown
+    return bins
+
+
+def _grown(mask, steps):
+    """Mask [H, W] grown by some steps to neighbours, also diagonal ones."""
+    for axis in (0, 1):
+        done = 0
+        while done < steps:
+            shift = min(2 * done + 1, steps - done)  # larger ones would leave gaps
+            grown = mask.copy()
+            here, there = (slice(shift, None), slice(None, -shift))
+            for to, of in ((here, there), (there, here)):
+                to, of = ((part, slice(None))[:: 1 - 2 * axis] for part in (to, of))
+                grown[to] |= mask[of]
+            mask, done = grown, done + shift
+    return mask
 
 
 def _errors(predictions, truth):

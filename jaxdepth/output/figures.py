@@ -14,10 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from jaxdepth.data.files.writing import PNG_TEXT, write_atomically
+from jaxdepth.output.colors import DEPTH_COLORS
 from jaxdepth.paths import shown
-
-# Used by all figures: near is bright and warm, far is dark, and no measurement is grey, which the colour map lacks.
-DEPTH_COLORS = matplotlib.colormaps["magma_r"].with_extremes(bad="0.6")
 
 _BASELINE = "mean_depth"
 

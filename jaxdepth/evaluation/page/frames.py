@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from jaxdepth.evaluation.page.layout import Html, tag
-from jaxdepth.output import figures
+from jaxdepth.output import colors, figures
 
 _ERROR_COLORS = matplotlib.colormaps["RdBu_r"].with_extremes(bad="0.6")  # blue is too near, red too far
 _ERROR_RANGE = math.log(2.0)  # of the log ratio, either way
@@ -45,12 +45,12 @@ def frame(shown: Shown) -> Html:
     ratio = np.log(np.where(both, prediction, 1.0) / np.where(both, truth, 1.0))
     maps = {
         "picture": shown.image,
-        "prediction": _colored(prediction, prediction > 0, figures.DEPTH_COLORS, low, high),
-        "truth": _colored(truth, truth > 0, figures.DEPTH_COLORS, low, high),
+        "prediction": _colored(prediction, prediction > 0, colors.DEPTH_COLORS, low, high),
+        "truth": _colored(truth, truth > 0, colors.DEPTH_COLORS, low, high),
         "error": _colored(ratio, both, _ERROR_COLORS, -_ERROR_RANGE, _ERROR_RANGE),
     }
     row = (tag("div", _image(pixels, f"{name} of {shown.title}"), name) for name, pixels in maps.items())
-    legend = _legend(figures.DEPTH_COLORS, f"{low:.2f} m", f"{high:.2f} m")
+    legend = _legend(colors.DEPTH_COLORS, f"{low:.2f} m", f"{high:.2f} m")
     return tag("figure", tag("figcaption", shown.title), tag("div", *row, class_="maps"), legend, class_="frame")
 
 
