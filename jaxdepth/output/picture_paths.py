@@ -2,6 +2,7 @@
 
 import collections
 import glob
+import os
 import pathlib
 
 from PIL import Image
@@ -56,51 +57,62 @@ def _expand(arguments):
             continue
         if not paths:
             skipped.append((str(argument), "no picture in it" if argument.is_dir() else "no such file"))
-        for path in paths:
-            if path.is_symlink() and not path.exists():
+        for path, resolved in paths:
+            if resolved is None and path.is_symlink() and not path.exists():
                 skipped.append((str(path), "a link to a file that is missing"))
             else:
-                found.setdefault(path.resolve(), (path, argument == path))
+                found.setdefault(resolved or path.resolve(), (path, argument == path))
     return found, skipped
 
 
 def _matches(argument):
-    """The paths that an argument stands for."""
+    """[(path, resolved path if it is known)] of what an argument stands for."""
     if argument.is_dir():
         return _in_folder(argument)
     if argument.exists() or not glob.has_magic(str(argument)):
-        return [argument]
+        return [(argument, None)]
     paths = []
     for match in sorted(map(pathlib.Path, glob.glob(str(argument), recursive=True))):
-        paths += _in_folder(match) if match.is_dir() else [match]
+        paths += _in_folder(match) if match.is_dir() else [(match, None)]
     return paths
 
 
 def _in_folder(folder):
-    """What lies directly in a folder and has a picture's suffix, without folders."""
+    """As `_matches`: what lies directly in a folder and has a picture's suffix, without folders."""
     suffixes = {*Image.registered_extensions(), *pictures.HEIF_SUFFIXES, *pictures.RAW_SUFFIXES}
-    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in suffixes and not path.is_dir()]
+    resolved = folder.resolve()
+    with os.scandir(folder) as entries:  # tells a file from a folder and a link without another look: there may be many
+        kept = [(entry.name, entry.is_symlink()) for entry in entries if _suffix(entry) in suffixes]
+    return [(folder / name, None if is_link else resolved / name) for name, is_link in sorted(kept)]
+
+
+def _suffix(entry):
+    """The suffix of an entry of a folder in lower case; none of a folder."""
+    is_folder = os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+    return None if is_folder else os.path.splitext(entry.name)[1].lower()
 
 
 def _output_paths(paths, folders):
     """The output path of each picture in its output folder, all different."""
+    resolved = {folder: folder.resolve() for folder in {*folders, *(path.parent for path in paths)}}
+    places = [resolved[folder] for folder in folders]
     # a.color.jpg keeps its suffix: depth of a.color would overwrite a.color.png, the colours of a.jpg.
     names = [path.name if path.stem.lower().endswith(".color") else path.stem for path in paths]
-    for longer in (lambda path: path.name, lambda path: f"{path.resolve().parent.name}-{path.name}"):
-        shared = _shared(names, folders)
+    for longer in (lambda path: path.name, lambda path: f"{resolved[path.parent].name}-{path.name}"):
+        shared = _shared(names, places)
         names = [longer(path) if equal else name for path, name, equal in zip(paths, names, shared, strict=True)]
     taken = set()
-    for i, folder in enumerate(folders):
+    for i, place in enumerate(places):
         name, number = names[i], 1
-        while (folder.resolve(), names[i].lower()) in taken:
+        while (place, names[i].lower()) in taken:
             number += 1
             names[i] = f"{name}-{number}"
-        taken.add((folder.resolve(), names[i].lower()))
+        taken.add((place, names[i].lower()))
     return [folder / name for folder, name in zip(folders, names, strict=True)]
 
 
-def _shared(names, folders):
-    """Whether each name equals another in the same folder, ignoring case as some file systems do."""
-    keys = [(folder.resolve(), name.lower()) for folder, name in zip(folders, names, strict=True)]
+def _shared(names, places):
+    """Whether each name equals another in the same place, ignoring case as some file systems do."""
+    keys = [(place, name.lower()) for place, name in zip(places, names, strict=True)]
     counts = collections.Counter(keys)
     return [counts[key] > 1 for key in keys]
