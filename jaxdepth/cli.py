@@ -30,6 +30,9 @@ def run(main):
             return main(argv)
         except (InputError, OSError) as error:
             return tell(error, in_own_flags(str(error)))
+        except KeyboardInterrupt as error:  # of a command that finishes what it has begun
+            print(error, file=sys.stderr)
+            return 130
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as SIGTERM: at once, also while jax compiles, without a traceback
     if hasattr(sys.stdout, "reconfigure"):

@@ -294,7 +294,12 @@ GOOD = np.full((80, 112), 3.0, np.float32)
         (".npy", np.stack([GOOD] * 3, -1), {}, "an array of shape (80, 112, 3): expected [H, W]"),
         (".npy", GOOD[:0], {}, "an array of shape (0, 112): expected [H, W]"),
         (".npy", GOOD.astype(complex), {}, "not a whole .npy file (an array of shape (80, 112)"),
-        (".npy", lambda path: path.write_bytes(writing.array_bytes(GOOD)[:500]), {}, "not a whole .npy file"),
+        (
+            ".npy",
+            lambda path: path.write_bytes(b"".join(writing.array_buffers(GOOD))[:500]),
+            {},
+            "not a whole .npy file",
+        ),
         (".png", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\nabc"), {}, "not a picture that Pillow can read"),
         (".png", png(np.full((80, 112), 99, np.uint8)), {}, "8-bit values: expected 16 bits"),
         (".png", png(np.full((80, 112, 3), 99, np.uint8)), {}, "a picture of mode RGB: expected one channel"),
@@ -332,7 +337,7 @@ def test_predictions_that_were_not_finished_are_not_scored(made, tmp_path, monke
         if written:
             raise KeyboardInterrupt
         written.append(path)
-        writing.write_atomically(path, writing.array_bytes(array))
+        writing.write_atomically(path, b"".join(writing.array_buffers(array)))
 
     with monkeypatch.context() as patch:
         patch.setattr(writing, "write_array", interrupted)

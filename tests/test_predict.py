@@ -40,7 +40,7 @@ def noise(height, width, seed=0):
 
 @pytest.mark.parametrize("size", [(40, 56), (91, 67), (500, 4000), (2, 2), (33, 2)])
 def test_depth_has_the_pictures_own_size(trained, size):
-    depth = trained.predict(noise(*size))
+    depth = trained.predict(noise(*size)).depth
     assert depth.shape == size and depth.dtype == np.float32
     assert 1e-3 <= depth.min() and depth.max() <= 10
     assert network_input(noise(*size), trained.framing).shape == (1, *small.SIZE, 3)
@@ -48,8 +48,8 @@ def test_depth_has_the_pictures_own_size(trained, size):
 
 def test_a_longer_lens_sees_a_room_farther_away(trained):
     image = noise(80, 112)
-    near = trained.predict(image, intrinsics=(50.0, 50.0, 55.5, 39.5))
-    far = trained.predict(image, intrinsics=(100.0, 100.0, 55.5, 39.5))
+    near = trained.predict(image, intrinsics=(50.0, 50.0, 55.5, 39.5)).depth
+    far = trained.predict(image, intrinsics=(100.0, 100.0, 55.5, 39.5)).depth
     inside = far < 10
     np.testing.assert_allclose(far[inside], 2 * near[inside], rtol=1e-5)
     with pytest.raises(ValueError, match="expected fx and fy above 0"):
@@ -68,8 +68,8 @@ def test_a_run_on_another_camera_keeps_it(run, tmp_path):
     np.testing.assert_allclose(nyus.framing.camera, CAMERA)
     factor = np.sqrt(CAMERA.fx * CAMERA.fy) / 100
     given = dict(intrinsics=(100.0, 100.0, 27.5, 19.5))
-    depth = nyus.predict(image, **given)
-    np.testing.assert_allclose(own.predict(image)[depth < 10], depth[depth < 10] * factor, rtol=1e-4)
+    depth = nyus.predict(image, **given).depth
+    np.testing.assert_allclose(own.predict(image).depth[depth < 10], depth[depth < 10] * factor, rtol=1e-4)
     Image.fromarray(image).save(tmp_path / "a.png")
     report = predict.predict_files(tmp_path / "run", [tmp_path / "a.png"], formats=())
     assert report.lines[0].startswith("the camera of the training's frames is assumed for 1 of 1")
@@ -321,19 +321,3 @@ def test_one_bad_file_ends_no_job(loaded, tmp_path, monkeypatch):
     assert {path.name for path in (tmp_path / "good/depth").iterdir()} == {
         f"{name}.{kind}" for name in "ab" for kind in ("npy", "png", "json")
     }
-
-
-def test_large_pictures_wait_for_no_others(loaded, tmp_path, monkeypatch):
-    """So that a batch never holds more pixels than the largest picture may have."""
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 3500)
-    depths, together = predict._depths, []
-
-    def counted(predictor, jobs, **options):
-        together.append([job.pixels.shape[0] for job in jobs])
-        return depths(predictor, jobs, **options)
-
-    monkeypatch.setattr(predict, "_depths", counted)
-    for name, height in zip("abcde", (30, 30, 60, 10, 70), strict=True):
-        save(tmp_path / f"{name}.png", height, 50)
-    report = run_files(tmp_path, batch=4)
-    assert together == [[30, 30], [60, 10], [70]] and report.lines[-1].startswith("5 pictures, ")

@@ -168,16 +168,30 @@ def picture_depths(log_depth, sizes, cameras, framing, *, max_depth=MAX_DEPTH):
     Returns:
       A list of float32 [H, W], metres in [MIN_DEPTH, max_depth].
     """
-    sizes_of_training = dict(frame_size=framing.frame_size, crop_size=framing.crop_size)
-    frames = np.asarray(extend_to_frame(jnp.exp(log_depth), **sizes_of_training))
     depths = []
+    for inner, size in _parts(log_depth, sizes, cameras, framing):
+        inner = np.ascontiguousarray(inner, np.float32)
+        resized = np.asarray(Image.fromarray(inner).resize(size[::-1], Image.Resampling.BILINEAR))
+        depths.append(np.clip(resized, np.float32(MIN_DEPTH), np.float32(max_depth)))
+    return depths
+
+
+def picture_depths_on_device(log_depth, sizes, cameras, framing, *, max_depth=MAX_DEPTH):
+    """As `picture_depths`, to rounding, with arrays of jax that stay on their device."""
+    return [
+        jnp.clip(jax.image.resize(inner, tuple(size), "bilinear"), MIN_DEPTH, max_depth)
+        for inner, size in _parts(log_depth, sizes, cameras, framing, on_device=True)
+    ]
+
+
+def _parts(log_depth, sizes, cameras, framing, *, on_device=False):
+    """Yields each picture's part of its frame, in its own metres, [h, w], and its size (H, W)."""
+    frames = extend_to_frame(jnp.exp(log_depth), frame_size=framing.frame_size, crop_size=framing.crop_size)
+    frames = frames if on_device else np.asarray(frames)
     for size, camera, frame in zip(sizes, cameras, frames, strict=False):
         at = place(size, frame_size=framing.frame_size)
-        inner = np.ascontiguousarray(frame[at.top : at.top + at.height, at.left : at.left + at.width], np.float32)
-        inner = inner * np.float32(focal_ratio(size, camera, framing))
-        resized = Image.fromarray(inner).resize(size[::-1], Image.Resampling.BILINEAR)
-        depths.append(np.clip(np.asarray(resized), np.float32(MIN_DEPTH), np.float32(max_depth)))
-    return depths
+        inner = frame[at.top : at.top + at.height, at.left : at.left + at.width]
+        yield inner * np.float32(focal_ratio(size, camera, framing)), size
 
 
 def focal_ratio(size, camera, framing):

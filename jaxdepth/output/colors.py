@@ -1,4 +1,7 @@
-"""Depth in colours, by a table of 256: near is bright and warm, far is dark, and no measurement is grey."""
+"""Depth in colours, by a table of 256: near is bright and warm, far is dark, and no measurement is grey.
+
+The table is also the palette of coloured pictures, whose legends need greys.
+"""
 
 import functools
 
@@ -7,15 +10,18 @@ import numpy as np
 
 # Used by all figures; grey is what the colour map lacks.
 DEPTH_COLORS = matplotlib.colormaps["magma_r"].with_extremes(bad="0.6")
-LEVELS = 255  # of depth; the last index of the table is for no measurement
+LEVELS = 240  # colours from near to far, the first of the table
+NONE = LEVELS  # the index of no measurement
+BLACK, WHITE = LEVELS + 1, 255  # the ends of the greys, by which text is drawn
 
 
 @functools.cache
 def table():
-    """The colours, uint8 [256, 3]: LEVELS from near to far, then the one of no measurement."""
+    """The colours, uint8 [256, 3]: LEVELS from near to far, that of no measurement, and greys from black to white."""
     near_to_far = DEPTH_COLORS(np.linspace(0.0, 1.0, LEVELS), bytes=True)
     none = DEPTH_COLORS(np.ma.masked_all(1), bytes=True)
-    found = np.ascontiguousarray(np.concatenate([near_to_far, none])[:, :3])
+    greys = np.linspace(0, 255, WHITE - BLACK + 1).round().astype(np.uint8)[:, None].repeat(3, axis=1)
+    found = np.concatenate([near_to_far[:, :3], none[:, :3], greys])
     found.flags.writeable = False
     return found
 
@@ -35,7 +41,7 @@ def levels(depth, *, low, high):
     with np.errstate(invalid="ignore"):  # NaN
         found = np.clip((depth - np.float32(low)) * np.float32(1 / step) + np.float32(0.5), 0, LEVELS - 1)
         measured = (depth > 0) & (depth < np.inf)
-        return np.where(measured, found, LEVELS).astype(np.uint8)
+        return np.where(measured, found, NONE).astype(np.uint8)
 
 
 def colored(depth, *, low, high):

@@ -5,9 +5,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from jaxdepth.data.files.writing import array_bytes
+from jaxdepth.data.files.writing import array_buffers
 from jaxdepth.geometry.camera import back_project, crop_intrinsics
-from jaxdepth.output import figures
+from jaxdepth.output.color_picture import color_png
 
 _BLOCK = 1 << 24  # pixels that are computed at once; more would take several times the memory of the picture
 FORMATS = {"npy": ".npy", "png": ".png", "color": ".color.png", "ply": ".ply"}  # and the suffix of their files
@@ -23,16 +23,16 @@ def encode(kind, depth, pixels, intrinsics):
       intrinsics: Intrinsics in pixels of the picture; used by "ply" only.
 
     Returns:
-      The file's bytes.
+      The file as a list of buffers: join them for its bytes.
     """
     if kind == "ply":
         return ply(depth, pixels, intrinsics)
-    return {"npy": npy, "png": png, "color": color}[kind](depth)
+    return npy(depth) if kind == "npy" else [{"png": png, "color": color_png}[kind](depth)]
 
 
 def npy(depth):
-    """Encodes depth [H, W] as .npy: float32 metres."""
-    return array_bytes(np.float32(depth))
+    """Encodes depth [H, W] as .npy, float32 metres: a list of buffers, without a copy."""
+    return array_buffers(np.float32(depth))
 
 
 def png(depth):
@@ -41,13 +41,9 @@ def png(depth):
     for row, levels in zip(depth, millimetres, strict=True):
         levels[:] = np.clip(np.round(np.float64(row) * 1000), 0, 65535)
     file = io.BytesIO()
-    Image.fromarray(millimetres).save(file, "PNG")
+    # A fifth of the time of Pillow's usual level 6, for 1.4 times the size.
+    Image.fromarray(millimetres).save(file, "PNG", compress_level=1)
     return file.getvalue()
-
-
-def color(depth):
-    """Encodes depth [H, W] in metres as a PNG in colours, with a colour bar in metres."""
-    return figures.png_bytes(figures.depth_figure(depth))
 
 
 def ply(depth, pixels, intrinsics):
@@ -59,7 +55,7 @@ def ply(depth, pixels, intrinsics):
       intrinsics: Intrinsics in pixels of the depth map.
 
     Returns:
-      The file's bytes: one vertex for each pixel with depth, row by row, in the camera frame.
+      A list of buffers that make the file: one vertex for each pixel with depth, row by row, in the camera frame.
     """
     depth = np.float32(depth)
     fields = [(name, "<f4") for name in "xyz"] + [(name, "u1") for name in ("red", "green", "blue")]
@@ -82,4 +78,4 @@ def ply(depth, pixels, intrinsics):
         *properties,
         "end_header\n",
     ]
-    return b"".join(["\n".join(header).encode(), memoryview(vertices).cast("B")])
+    return ["\n".join(header).encode(), memoryview(vertices).cast("B")]

@@ -107,34 +107,6 @@ def panel_figure(
     return figure
 
 
-def depth_figure(depth: np.ndarray) -> Figure:
-    """Draws one depth map with a colour bar.
-
-    Args:
-      depth: [H, W], metres; 0 or not finite where there is no depth.
-
-    Returns:
-      The figure.
-    """
-    height, width = np.shape(depth)
-    step = max(
-        1, max(height, width) // 4096
-    )  # of the largest pictures, more pixels than are drawn would fill the memory
-    depth = metres(depth[::step, ::step])
-    longest = 8.0 / max(height, width)  # inches per pixel
-    box = max(longest * width, 0.5), max(longest * height, 1.6)  # of the depth map, and enough for the colour bar
-    size = box[0] + 1.3, box[1] + 0.4
-    figure = Figure(figsize=size, dpi=110)
-    axis = figure.add_axes((0.1 / size[0], 0.2 / size[1], box[0] / size[0], box[1] / size[1]))
-    low, high = value_range([depth])
-    drawn = _draw_depth(axis, depth, low, high, size=(height, width))
-    axis.set_axis_off()
-    legend_axis = figure.add_axes(((box[0] + 0.25) / size[0], 0.2 / size[1], 0.2 / size[0], box[1] / size[1]))
-    figure.colorbar(drawn, cax=legend_axis).set_label("depth (m)")
-    legend_axis.invert_yaxis()  # near, and bright, at the top
-    return figure
-
-
 def features(path: str | os.PathLike, array: np.ndarray, *, channels: int = 64, title: str | None = None) -> None:
     """Writes a PNG of an intermediate's channels as small grey pictures, each from its least value to its greatest.
 

@@ -13,7 +13,7 @@ import numpy as np
 from flax import traverse_util
 
 from jaxdepth.data.files.arrays import read_archive
-from jaxdepth.data.files.writing import array_bytes, json_bytes, write_together
+from jaxdepth.data.files.writing import array_buffers, json_bytes, write_together
 from jaxdepth.errors import InputError
 from jaxdepth.runs import record, workdir
 
@@ -63,7 +63,7 @@ def write(folder, variables, *, step, run, mean_depth):
     files = {
         record.NAME: json_bytes(content),
         FILE: weights.getvalue(),
-        workdir.MEAN_DEPTH: array_bytes(mean_depth),
+        workdir.MEAN_DEPTH: array_buffers(mean_depth),
     }
     write_together({folder / name: data for name, data in files.items()})
     return len(files[FILE])

@@ -20,8 +20,9 @@ def test_colours_are_the_colour_maps_to_one_level():
 def test_no_measurement_is_grey_and_depth_beyond_the_ends_has_their_colour():
     depth = np.float32([[0.0, np.nan, np.inf, -1.0, 0.5, 1.0, 2.0, 3.0, 99.0]])
     found = colors.levels(depth, low=1.0, high=3.0)[0]
-    assert found.tolist() == [255, 255, 255, 255, 0, 0, 127, 254, 254]
-    grey, near, far = colors.table()[[255, 0, 254]].astype(int)
+    assert found.tolist() == [240, 240, 240, 240, 0, 0, 120, 239, 239]
+    grey, near, far = colors.table()[[240, 0, 239]].astype(int)
+    assert colors.table()[[colors.BLACK, colors.WHITE]].tolist() == [[0] * 3, [255] * 3]
     assert grey.tolist() == [153] * 3 and near.sum() > 600 and far.sum() < 30
 
 

@@ -25,7 +25,7 @@ def trained():
 def predictions(trained):
     """The network's depth of four rooms, every second pixel: [4, H, W]."""
     frames = rooms.frames(0, 0, count=4, size=trained.framing.frame_size)
-    return np.stack([trained.predict(image) for image in frames["image"]])[:, ::2, ::2]
+    return np.stack([trained.predict(image).depth for image in frames["image"]])[:, ::2, ::2]
 
 
 def delta1(depth, truth):
@@ -47,7 +47,7 @@ def test_its_accuracy_on_real_frames(trained, nyu_frames):
     found = []
     for i in splits.nyu_lists()["dev"][1][::9]:
         code = np.asarray(Image.open(nyu_frames / "depths" / f"{i:04d}.png").resize((640, 480), 0))
-        depth = trained.predict(nyu_frames / "images" / f"{i:04d}.jpg")
+        depth = trained.predict(nyu_frames / "images" / f"{i:04d}.jpg").depth
         truth = (code.astype(np.float64) + 0.5) * 9.99547 / 255
         found.append(delta1(depth[45:471, 41:601], truth[45:471, 41:601]))
     assert np.mean(found) > 0.9  # it was trained on these frames: this checks the file, not the network

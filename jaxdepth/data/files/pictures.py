@@ -139,7 +139,8 @@ def from_pil(picture):
     if min(picture.size) < 2:
         raise InputError(f"a picture of {picture.width}x{picture.height} pixels: expected at least 2x2")
     focal = picture.getexif().get_ifd(_EXIF_FOLDER).get(_FOCAL_LENGTH_35MM)
-    picture = ImageOps.exif_transpose(picture)  # pillow-heif has turned its pictures already, and says so
+    if picture.getexif().get(_ORIENTATION, 1) != 1:  # pillow-heif has turned its pictures already, and says so
+        picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):
         levels = np.asarray(picture)
         white, pixels = max(65535, int(levels.max())), np.empty((*levels.shape, 3), np.uint8)
@@ -149,7 +150,8 @@ def from_pil(picture):
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return Picture(np.asarray(picture.convert("RGB")), _positive(focal))
+    picture = picture if picture.mode == "RGB" else picture.convert("RGB")  # which would copy it
+    return Picture(np.asarray(picture), _positive(focal))
 
 
 def from_array(array):

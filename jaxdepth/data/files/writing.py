@@ -25,7 +25,7 @@ def write_atomically(path, data):
 
     Args:
       path: the file, in an existing folder.
-      data: bytes.
+      data: bytes, or a list of buffers that make them.
 
     Raises:
       OSError: if the file cannot be written (no such folder, no permission, a full disk). The error names `path`.
@@ -39,8 +39,8 @@ def write_json(path, value):
 
 
 def write_array(path, array):
-    """Writes an array as .npy, atomically: the bytes of `array_bytes`, errors of `write_atomically`."""
-    write_atomically(path, array_bytes(array))
+    """Writes an array as .npy, atomically: the bytes of `array_buffers`, errors of `write_atomically`."""
+    write_atomically(path, array_buffers(array))
 
 
 def json_bytes(value):
@@ -59,11 +59,18 @@ def _json(value, line):
     return json.dumps(value)
 
 
-def array_bytes(array):
-    """An array as the bytes of a .npy file, in its own dtype; ValueError for Python objects (nothing is pickled)."""
+def array_buffers(array):
+    """An array as .npy in its own dtype: a list of buffers, without a copy of it; join them for the bytes of the file.
+
+    Raises:
+      ValueError: for Python objects (nothing is pickled).
+    """
+    array = np.asarray(array, order="C")
+    if array.dtype.hasobject:
+        raise ValueError(f"an array of {array.dtype}: expected numbers")
     file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
-    return file.getvalue()
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+    return [file.getvalue(), array.reshape(-1).view(np.uint8).data if array.size else b""]
 
 
 def write_together(files):
@@ -73,7 +80,7 @@ def write_together(files):
     order given.
 
     Args:
-      files: {path: bytes}; the folders exist.
+      files: {path: bytes, or a list of buffers that make them}; the folders exist.
 
     Raises:
       OSError: if a file cannot be written. The error names its path, all paths keep their old content, and no temporary
@@ -86,7 +93,8 @@ def write_together(files):
             with naming(path):
                 if path.is_dir():  # renaming would fail, when other files are already renamed
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-                temporaries[path].write_bytes(data)
+                with open(temporaries[path], "wb") as file:
+                    file.writelines(data if isinstance(data, list) else [data])
         for path, temporary in temporaries.items():
             with naming(path):
                 temporary.replace(path)

@@ -1,0 +1,1 @@
+"""How pictures and clips become depth, and depth becomes files."""

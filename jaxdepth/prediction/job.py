@@ -1,0 +1,135 @@
+"""A picture on its way: read for the network, and its depth written as files."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from jaxdepth.data.files import pictures, writing
+from jaxdepth.errors import InputError
+from jaxdepth.geometry import framing
+from jaxdepth.geometry.camera import Intrinsics, nyu_intrinsics
+from jaxdepth.geometry.depth import MIN_DEPTH
+from jaxdepth.output import encode, sidecar
+from jaxdepth.paths import shown
+from jaxdepth.runs import lineage
+
+_WITH_PIXELS = ("ply",)  # formats that need the picture itself
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A picture to predict.
+
+    Attributes:
+      path: of the picture.
+      name: the stem of its files, see `picture_paths.find`.
+      size: (H, W).
+      input: float32 [1, h, w, 3], what the network sees.
+      pixels: uint8 [H, W, 3]; None if no format needs them.
+      camera: Intrinsics in pixels of the picture.
+      origin: where they come from.
+    """
+
+    path: pathlib.Path
+    name: pathlib.Path
+    size: tuple[int, int]
+    input: np.ndarray
+    pixels: np.ndarray | None
+    camera: Intrinsics
+    origin: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What is done with each picture.
+
+    Attributes:
+      predictor: the Predictor.
+      formats: some of `encode.FORMATS`.
+      intrinsics: {"fx", "fy", "cx", "cy"} in pixels of the pictures, as far as they are known.
+      overwrite: whether files that no earlier prediction has written are replaced.
+      workdir: of the network; None for the one of the package.
+    """
+
+    predictor: object
+    formats: tuple[str, ...]
+    intrinsics: dict
+    overwrite: bool
+    workdir: object
+
+    def read(self, path, name):
+        """Makes the Job of a picture.
+
+        Raises:
+          InputError, OSError: if it cannot be read, or its results may not be written.
+        """
+        files = [_file(name, encode.FORMATS[kind]) for kind in self.formats]
+        if not self.overwrite and (foreign := sidecar.foreign(_file(name, sidecar.SUFFIX), files)):
+            raise InputError(f"{shown(foreign[0])} is there and not a prediction: --overwrite replaces it")
+        picture, into = pictures.read(path), self.predictor.framing
+        size = picture.pixels.shape[:2]
+        given = _complete(self.intrinsics, size)
+        camera, origin = framing.find_camera(size, into, given=given, focal_35mm=picture.focal_35mm)
+        name.parent.mkdir(parents=True, exist_ok=True)
+        pixels = picture.pixels if set(_WITH_PIXELS) & set(self.formats) else None
+        return Job(path, name, size, framing.network_input(picture.pixels, into), pixels, camera, origin)
+
+    def write(self, job, log_depth):
+        """Writes the files of a picture, from its log depth [h, w]. The sidecar, which makes them ours, appears first.
+
+        Returns:
+          What the sidecar says.
+
+        Raises:
+          OSError: if a file cannot be written; then none is.
+        """
+        max_depth = self.predictor.trained.run.max_depth
+        placed = [job.size], [job.camera], self.predictor.framing
+        depth = framing.picture_depths(log_depth[None], *placed, max_depth=max_depth)[0]
+        files = {_file(job.name, encode.FORMATS[kind]): kind for kind in self.formats}
+        described = self._describe(job, depth, files)
+        encoded = {file: encode.encode(kind, depth, job.pixels, job.camera) for file, kind in files.items()}
+        writing.write_together({_file(job.name, sidecar.SUFFIX): writing.json_bytes(described), **encoded})
+        return described
+
+    def _describe(self, job, depth, files):
+        others = [_file(job.name, suffix) for suffix in encode.FORMATS.values() if _file(job.name, suffix) not in files]
+        earlier = sidecar.ours(_file(job.name, sidecar.SUFFIX), others)
+        network, into = self.predictor.trained, self.predictor.framing
+        return sidecar.describe(
+            picture=job.path,
+            depth=depth,
+            clipped_to=(MIN_DEPTH, network.run.max_depth),
+            network=network.run.model["name"],
+            step=network.step,
+            trained_on=lineage.in_words(network.run.trained_on),
+            intrinsics=job.camera,
+            intrinsics_from=job.origin,
+            training_camera=training_camera(self.predictor),
+            placement=framing.place(job.size, frame_size=into.frame_size),
+            framing=into,
+            focal_ratio=framing.focal_ratio(job.size, job.camera, into),
+            workdir=self.workdir,
+            files=[file.name for file in files],
+            earlier_files=[file.name for file in earlier],
+        )
+
+
+def training_camera(predictor):
+    """The name of the training's camera."""
+    nyu = nyu_intrinsics(predictor.framing.frame_size)
+    return "NYU's camera" if np.allclose(predictor.framing.camera, nyu) else "the camera of the training's frames"
+
+
+def _file(name, suffix):
+    """The path of one of a picture's files: the stem of all, and a suffix."""
+    return name.with_name(name.name + suffix)
+
+
+def _complete(intrinsics, size):
+    """Partly known intrinsics of a picture of `size` (H, W) as all four; None if none is known."""
+    if not intrinsics:
+        return None
+    fx, fy = intrinsics.get("fx", intrinsics.get("fy")), intrinsics.get("fy", intrinsics.get("fx"))
+    return Intrinsics(fx, fy, intrinsics.get("cx", (size[1] - 1) / 2), intrinsics.get("cy", (size[0] - 1) / 2))
