@@ -74,7 +74,7 @@ def predict_files(
     listed in such a NAME.json is not replaced: the picture is skipped.
 
     Args:
-      folder: workdir of the network; None for the network that comes with the package.
+      folder: workdir of the network, None for the network that comes with the package; or a Predictor.
       arguments: paths, folders and globs.
       output: folder for all files; None for `depth` beside each picture.
       formats: some of `encode.FORMATS`.
@@ -103,11 +103,12 @@ def predict_files(
     found, skipped = picture_paths.find(arguments, output=output)
     if output is not None and any(path.is_file() for path, _ in found):
         pathlib.Path(output).mkdir(parents=True, exist_ok=True)
-    predictor = load(PACKAGED if folder is None else folder, step=step)
+    predictor = folder if isinstance(folder, Predictor) else load(PACKAGED if folder is None else folder, step=step)
     devices = sharding.make_mesh().size
     batch = -(-max(1, min(batch, len(found))) // devices) * devices
     start = time.monotonic()
-    work = Work(predictor, tuple(formats), intrinsics, overwrite, workdir=folder)
+    workdir = None if isinstance(folder, Predictor) else folder
+    work = Work(predictor, tuple(formats), intrinsics, overwrite, workdir=workdir)
     outcome = pipeline.run(work, found, batch=batch)
     return _report(predictor, outcome, skipped, seconds=time.monotonic() - start)
 

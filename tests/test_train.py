@@ -140,6 +140,7 @@ def test_the_best_checkpoint_is_evaluated_and_packed_by_name(unbroken, tmp_path)
         trained.read(folder, step="first")
 
 
+@pytest.mark.slow
 def test_a_continued_run_never_makes_a_fresh_state(unbroken, data, tmp_path, monkeypatch):
     """A fresh state beside the restored one would need the memory twice."""
     shutil.copytree(unbroken[0], tmp_path / "run")

@@ -3,7 +3,7 @@
 import pathlib
 
 from jaxdepth import config, models
-from jaxdepth.benchmark import growth, networks, pipelines, profile, record, sources, start, steps
+from jaxdepth.benchmark import growth, networks, pipelines, predictions, profile, record, sources, start, steps
 from jaxdepth.data.files.writing import check_output, write_json
 from jaxdepth.errors import InputError
 
@@ -11,6 +11,7 @@ from jaxdepth.errors import InputError
 MEASUREMENTS = {
     "networks": lambda configs, sizes, dtype: networks.measure(configs),
     "data": lambda configs, sizes, dtype: pipelines.measure() + sources.measure(configs),
+    "predictions": lambda configs, sizes, dtype: predictions.measure(),
     "start": lambda configs, sizes, dtype: start.measure(),
     "steps": lambda configs, sizes, dtype: steps.measure(configs, batch_sizes=sizes, dtype=dtype),
     "profile": lambda configs, sizes, dtype: profile.measure(configs, batch_size=sizes[0], dtype=dtype),

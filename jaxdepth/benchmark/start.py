@@ -1,4 +1,4 @@
-"""Waiting times in a fresh process: for the import, and for the first training step of the quick configuration."""
+"""Waiting times in a fresh process: for the import, the first prediction, and the first training step of the quick run."""
 
 import os
 import pathlib
@@ -14,16 +14,17 @@ _ROOT = pathlib.Path(__file__).parents[2]
 
 
 def measure(*, repetitions=3) -> list[dict]:
-    """Measures two imports and the wait for the first step, with empty caches and with those of an earlier run.
+    """Measures two imports, and the waits for the first prediction and the first step, with empty caches and kept ones.
 
-    The wait for the first step goes from the start of the command to the line of step 1 in metrics.jsonl: imports,
+    The wait for the first prediction is that of a process that imports jaxdepth, loads the network of the package and
+    predicts one array. The wait for the first step goes from the start of the command to the line of step 1 in metrics.jsonl: imports,
     rooms, compilation and the step itself. The caches hold compiled programs and rendered rooms.
 
     Args:
-      repetitions: of each measurement, of which the shortest counts; the first step with empty caches is measured once.
+      repetitions: of each measurement, of which the shortest counts; with empty caches, each is measured once.
 
     Returns:
-      Four rows, in seconds.
+      Six rows, in seconds.
 
     Raises:
       RuntimeError: if a process fails.
@@ -31,10 +32,15 @@ def measure(*, repetitions=3) -> list[dict]:
     imports = [_seconds([sys.executable, "-c", "import jaxdepth"]) for _ in range(repetitions)]
     everything = [_seconds([sys.executable, "-c", "import jaxdepth.train"]) for _ in range(repetitions)]
     with tempfile.TemporaryDirectory() as folder:
+        predictions = [_first_prediction(pathlib.Path(folder)) for _ in range(1 + repetitions)]
         firsts = [_first_step(pathlib.Path(folder), number) for number in range(1 + repetitions)]
     return [
         row("import jaxdepth", unit="s", ours=min(imports)),
         row("import jaxdepth.train", unit="s", ours=min(everything)),
+        row("first prediction, cold", network="the package's", batch=1, unit="s", ours=predictions[0]),
+        row(
+            "first prediction, kept compilations", network="the package's", batch=1, unit="s", ours=min(predictions[1:])
+        ),
         row("first step, cold", network="kscale:quick", batch=8, unit="s", ours=firsts[0]),
         row("first step, kept compilations", network="kscale:quick", batch=8, unit="s", ours=min(firsts[1:])),
     ]
@@ -47,6 +53,14 @@ def _seconds(command, **environment):
     if done.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))}: exit code {done.returncode}: {done.stderr.strip()[-500:]}")
     return time.perf_counter() - start
+
+
+def _first_prediction(folder):
+    """Seconds of a process that predicts one picture; all share the compiled programs in `folder`."""
+    code = "import jaxdepth, numpy; jaxdepth.load().predict(numpy.zeros((480, 640, 3), 'uint8'))"
+    environment = {"JAX_COMPILATION_CACHE_DIR": str(folder / "predicting"), "JAX_ENABLE_COMPILATION_CACHE": "true"}
+    environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"  # as the commands have it
+    return _seconds([sys.executable, "-c", code], **environment)
 
 
 def _first_step(folder, number):

@@ -297,6 +297,7 @@ def test_a_step_of_the_mean_depth_image_changes_the_global_step_only():
     np.testing.assert_allclose(metrics["total_loss"], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["autoencoder", "residual_coarse"])
 def test_a_compiled_gradient_is_that_of_single_operations(name):
     """Max pooling once lost gradients where XLA rounded its input anew in a fusion."""

@@ -155,6 +155,7 @@ def test_a_checkpoint_that_is_removed_while_it_is_read_is_read_anew(folder, monk
     assert restore_model(folder, "last")[1] == 4
 
 
+@pytest.mark.slow
 def test_any_changed_bit_is_found(folder):
     """200 of them, one at a time, in all files of a checkpoint: it is refused, or its arrays are as they were."""
     expected = small.bits(state_at(3))

@@ -37,7 +37,7 @@ def grow(variables, source, network, *, size=small.SIZE, into_size=LARGER):
     return state.init_from(fresh, renamed)
 
 
-@pytest.mark.parametrize(("settings", "doublings"), [(GROWN, 1), (FINER, 2)])
+@pytest.mark.parametrize(("settings", "doublings"), [(GROWN, 1), pytest.param(FINER, 2, marks=pytest.mark.slow)])
 def test_growth_starts_with_the_depth_of_the_smaller_network(settings, doublings):
     """Every output of the larger picture is that of the picture halved; the new ones add nothing yet."""
     source, network = models.build(**SMALLER), models.build(**settings)
@@ -56,6 +56,7 @@ def test_growth_starts_with_the_depth_of_the_smaller_network(settings, doublings
         np.testing.assert_allclose(after[f"{group}/map"], depth, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_grown_network_grows_again():
     source, network = models.build(**GROWN), models.build(**TWICE)
     variables = random_variables(source, LARGER)
@@ -67,6 +68,7 @@ def test_a_grown_network_grows_again():
     np.testing.assert_allclose(after["fusion/map"], double(before["fusion/map"]), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_scales_of_kscale_keep_their_distance_from_the_coarsest():
     source, network = small.network(k=2, width=8, blocks=(1, 2)), small.network(k=3, width=4)
     variables = random_variables(source, small.SIZE)
@@ -104,6 +106,7 @@ def test_a_network_that_does_not_fit_is_named(smaller, larger, into_size, messag
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_step_of_new_scales_costs_what_they_cost_and_a_look_through_the_others():
     made = settings("", GROWN, size=LARGER, batch_size=1, **NEW_ALONE)
     mesh = sharding.make_mesh(jax.devices()[:1])
@@ -152,6 +155,7 @@ def settings(data, network, *, size, **changes):
     return made
 
 
+@pytest.mark.slow
 def test_new_scales_learn_alone_and_a_killed_growth_continues_bit_for_bit(data, tmp_path):
     """The gate: both new outputs' losses, stopped where they meet the smaller network's scales."""
     run = RunRecord(settings(data, SMALLER, size=small.SIZE).to_dict())
