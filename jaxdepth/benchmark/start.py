@@ -1,4 +1,4 @@
-"""Waiting times in a fresh process: for the import, the first prediction, and the first training step of the quick run."""
+"""Waiting times in a fresh process: for the import, the first prediction, and the first training step."""
 
 import os
 import pathlib
@@ -17,8 +17,9 @@ def measure(*, repetitions=3) -> list[dict]:
     """Measures two imports, and the waits for the first prediction and the first step, with empty caches and kept ones.
 
     The wait for the first prediction is that of a process that imports jaxdepth, loads the network of the package and
-    predicts one array. The wait for the first step goes from the start of the command to the line of step 1 in metrics.jsonl: imports,
-    rooms, compilation and the step itself. The caches hold compiled programs and rendered rooms.
+    predicts one array. The wait for the first step, of the quick configuration, goes from the start of the command to
+    the line of step 1 in metrics.jsonl: imports, rooms, compilation and the step itself. The caches hold compiled
+    programs and rendered rooms.
 
     Args:
       repetitions: of each measurement, of which the shortest counts; with empty caches, each is measured once.
