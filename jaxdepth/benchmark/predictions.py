@@ -25,8 +25,8 @@ def measure(*, pictures=64, repetitions=5) -> list[dict]:
       repetitions: of each measurement, by turns with the network alone; the median counts.
 
     Returns:
-      Rows: the network alone, milliseconds a picture in batches of 8. For .npy alone, and with the PNG in millimetres and
-      in colours, images per second from file to file, and the milliseconds a picture beyond the network's.
+      Rows: the network alone, milliseconds a picture in batches of 8. For .npy alone, and with the PNG in millimetres
+      and in colours, images per second from file to file, and the milliseconds a picture beyond the network's.
     """
     predictor = predict.load()
     x = np.zeros((_BATCH, *predictor.framing.crop_size, 3), np.float32)
