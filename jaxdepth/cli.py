@@ -1,19 +1,24 @@
-"""What the commands share: flags, the default workdir, kept compilations, and errors in one line."""
+"""What the commands share: flags, --help, the default workdir, kept compilations, and errors in one line."""
 
 import contextlib
+import functools
 import logging as stdlib_logging
 import os
 import pathlib
 import re
+import shutil
 import signal
 import sys
+import textwrap
 import traceback
 
 from absl import app, flags, logging
 
-from jaxdepth import paths
+from jaxdepth import advice, paths
 from jaxdepth.errors import InputError, tell
 from jaxdepth.runs.upgrade import RENAMED
+
+_SEE_HELP = "(--help lists the flags)"
 
 
 def run(main):
@@ -28,6 +33,8 @@ def run(main):
     def reporting(argv):
         try:
             return main(argv)
+        except app.UsageError as error:
+            return tell(InputError(f"{error} {_SEE_HELP}"))
         except (InputError, OSError) as error:
             return tell(error, in_own_flags(str(error)))
         except KeyboardInterrupt as error:  # of a command that finishes what it has begun
@@ -44,7 +51,7 @@ def run(main):
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
     logging.get_absl_handler().python_handler.addFilter(_is_for_users)
     sys.unraisablehook = _without_late_callbacks
-    app.run(reporting, flags_parser=_parse_flags)
+    app.run(reporting, flags_parser=functools.partial(_parse_flags, main))
 
 
 def _without_late_callbacks(unraisable):
@@ -60,12 +67,51 @@ def _is_for_users(record):
     return "xla_bridge" not in record.pathname or record.levelno >= stdlib_logging.ERROR  # each missing kind of device
 
 
-def _parse_flags(argv):
+def _parse_flags(main, argv):
+    if not {"-h", "-help", "--help"}.isdisjoint(argv):
+        print(_help(sys.modules[main.__module__]))
+        sys.exit()
     with _early_errors():
         # ml_collections looks for settings in sys.argv.
-        sys.argv[:] = [paths.with_home(_renamed(argument)) for argument in argv]
+        sys.argv[:] = _with_config_file([paths.with_home(_renamed(argument)) for argument in argv])
     with setting_errors():
-        return app.parse_flags_with_usage(sys.argv)
+        try:
+            return flags.FLAGS(sys.argv)
+        except flags.Error as error:
+            sys.exit(f"error: {_own_error(error)} {_SEE_HELP}")
+
+
+def _own_error(error):
+    """The InputError that a config file has raised, from which the error of the flag comes; else that of the flag."""
+    cause = error
+    while cause.__context__ is not None:
+        cause = cause.__context__
+    return cause if isinstance(cause, InputError) else error
+
+
+def _help(script):
+    """The page of a command: its docstring, and its own flags with their defaults."""
+    width = min(shutil.get_terminal_size().columns, 100)
+    wrapped = functools.partial(textwrap.fill, width=width, break_on_hyphens=False)
+    paragraphs = advice.typed(script.__doc__.strip("\n")).split("\n\n")
+    lines = ["\n\n".join(p if p.startswith(" ") else wrapped(p) for p in paragraphs), "", "Flags:"]
+    for flag in flags.FLAGS.get_key_flags_for_module(script):
+        text, _, _ = flag.help.partition(";\n")  # what absl adds for a flag that may be repeated
+        if isinstance(flag.default, str | int | float | list) and flag.default not in (False, []):
+            text += " (default: {})".format(flag.default_as_str.strip("'[]"))
+        lines.append(wrapped(f"  {'--' + flag.name:<20} {text}", subsequent_indent=" " * 23))
+    return "\n".join(lines)
+
+
+def _with_config_file(arguments):
+    """Arguments in which --config=NAME, of a config that comes with the package, is --config=FILE."""
+    found = []
+    for argument in arguments:
+        flag, value = re.fullmatch(r"(--?config=)?(.*)", argument, re.DOTALL).groups()
+        if flag or found and found[-1] in ("-config", "--config"):
+            argument = (flag or "") + paths.config_file(value)
+        found.append(argument)
+    return found
 
 
 @contextlib.contextmanager
@@ -96,14 +142,8 @@ def setting_errors():
 
 
 def default_workdir(config_filename):
-    """The default workdir of a config: `runs/kscale-quick` for `configs/kscale.py:quick`.
-
-    Raises:
-      FileNotFoundError: if there is no such config file; the flag's own answer would be a traceback.
-    """
+    """The default workdir of a config: `runs/kscale-quick` for `configs/kscale.py:quick`."""
     file, _, argument = config_filename.partition(":")
-    if not pathlib.Path(file).is_file():
-        raise FileNotFoundError(f"--config={config_filename}: no such file: expected a path such as configs/kscale.py")
     return str(pathlib.Path("runs", "-".join(filter(None, [pathlib.Path(file).stem, argument]))))
 
 

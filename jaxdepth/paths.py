@@ -1,4 +1,7 @@
-"""Paths: how one is shown, and what lies in the user's home folder. Light: `cli` imports it before jax."""
+"""Paths: how one is shown, what comes with the package, and what lies in the user's home folder.
+
+Light: `cli` imports it before jax.
+"""
 
 import os
 import pathlib
@@ -18,6 +21,37 @@ def shown(path) -> str:
     if text.isprintable():  # at once, even for a picture as text
         return text
     return "".join(c.encode("unicode_escape").decode() if _is_odd(c) else c for c in text)
+
+
+def packaged(name) -> pathlib.Path:
+    """The folder `launch` or `configs`: within the package where that is installed, beside it in a clone."""
+    package = pathlib.Path(__file__).parent
+    return package / name if (package / name).is_dir() else package.parent / name
+
+
+def config_names() -> list[str]:
+    """Names of the config files that come with the package, such as "kscale"."""
+    return sorted(file.stem for file in packaged("configs").glob("*.py"))
+
+
+def config_file(given: str) -> str:
+    """The config file that a value of --config stands for.
+
+    Args:
+      given: path of a file, or the name of one that comes with the package; each may be followed by :ARGUMENT.
+
+    Returns:
+      The file's path, followed by :ARGUMENT as in `given`.
+
+    Raises:
+      InputError: if there is no such file.
+    """
+    name, *argument = given.split(":", 1)
+    if not pathlib.Path(name).is_file():
+        if name not in (names := config_names()):
+            raise InputError(f"--config={given}: no such file: expected a path or one of {', '.join(names)}")
+        name = str(packaged("configs") / f"{name}.py")
+    return ":".join([name, *argument])
 
 
 def cache_folder(given=None) -> pathlib.Path:

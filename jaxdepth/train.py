@@ -14,6 +14,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
+from jaxdepth import advice
 from jaxdepth import config as settings
 from jaxdepth.data import splits
 from jaxdepth.data.batches import inputs, mix
@@ -192,8 +193,8 @@ def train_and_evaluate(config, folder, *, title=None):
         print(report.text(result))
         print(f"pictures: {folder / 'panel.png'}, {folder / 'curves.png'}")
         protocol = "full" if frames.name == "folder" else "eigen_crop"  # a window in NYU's frames
-        print(f"next: python launch/evaluate.py --workdir={folder} --protocol={protocol}")
-        print(f"      python launch/predict.py --workdir={folder} PICTURE_OR_FOLDER")
+        print(advice.typed(f"next: python launch/evaluate.py --workdir={folder} --protocol={protocol}"))
+        print(advice.typed(f"      python launch/predict.py --workdir={folder} PICTURE_OR_FOLDER"))
     return scores
 
 

@@ -9,7 +9,7 @@ NAME.ply if asked for. NAME is the picture's name without its extension. Names t
 
 from absl import app, flags
 
-from jaxdepth import cli
+from jaxdepth import advice, cli
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Workdir of the network's run; default: the network of the package.")
 _STEP = flags.DEFINE_string("step", "last", "Which checkpoint: a step, last, or best (by validation delta1).")
@@ -71,7 +71,9 @@ def _predict_frames():
     count = predict.predict_frames(_WORKDIR.value, **options, **data)
     place = f" --path={_PATH.value}" if _PATH.value else ""
     print(f"{count} frames: {_OUTPUT.value}")
-    print(f"next: python launch/evaluate.py --predictions={_OUTPUT.value} --source={_SOURCE.value}{place}")
+    print(
+        advice.typed(f"next: python launch/evaluate.py --predictions={_OUTPUT.value} --source={_SOURCE.value}{place}")
+    )
     return 0
 
 

@@ -24,7 +24,9 @@ _INVALID = flags.DEFINE_list("invalid", [], "check: depths in metres that are no
 _MAX_DEPTH = flags.DEFINE_float("max_depth", 10.0, "check: metres up to which depth counts.")
 _FROM = flags.DEFINE_string("from", None, "nyu, tfds: the .mat file or its folder; default: download it.")
 _TO = flags.DEFINE_string("to", "data", "nyu, tfds: folder for the download and the dataset.")
-_URL = flags.DEFINE_multi_string("url", [], "nyu, tfds: a mirror to try before the authors' address.")
+_URL = flags.DEFINE_multi_string(
+    "url", [], "nyu, tfds: mirrors to try before the authors' address; give it again for each."
+)
 _OUTPUT = flags.DEFINE_string(
     "output", None, "The picture to write; default: contact_sheet.png for check and rooms, depths.png for compare."
 )

@@ -1,13 +1,18 @@
-"""Trains a network: `python launch/train.py --config=configs/kscale.py`. The same command continues the run."""
+"""Trains a network: `python launch/train.py --config=configs/kscale.py`. The same command continues the run.
+
+Every setting of the config is a flag, too: `--config.epochs=10`.
+"""
 
 import contextlib
 
 from absl import flags
 from ml_collections import config_flags
 
-from jaxdepth import cli
+from jaxdepth import cli, paths
 
-_CONFIG = config_flags.DEFINE_config_file("config", help_string="Settings of the run: FILE.py[:ARGUMENT].")
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", help_string=f"Settings of the run: NAME[:ARGUMENT], a file or one of {', '.join(paths.config_names())}."
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default: runs/NAME of the config.")
 _DISTRIBUTED = flags.DEFINE_bool(
     "distributed", False, "Whether this is one of several processes. On Slurm, Cloud TPUs and GKE that is all."

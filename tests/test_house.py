@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import sys
 
 import jaxdepth
 
@@ -44,6 +45,15 @@ def test_no_part_imports_one_that_imports_it():
             del below[name]
     assert order.index("jaxdepth.predict") > order.index("jaxdepth.data")
     assert order.index("jaxdepth.studies") > order.index("jaxdepth.train")
+
+
+def test_a_launch_script_starts_at_once():
+    """`--help` waits for what a script imports at its top: flags, and of the package what needs no jax."""
+    light = {"absl", "ml_collections", "jaxdepth.advice", "jaxdepth.cli", "jaxdepth.config", "jaxdepth.paths"}
+    for file in (PACKAGE.parent / "launch").glob("*.py"):
+        at_import = {target for target, top in imports(file) if top}
+        names = {name if name.startswith("jaxdepth") else name.split(".")[0] for name in at_import}
+        assert names <= light | sys.stdlib_module_names, file
 
 
 def test_heavy_imports_stand_in_one_place_each():

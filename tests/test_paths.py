@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import small
 from absl import app
 from PIL import Image
 from prepare_command import ENVIRONMENT, prepare
@@ -104,3 +105,17 @@ def test_an_unknown_user_without_home_is_told_what_to_set(monkeypatch, capsys):
         paths.with_home("--output=~/x")
     monkeypatch.setenv("JAXDEPTH_CACHE", "/kept")
     assert str(cache.root()) == "/kept"
+
+
+def test_a_config_is_a_file_or_a_name_of_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").touch()
+    assert paths.config_file("mine.py") == "mine.py"
+    assert paths.config_file(f"{tmp_path}/mine.py:a:b") == f"{tmp_path}/mine.py:a:b"
+    assert paths.config_file("kscale") == str(small.CONFIGS / "kscale.py")
+    assert paths.config_file("kscale:quick") == f"{small.CONFIGS}/kscale.py:quick"
+    for wrong in ("mine", "configs/kscale.py", "kscale.py:quick", ":quick", ""):
+        with pytest.raises(InputError, match=f"--config={wrong}: no such file: expected a path or one of autoencoder"):
+            paths.config_file(wrong)
+    (tmp_path / "kscale").touch()
+    assert paths.config_file("kscale") == "kscale"

@@ -10,7 +10,7 @@ import time
 from jaxdepth.benchmark.record import row
 from jaxdepth.runs import metrics_log
 
-_ROOT = pathlib.Path(__file__).parents[2]
+_ROOT = pathlib.Path(__file__).parents[2]  # of the clone, or the folder that the package is installed in
 
 
 def measure(*, repetitions=3) -> list[dict]:
@@ -67,8 +67,8 @@ def _first_prediction(folder):
 def _first_step(folder, number):
     """Seconds to the first step of run `number`; all runs share the caches in `folder`."""
     workdir = folder / f"run{number}"
-    command = [sys.executable, _ROOT / "launch" / "train.py", f"--config={_ROOT}/configs/kscale.py:quick"]
-    command += [f"--workdir={workdir}", "--config.steps=1"]
+    command = [sys.executable, "-m", "jaxdepth", "train", "--config=kscale:quick", "--config.steps=1"]
+    command += [f"--workdir={workdir}"]
     environment = {"JAXDEPTH_CACHE": str(folder / "cache"), "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
     start = time.time()
     _seconds(command, JAX_ENABLE_COMPILATION_CACHE="true", **environment)

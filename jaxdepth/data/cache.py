@@ -16,7 +16,7 @@ import zlib
 import numpy as np
 from absl import logging
 
-from jaxdepth import paths
+from jaxdepth import advice, paths
 from jaxdepth.data.files.arrays import map_array, read_header
 from jaxdepth.data.frames import LazyArray
 from jaxdepth.errors import InputError
@@ -176,7 +176,7 @@ def _lazy(file, array, checksums):
         if frame.size != size or checksums is not None and zlib.crc32(frame) != checksums[i]:
             raise InputError(
                 f"{file}: frame {i} is damaged: expected the values that were written; to make them again, remove them "
-                f"by `python launch/prepare_data.py cache remove {file.parent.name}`"
+                + advice.typed(f"by `python launch/prepare_data.py cache remove {file.parent.name}`")
             )
         return frame.reshape(shape[1:])
 

@@ -158,7 +158,7 @@ def test_a_flipped_bit_in_a_frame_of_a_large_array_is_named_with_what_to_do(tmp_
     arrays, _ = cache.arrays("rooms", [1], lambda folder: 1 / 0, cache_dir=tmp_path)
     np.testing.assert_array_equal(arrays["depth"][6:9:2], [[24, 25, 26, 27], [32, 33, 34, 35]])
     with pytest.raises(
-        InputError, match=f"depth.npy: frame 7 is damaged: .*prepare_data.py cache remove {folder.name}`$"
+        InputError, match=f"depth.npy: frame 7 is damaged: .*jaxdepth prepare-data cache remove {folder.name}`$"
     ):
         arrays["depth"][5:9]
     cache.remove([folder.name], cache_dir=tmp_path)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
+from jaxdepth import advice
 from jaxdepth.data import splits
 from jaxdepth.data.sources import nyu
 from jaxdepth.geometry.camera import NYU_SIZE
@@ -20,7 +21,9 @@ class NyuDepthV2Labeled(tfds.core.GeneratorBasedBuilder):
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {nyu.FILE_NAME} there: `python launch/prepare_data.py nyu` downloads it."
+    MANUAL_DOWNLOAD_INSTRUCTIONS = advice.typed(
+        f"Put {nyu.FILE_NAME} there: `python launch/prepare_data.py nyu` downloads it."
+    )
 
     def _info(self):
         size = NYU_SIZE

@@ -1,0 +1,21 @@
+"""Advice on what to run next, in the form in which the user types commands."""
+
+import pathlib
+import re
+import sys
+
+
+def typed(text):
+    """Text with its commands in the form in which the user has typed this one.
+
+    Args:
+      text: with commands such as `python launch/train.py --config=configs/kscale.py`.
+
+    Returns:
+      The same text if the process is a script in a clone, else with commands such as `jaxdepth train --config=kscale`.
+    """
+    if pathlib.Path(sys.argv[0]).parent.name == "launch":
+        return text
+    program = "python -m jaxdepth" if sys.argv[0].startswith("python -m jaxdepth ") else "jaxdepth"
+    text = re.sub(r"python launch/(\w+)\.py", lambda match: f"{program} {match[1].replace('_', '-')}", text)
+    return re.sub(r"--config=configs/(\w+)\.py", r"--config=\1", text)
