@@ -71,3 +71,17 @@ def test_a_photo_may_be_turned_by_its_exif(predictor, tmp_path):
     found = predictor.predict(picture)
     assert found.depth.shape == (40, 24) and picture.size == (40, 24)
     np.testing.assert_array_equal(found.image, np.rot90(noise(24, 40), -1))
+
+
+def test_the_example_of_the_docs_runs(predictor, tmp_path, monkeypatch):
+    text = (small.ROOT / "docs" / "prediction.md").read_text()
+    (example,) = [block for block in text.split("```python\n")[1:] if "predictor.predict(" in block]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(jaxdepth, "load", lambda: predictor)
+    Image.fromarray(noise(30, 40)).save("photo.jpg")
+    names = {}
+    exec(compile(example.partition("```")[0], "docs/prediction.md", "exec"), names)
+    assert names["points"].shape == (30, 40, 3) and (tmp_path / "room.color.png").is_file()
+    np.testing.assert_allclose(
+        names["second"].depth, names["on_device"], rtol=2e-2
+    )  # from the pixels, without JPEG's EXIF
