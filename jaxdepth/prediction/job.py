@@ -64,12 +64,12 @@ class Work:
         Raises:
           InputError, OSError: if it cannot be read, or its results may not be written.
         """
-        files = [_file(name, encode.FORMATS[kind]) for kind in self.formats]
-        if not self.overwrite and (foreign := sidecar.foreign(_file(name, sidecar.SUFFIX), files)):
+        files = [file_of(name, encode.FORMATS[kind]) for kind in self.formats]
+        if not self.overwrite and (foreign := sidecar.foreign(file_of(name, sidecar.SUFFIX), files)):
             raise InputError(f"{shown(foreign[0])} is there and not a prediction: --overwrite replaces it")
         picture, into = pictures.read(path), self.predictor.framing
         size = picture.pixels.shape[:2]
-        given = _complete(self.intrinsics, size)
+        given = complete(self.intrinsics, size)
         camera, origin = framing.find_camera(size, into, given=given, focal_35mm=picture.focal_35mm)
         name.parent.mkdir(parents=True, exist_ok=True)
         pixels = picture.pixels if set(_WITH_PIXELS) & set(self.formats) else None
@@ -87,33 +87,47 @@ class Work:
         max_depth = self.predictor.trained.run.max_depth
         placed = [job.size], [job.camera], self.predictor.framing
         depth = framing.picture_depths(log_depth[None], *placed, max_depth=max_depth)[0]
-        files = {_file(job.name, encode.FORMATS[kind]): kind for kind in self.formats}
-        described = self._describe(job, depth, files)
+        files = {file_of(job.name, encode.FORMATS[kind]): kind for kind in self.formats}
+        others = [file_of(job.name, suffix) for suffix in encode.FORMATS.values()]
+        others = [file for file in others if file not in files]
+        described = describe(self.predictor, job, depth, files=files, others=others, workdir=self.workdir)
         encoded = {file: encode.encode(kind, depth, job.pixels, job.camera) for file, kind in files.items()}
-        writing.write_together({_file(job.name, sidecar.SUFFIX): writing.json_bytes(described), **encoded})
+        writing.write_together({file_of(job.name, sidecar.SUFFIX): writing.json_bytes(described), **encoded})
         return described
 
-    def _describe(self, job, depth, files):
-        others = [_file(job.name, suffix) for suffix in encode.FORMATS.values() if _file(job.name, suffix) not in files]
-        earlier = sidecar.ours(_file(job.name, sidecar.SUFFIX), others)
-        network, into = self.predictor.trained, self.predictor.framing
-        return sidecar.describe(
-            picture=job.path,
-            depth=depth,
-            clipped_to=(MIN_DEPTH, network.run.max_depth),
-            network=network.run.model["name"],
-            step=network.step,
-            trained_on=lineage.in_words(network.run.trained_on),
-            intrinsics=job.camera,
-            intrinsics_from=job.origin,
-            training_camera=training_camera(self.predictor),
-            placement=framing.place(job.size, frame_size=into.frame_size),
-            framing=into,
-            focal_ratio=framing.focal_ratio(job.size, job.camera, into),
-            workdir=self.workdir,
-            files=[file.name for file in files],
-            earlier_files=[file.name for file in earlier],
-        )
+
+def describe(predictor, job, depth, *, files, others, workdir):
+    """Makes the sidecar of a depth map.
+
+    Args:
+      predictor: the Predictor.
+      job: the Job, or another object with its path, name, size, camera and origin.
+      depth: [H, W], metres.
+      files: paths of the files with the depth.
+      others: paths of further files, of which those that earlier predictions have written are listed too.
+      workdir: of the network; None for the one of the package.
+
+    Returns:
+      A dict for JSON.
+    """
+    network, into = predictor.trained, predictor.framing
+    return sidecar.describe(
+        picture=job.path,
+        depth=depth,
+        clipped_to=(MIN_DEPTH, network.run.max_depth),
+        network=network.run.model["name"],
+        step=network.step,
+        trained_on=lineage.in_words(network.run.trained_on),
+        intrinsics=job.camera,
+        intrinsics_from=job.origin,
+        training_camera=training_camera(predictor),
+        placement=framing.place(job.size, frame_size=into.frame_size),
+        framing=into,
+        focal_ratio=framing.focal_ratio(job.size, job.camera, into),
+        workdir=workdir,
+        files=[file.name for file in files],
+        earlier_files=[file.name for file in sidecar.ours(file_of(job.name, sidecar.SUFFIX), others)],
+    )
 
 
 def training_camera(predictor):
@@ -122,12 +136,12 @@ def training_camera(predictor):
     return "NYU's camera" if np.allclose(predictor.framing.camera, nyu) else "the camera of the training's frames"
 
 
-def _file(name, suffix):
+def file_of(name, suffix):
     """The path of one of a picture's files: the stem of all, and a suffix."""
     return name.with_name(name.name + suffix)
 
 
-def _complete(intrinsics, size):
+def complete(intrinsics, size):
     """Partly known intrinsics of a picture of `size` (H, W) as all four; None if none is known."""
     if not intrinsics:
         return None

@@ -70,12 +70,12 @@ def run(work, found, *, batch):
     readers, writers = (concurrent.futures.ThreadPoolExecutor(threads) for _ in range(2))
     try:
         numbered = ((i, path, name) for i, (path, name) in enumerate(found))
-        jobs = _in_order(readers, read, numbered, ahead=2 * batch, pixels=lambda item: _pixels_of(item[1]))
-        predicted = _predict(work.predictor, filter(None, jobs), batch=batch)
+        jobs = in_order(readers, read, numbered, ahead=2 * batch, pixels=lambda item: _pixels_of(item[1]))
+        predicted = predict(work.predictor, filter(None, jobs), batch=batch)
         first = list(itertools.islice(predicted, 1))  # compiles; until then Ctrl-C ends the command at once
-        with _interruptible(), tqdm(total=len(found), unit="picture", disable=None) as bar:
+        with interruptible(), tqdm(total=len(found), unit="picture", disable=None) as bar:
             predicted = itertools.chain(first, predicted)
-            for _ in _in_order(writers, write, predicted, ahead=2 * batch, pixels=lambda item: math.prod(item[1].size)):
+            for _ in in_order(writers, write, predicted, ahead=2 * batch, pixels=lambda item: math.prod(item[1].size)):
                 bar.update(len(outcome.done) + len(outcome.skipped) - bar.n)
     except (OSError, KeyboardInterrupt) as error:
         writers.shutdown(cancel_futures=True)  # waits for what is being written
@@ -100,7 +100,7 @@ def _left(outcome, found):
     return f"{len(left)} are not: {some(left)}" if left else "none is left"
 
 
-def _in_order(pool, function, items, *, ahead, pixels):
+def in_order(pool, function, items, *, ahead, pixels):
     """Yields the results of a function of items in their order, computed in the threads of a pool.
 
     Args:
@@ -141,8 +141,17 @@ def _read(work, outcome, item):
         return None
 
 
-def _predict(predictor, jobs, *, batch):
-    """Yields (number, Job, log depth [h, w]) of (number, Job). While one batch is yielded, the network has the next."""
+def predict(predictor, jobs, *, batch):
+    """Predicts in batches. While one is yielded, the network has the next.
+
+    Args:
+      predictor: the Predictor.
+      jobs: (number, Job), or other objects with its input, pixels and size.
+      batch: how many go through the network together, at most.
+
+    Yields:
+      (number, Job, log depth [h, w]).
+    """
     mesh, running = sharding.make_mesh(), None
     for together in _batches(jobs, batch):
         x = np.concatenate([job.input for _, job in together])
@@ -196,7 +205,7 @@ def _reason(error, path):
 
 
 @contextlib.contextmanager
-def _interruptible():
+def interruptible():
     """Ctrl-C raises KeyboardInterrupt, also where the command has let it end the process."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -87,7 +87,7 @@ def write_together(files):
         files are left.
     """
     files = {pathlib.Path(path): data for path, data in files.items()}
-    temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in files}
+    temporaries = {path: temporary(path) for path in files}
     try:
         for path, data in files.items():
             with naming(path):
@@ -95,13 +95,19 @@ def write_together(files):
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
                 with open(temporaries[path], "wb") as file:
                     file.writelines(data if isinstance(data, list) else [data])
-        for path, temporary in temporaries.items():
+        for path, written in temporaries.items():
             with naming(path):
-                temporary.replace(path)
+                written.replace(path)
     finally:
-        for temporary in temporaries.values():
+        for written in temporaries.values():
             with contextlib.suppress(OSError):  # the first error is the one to report
-                temporary.unlink(missing_ok=True)
+                written.unlink(missing_ok=True)
+
+
+def temporary(path):
+    """The name, beside `path`, under which a file or folder of this process grows until it is complete."""
+    path = pathlib.Path(path)
+    return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def check_output(path):
