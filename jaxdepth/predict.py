@@ -9,13 +9,13 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxdepth.data.batches import evaluation
-from jaxdepth.data.files import writing
+from jaxdepth.data.files import videos, writing
 from jaxdepth.errors import InputError
 from jaxdepth.evaluation import predictions
 from jaxdepth.geometry import framing
 from jaxdepth.output import encode, picture_paths
 from jaxdepth.paths import shown
-from jaxdepth.prediction import pipeline
+from jaxdepth.prediction import clip, pipeline
 from jaxdepth.prediction.job import Work, training_camera
 from jaxdepth.prediction.predictor import Prediction, Predictor
 from jaxdepth.runs import lineage, trained
@@ -67,8 +67,10 @@ def predict_files(
     batch=8,
     intrinsics=None,
     overwrite=False,
+    depth_frames=False,
+    smoothing=clip.SMOOTHING,
 ):
-    """Writes the depth of picture files, folders of them, and globs; see `picture_paths.find` for the names.
+    """Writes the depth of pictures and clips, folders of them, and globs; see `picture_paths.find` for the names.
 
     NAME.json is written beside the files of each picture. They appear together or not at all. What is there and not
     listed in such a NAME.json is not replaced: the picture is skipped.
@@ -83,6 +85,7 @@ def predict_files(
       intrinsics: {"fx", "fy", "cx", "cy"} in pixels of the pictures, as far as they are known. One focal length stands
         for both; the principal point is by default in the middle.
       overwrite: whether to replace files that no earlier prediction has written.
+      depth_frames, smoothing: of clips, which come before the pictures: see `clip.predict_clip`.
 
     Returns:
       A Report.
@@ -104,13 +107,21 @@ def predict_files(
     if output is not None and any(path.is_file() for path, _ in found):
         pathlib.Path(output).mkdir(parents=True, exist_ok=True)
     predictor = folder if isinstance(folder, Predictor) else load(PACKAGED if folder is None else folder, step=step)
+    workdir = None if isinstance(folder, Predictor) else folder
+    clips = [item for item in found if videos.is_video(item[0])]
+    found = [item for item in found if not videos.is_video(item[0])]
+    of_clips = dict(intrinsics=intrinsics, overwrite=overwrite, depth_frames=depth_frames, smoothing=smoothing)
+    lines, skipped_clips = _predict_clips(predictor, clips, found, batch=batch, workdir=workdir, **of_clips)
+    skipped += skipped_clips
+    if clips and not found:
+        return Report([*lines, *([_skipped(skipped)] if skipped else [])], skipped)
     devices = sharding.make_mesh().size
     batch = -(-max(1, min(batch, len(found))) // devices) * devices
     start = time.monotonic()
-    workdir = None if isinstance(folder, Predictor) else folder
     work = Work(predictor, tuple(formats), intrinsics, overwrite, workdir=workdir)
     outcome = pipeline.run(work, found, batch=batch)
-    return _report(predictor, outcome, skipped, seconds=time.monotonic() - start)
+    report = _report(predictor, outcome, skipped, seconds=time.monotonic() - start)
+    return dataclasses.replace(report, lines=lines + report.lines)
 
 
 def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **data):
@@ -182,6 +193,43 @@ def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **da
     return len(split.val)
 
 
+def _predict_clips(predictor, clips, pictures, **options):
+    """Predicts clips; lines to print, and [(path, why)] of those without a result. `pictures` come after them."""
+    lines, skipped = [], []
+    for i, (path, name) in enumerate(clips):
+        try:
+            done = clip.predict_clip(predictor, path, name, **options)
+        except (InputError, OSError, KeyboardInterrupt) as error:
+            told = [f"{len(lines)} clips are done"]
+            if rest := [other for other, _ in (*clips[i + 1 :], *pictures)]:
+                told.append(f"{len(rest)} files are not begun: {pipeline.some(rest)}")
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt("; ".join([str(error), *told])) from None
+            try:
+                skipped.append((str(path), pipeline.reason(error, path)))
+            except OSError:  # the disk is full
+                raise OSError(error.errno, f"{error.strerror} ({'; '.join(told)})", error.filename) from error
+            continue
+        line = f"{done.frames} frames of {shown(path)}, {done.frames / done.seconds:.1f} frames/s"
+        line += f", {done.skipped} damaged frames left out" if done.skipped else ""
+        if done.cut_off:
+            line += ", which ends after {:.1f} of {:.1f} s".format(*done.cut_off)
+        if done.origin.startswith("training"):
+            line += f"; {training_camera(predictor)} is assumed: for another one, give --fx to get metres"
+        if done.clipped > _MOSTLY:
+            line += "; most of the depth is at an end of its range: is the focal length right?"
+        lines.append(line)
+    return lines, skipped
+
+
+def _skipped(skipped):
+    """What is skipped and why, in words."""
+    paths = collections.defaultdict(list)
+    for path, why in skipped:
+        paths[why].append(path)
+    return f"{len(skipped)} skipped: " + "; ".join(f"{pipeline.some(of_one)} ({why})" for why, of_one in paths.items())
+
+
 def _report(predictor, outcome, skipped, *, seconds):
     """The Report: whose camera is assumed or doubtful, what was done, and what was not."""
     lines, done = [], [outcome.done[number] for number in sorted(outcome.done)]
@@ -204,10 +252,6 @@ def _report(predictor, outcome, skipped, *, seconds):
             f"warning: most of the depth is at an end of its range in {of_all(clipped)}, first "
             f"{shown(clipped[0].path)}: is the focal length right?"
         )
-    paths = collections.defaultdict(list)
-    for path, why in skipped:
-        paths[why].append(path)
-    told = "; ".join(f"{pipeline.some(of_one)} ({why})" for why, of_one in paths.items())
-    told = f", {len(skipped)} skipped: {told}" if skipped else ""
+    told = f", {_skipped(skipped)}" if skipped else ""
     lines.append(f"{len(done)} picture{'s' * (len(done) != 1)}, {len(done) / seconds:.1f} images/s{told}")
     return Report(lines, skipped)

@@ -1,8 +1,8 @@
-"""Predicts the depth of pictures: `python launch/predict.py PICTURE_OR_FOLDER ... [--workdir=DIR] [--output=DIR]`.
+"""Predicts the depth of pictures and clips: `python launch/predict.py FILE ... [--workdir=DIR] [--output=DIR]`.
 
 For each picture it writes NAME.npy (float32 metres), NAME.png (16 bit, millimetres), NAME.color.png, NAME.json, and
 NAME.ply if asked for. NAME is the picture's name without its extension. Names that would collide keep the extension
-(a.jpg.npy), then get the folder's name in front, then a number.
+(a.jpg.npy), then get the folder's name in front, then a number. For each clip it writes NAME.depth.mp4 and NAME.json.
 
 `--source=nyu --output=DIR` instead predicts the frames of a source, for `evaluate.py --predictions=DIR`.
 """
@@ -25,6 +25,8 @@ _BATCH = flags.DEFINE_integer("batch", 8, "Pictures that go through the network 
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Replace files that predict has not written. Without it, such pictures are skipped."
 )
+_DEPTH_FRAMES = flags.DEFINE_bool("depth_frames", False, "Of clips, also a folder with a 16-bit PNG for each frame.")
+_SMOOTHING = flags.DEFINE_float("smoothing", 0.1, "Of clips: seconds by which smoothed depth lags; 0 for none.")
 _SOURCE = flags.DEFINE_string("source", None, "Predict the frames of this source: nyu, folder, tfds or rooms.")
 _PATH = flags.DEFINE_string("path", None, "Where the source is; default: the run's config.data.path.")
 _SPLIT = flags.DEFINE_string("split", None, "Whose validation frames, or `all`; default: the run's.")
@@ -42,7 +44,9 @@ def main(argv):
     if (len(argv) < 2) == (_SOURCE.value is None):
         raise app.UsageError("expected pictures, folders or globs; or --source and --output")
     if _SOURCE.value is not None:
-        cli.only_with("pictures, not with --source", ["formats", "overwrite", *_INTRINSICS])
+        cli.only_with(
+            "pictures, not with --source", ["formats", "overwrite", "depth_frames", "smoothing", *_INTRINSICS]
+        )
         return _predict_frames()
     cli.only_with("--source", ["path", "split", "image", "depth"])
     from jaxdepth import predict
@@ -55,6 +59,8 @@ def main(argv):
         step=cli.step(_STEP.value),
         batch=_BATCH.value,
         overwrite=_OVERWRITE.value,
+        depth_frames=_DEPTH_FRAMES.value,
+        smoothing=_SMOOTHING.value,
         intrinsics={name: flag.value for name, flag in _INTRINSICS.items()},
     )
     print("\n".join(report.lines))

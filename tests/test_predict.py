@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import clips
 import jax
 import numpy as np
 import pytest
@@ -321,3 +322,45 @@ def test_one_bad_file_ends_no_job(loaded, tmp_path, monkeypatch):
     assert {path.name for path in (tmp_path / "good/depth").iterdir()} == {
         f"{name}.{kind}" for name in "ab" for kind in ("npy", "png", "json")
     }
+
+
+def test_clips_and_pictures_of_a_folder_are_done(loaded, tmp_path):
+    (tmp_path / "in").mkdir()
+    clips.write(tmp_path / "in" / "a.mkv", [noise(32, 48, i) for i in range(5)], damaged=[2])
+    (tmp_path / "in" / "b.mp4").write_text("no video")
+    save(tmp_path / "in" / "c.png")
+    report = run_files(tmp_path / "in", output=tmp_path / "out", depth_frames=True, smoothing=0.0, batch=2)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "a.depth.mp4", "a.depth", "a.json", "c.npy", "c.png", "c.json"
+    }  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "out/a.depth").iterdir()) == [f"00000{i}.png" for i in range(4)]
+    assert report.lines[0].startswith(f"4 frames of {tmp_path}/in/a.mkv, ")
+    assert "1 damaged frames left out; NYU's camera is assumed" in report.lines[0]
+    assert report.lines[-1].startswith("1 picture, ") and f"1 skipped: {tmp_path}/in/b.mp4 (" in report.lines[-1]
+    alone = run_files(tmp_path / "in" / "a.mkv", output=tmp_path / "out")
+    assert len(alone.lines) == 1 and not alone.skipped
+
+
+def test_a_full_disk_or_ctrl_c_in_a_clip_names_what_is_left(loaded, tmp_path, monkeypatch):
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).touch()
+    save(tmp_path / "c.png")
+
+    def full(predictor, path, name, **_):
+        raise OSError(28, "No space left on device", f"{name}.depth.mp4")
+
+    monkeypatch.setattr(predict.clip, "predict_clip", full)
+    with pytest.raises(
+        OSError, match=r"0 clips are done; 2 files are not begun: \S+b\.mp4, \S+c\.png\).*a\.depth\.mp4"
+    ):
+        run_files(tmp_path)
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt("interrupted after 3 of 9 frames")
+
+    monkeypatch.setattr(predict.clip, "predict_clip", interrupted)
+    with pytest.raises(
+        KeyboardInterrupt, match="interrupted after 3 of 9 frames; 0 clips are done; 2 files are not begun"
+    ):
+        run_files(tmp_path)
+    assert not (tmp_path / "depth").exists()

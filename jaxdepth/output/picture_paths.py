@@ -1,4 +1,4 @@
-"""Finds the pictures of a command line, and the output path of each."""
+"""Finds the pictures and clips of a command line, and the output path of each."""
 
 import collections
 import glob
@@ -7,7 +7,7 @@ import pathlib
 
 from PIL import Image
 
-from jaxdepth.data.files import pictures
+from jaxdepth.data.files import pictures, videos
 from jaxdepth.errors import InputError
 
 
@@ -79,7 +79,7 @@ def _matches(argument):
 
 def _in_folder(folder):
     """As `_matches`: what lies directly in a folder and has a picture's suffix, without folders."""
-    suffixes = {*Image.registered_extensions(), *pictures.HEIF_SUFFIXES, *pictures.RAW_SUFFIXES}
+    suffixes = {*Image.registered_extensions(), *pictures.HEIF_SUFFIXES, *pictures.RAW_SUFFIXES, *videos.SUFFIXES}
     resolved = folder.resolve()
     with os.scandir(folder) as entries:  # tells a file from a folder and a link without another look: there may be many
         kept = [(entry.name, entry.is_symlink()) for entry in entries if _suffix(entry) in suffixes]

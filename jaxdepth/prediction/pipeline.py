@@ -137,7 +137,7 @@ def _read(work, outcome, item):
     try:
         return number, work.read(path, name)
     except (InputError, OSError) as error:
-        outcome.skipped[number] = str(path), _reason(error, path)
+        outcome.skipped[number] = str(path), reason(error, path)
         return None
 
 
@@ -189,12 +189,12 @@ def _write(work, outcome, item):
     try:
         described = work.write(job, log_depth)
     except (OSError, MemoryError) as error:
-        outcome.skipped[number] = str(job.path), _reason(error, job.path)
+        outcome.skipped[number] = str(job.path), reason(error, job.path)
     else:
         outcome.done[number] = Done(str(job.path), job.origin, max(described["share_clipped"]))
 
 
-def _reason(error, path):
+def reason(error, path):
     """What is wrong with a picture or its results, without its path; raises the error if the disk is full."""
     if not isinstance(error, OSError):
         return str(error).removeprefix(f"{str(path)!r}: ")
