@@ -338,7 +338,9 @@ def test_bad_settings_leave_nothing_behind(data, tmp_path, changes, message):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("learning_rate", [pytest.param(1e30, marks=pytest.mark.faults), 1e6])
+@pytest.mark.parametrize(
+    "learning_rate", [pytest.param(1e30, marks=pytest.mark.faults), pytest.param(1e6, marks=pytest.mark.slow)]
+)
 def test_a_run_that_explodes_ends_without_a_checkpoint_of_it(data, tmp_path, caplog, learning_rate):
     """1e30: no update is finite. 1e6: updates are, but nothing after them."""
     changes = {"optim.learning_rate": learning_rate, "optim.clip_norm": 1e30, "max_skipped_steps": 3}

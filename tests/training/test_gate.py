@@ -86,7 +86,9 @@ def test_weights_multiply_the_losses_of_a_joint_step():
     assert float(values["total_loss"]) == pytest.approx(float(expected), rel=1e-6)
 
 
-@pytest.mark.parametrize("output", [1, 2, 3])
+@pytest.mark.parametrize(
+    "output", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)]
+)
 def test_a_step_at_gate_k_costs_what_its_branch_costs(output):
     """FLOPs of the compiled forward and backward pass, against the branch's module by itself."""
     net = small.network(width=16, max_width=64, blocks=(2, 2, 2))

@@ -73,6 +73,7 @@ def unbroken(settings, tmp_path_factory):
     return small.final(settings, folder)
 
 
+@pytest.mark.slow
 def test_stopped_after_the_first_phase_and_continued_equals_unbroken(settings, unbroken, tmp_path, monkeypatch):
     """A Ctrl-C just after the checkpoint of the first phase's last step."""
     append = metrics_log.append
