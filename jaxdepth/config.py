@@ -150,7 +150,7 @@ def check(config):
         if config[name] is not None and config[name] < 1:
             raise InputError(f"config.{name}={config[name]}: expected 1 or more")
     if config.tensorboard and importlib.util.find_spec("tensorboardX") is None:
-        raise InputError("config.tensorboard=True needs an extra: pip install -e '.[tensorboard]'")
+        raise InputError("config.tensorboard=True needs an extra: pip install 'jaxdepth[tensorboard]'")
     if not 0 <= config.loss.lam <= 1:
         raise InputError(f"config.loss.lam={config.loss.lam}: expected 0 to 1")
     for name in ("absolute_weight", "gradient_weight"):

@@ -104,7 +104,7 @@ def save_pfm(path, array):
 
 
 def save_exr(path, array):
-    exr = pytest.importorskip("OpenEXR", reason="OpenEXR is not installed: pip install -e '.[exr]'")
+    exr = pytest.importorskip("OpenEXR", reason="OpenEXR is not installed: pip install 'jaxdepth[exr]'")
     with exr.File({"compression": exr.ZIP_COMPRESSION}, {"Z": np.float32(array)}) as file:
         file.write(str(path))
 

@@ -59,7 +59,7 @@ def run(work, paths=None, *, batch=4):
     return pipeline.run(work, [(path, path) for path in paths or work.sizes], batch=batch)
 
 
-def test_every_picture_gets_its_own_depth_and_bad_ones_are_skipped(monkeypatch):
+def test_every_picture_gets_its_own_depth_and_bad_ones_are_skipped():
     work = Work({f"p{i}": (3, 5) for i in range(11)})
     paths = ["bad0", *list(work.sizes)[:6], "bad1", *list(work.sizes)[6:]]
     outcome = run(work, paths)

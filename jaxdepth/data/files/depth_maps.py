@@ -151,7 +151,7 @@ def _exr(path):
     try:
         import OpenEXR
     except ImportError as error:
-        raise InputError(f"{str(path)!r}: .exr needs the extra exr: pip install -e '.[exr]'") from error
+        raise InputError(f"{str(path)!r}: .exr needs the extra exr: pip install 'jaxdepth[exr]'") from error
     with OpenEXR.File(str(path), header_only=True) as file:
         low, high = file.header()["dataWindow"]
         _check_header((int(high[1]) - int(low[1]) + 1, int(high[0]) - int(low[0]) + 1), np.dtype(np.float32))

@@ -108,7 +108,7 @@ def _check_kind(path):
         try:
             import pillow_heif
         except ImportError as error:
-            raise InputError("a HEIC picture, which needs the extra heif: pip install -e '.[heif]'") from error
+            raise InputError("a HEIC picture, which needs the extra heif: pip install 'jaxdepth[heif]'") from error
         pillow_heif.register_heif_opener()
 
 

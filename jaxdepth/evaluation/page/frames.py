@@ -45,9 +45,9 @@ def frame(shown: Shown) -> Html:
     ratio = np.log(np.where(both, prediction, 1.0) / np.where(both, truth, 1.0))
     maps = {
         "picture": shown.image,
-        "prediction": _colored(prediction, prediction > 0, colors.DEPTH_COLORS, low, high),
-        "truth": _colored(truth, truth > 0, colors.DEPTH_COLORS, low, high),
-        "error": _colored(ratio, both, _ERROR_COLORS, -_ERROR_RANGE, _ERROR_RANGE),
+        "prediction": colors.colored(prediction, low=low, high=high),
+        "truth": colors.colored(truth, low=low, high=high),
+        "error": _error_map(ratio, both),
     }
     row = (tag("div", _image(pixels, f"{name} of {shown.title}"), name) for name, pixels in maps.items())
     legend = _legend(colors.DEPTH_COLORS, f"{low:.2f} m", f"{high:.2f} m")
@@ -59,10 +59,10 @@ def error_legend() -> Html:
     return _legend(_ERROR_COLORS, "half or less", "twice or more")
 
 
-def _colored(values, known, colors, low, high):
-    """Values [H, W] as uint8 [H, W, 3]; those that are not known have the colour map's colour for bad ones."""
-    scaled = np.ma.masked_array((values - low) / (high - low), ~known)
-    return colors(scaled, bytes=True)[..., :3]
+def _error_map(log_ratio, known):
+    """Log ratios [H, W] as uint8 [H, W, 3]; those that are not known have the colour map's colour for bad ones."""
+    scaled = np.ma.masked_array(0.5 + log_ratio / (2 * _ERROR_RANGE), ~known)
+    return _ERROR_COLORS(scaled, bytes=True)[..., :3]
 
 
 def _image(pixels, alt):
@@ -83,8 +83,8 @@ def _jpeg(picture):
     return file.getvalue()
 
 
-def _legend(colors, low, high):
+def _legend(color_map, low, high):
     """A bar of a colour map with words at its ends."""
-    stops = ",".join(matplotlib.colors.to_hex(colors(x)) for x in np.linspace(0, 1, 13))
+    stops = ",".join(matplotlib.colors.to_hex(color_map(x)) for x in np.linspace(0, 1, 13))
     bar = tag("i", style=f"background:linear-gradient(to right,{stops})")
     return tag("div", low, bar, high, class_="legend")

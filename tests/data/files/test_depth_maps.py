@@ -95,7 +95,7 @@ def test_scale_out_of_range(tmp_path, scale):
 
 def open_exr():
     """Imports OpenEXR; skips the test if it is not installed."""
-    return pytest.importorskip("OpenEXR", reason="OpenEXR is not installed: pip install -e '.[exr]'")
+    return pytest.importorskip("OpenEXR", reason="OpenEXR is not installed: pip install 'jaxdepth[exr]'")
 
 
 @pytest.mark.parametrize("channels", [("Z",), ("Y",), ("R", "G", "B", "View.Depth.Z")])
