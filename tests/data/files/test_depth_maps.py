@@ -128,7 +128,7 @@ def test_broken_exr(tmp_path):
 def test_exr_without_its_package_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
     (tmp_path / "a.exr").write_bytes(b"v/1\x01")
-    with pytest.raises(InputError, match=r"a.exr': .exr needs the extra exr: pip install -e '.\[exr\]'"):
+    with pytest.raises(InputError, match=r"a.exr': .exr needs the extra exr: pip install 'jaxdepth\[exr\]'"):
         read_depth(tmp_path / "a.exr")
 
 

@@ -130,6 +130,6 @@ def test_heic_names_the_extra_that_it_needs(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     (tmp_path / "a.HEIC").write_bytes(b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf")
     with pytest.raises(
-        InputError, match=r"a.HEIC': a HEIC picture, which needs the extra heif: pip install -e '.\[heif\]'"
+        InputError, match=r"a.HEIC': a HEIC picture, which needs the extra heif: pip install 'jaxdepth\[heif\]'"
     ):
         pictures.read(tmp_path / "a.HEIC")
