@@ -6,6 +6,7 @@ import logging as stdlib_logging
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import sys
@@ -32,7 +33,8 @@ def run(main):
 
     def reporting(argv):
         try:
-            return main(argv)
+            with unread_output():
+                return main(argv)
         except app.UsageError as error:
             return tell(InputError(f"{error} {_SEE_HELP}"))
         except (InputError, OSError) as error:
@@ -67,9 +69,30 @@ def _is_for_users(record):
     return "xla_bridge" not in record.pathname or record.levelno >= stdlib_logging.ERROR  # each missing kind of device
 
 
+@contextlib.contextmanager
+def unread_output():
+    """Ends the command quietly if nobody reads its output any more, as in `jaxdepth predict --help | head`."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _has_no_reader(sys.stdout):  # of another pipe
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is written at the exit
+        sys.exit(128 + signal.SIGPIPE)  # as the shell has it
+
+
+def _has_no_reader(file):
+    """Whether a file is a pipe that is closed at its other end."""
+    watched = select.poll()
+    watched.register(file.fileno(), 0)
+    return any(event & select.POLLERR for _, event in watched.poll(0))
+
+
 def _parse_flags(main, argv):
     if not {"-h", "-help", "--help"}.isdisjoint(argv):
-        print(_help(sys.modules[main.__module__]))
+        with unread_output():
+            print(_help(sys.modules[main.__module__]))
         sys.exit()
     with _early_errors():
         # ml_collections looks for settings in sys.argv.

@@ -16,7 +16,8 @@ def main():
     scripts = _scripts()
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
-        print(_list(program, scripts))
+        with cli.unread_output():
+            print(_list(program, scripts))
     elif name in scripts:
         sys.argv = [f"{program} {name}", *arguments]
         _run(scripts[name])

@@ -8,7 +8,7 @@ import sys
 import pytest
 import small
 
-from jaxdepth import advice
+from jaxdepth import advice, cli
 
 SCRIPTS = {file.stem.replace("_", "-"): file for file in sorted((small.ROOT / "launch").glob("*.py"))}
 ADVICE = "python launch/prepare_data.py nyu, python launch/train.py --config=configs/best.py:a"
@@ -115,3 +115,19 @@ def test_wrong_arguments_are_told_in_one_line(command, arguments, told):
 def test_advice_has_the_form_that_the_user_types(monkeypatch, started_as, typed):
     monkeypatch.setattr(sys, "argv", [started_as, "--batch=1"])
     assert advice.typed(ADVICE) == typed
+
+
+@pytest.mark.parametrize("arguments", [(), ("predict", "--help"), ("train", "--help")])
+def test_output_that_nobody_reads_ends_the_command_quietly(arguments):
+    """As `| head` leaves it: a pipe that is closed at the other end."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    line = [sys.executable, "-m", "jaxdepth", *arguments]
+    done = subprocess.run(line, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=small.ROOT)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_pipe_that_breaks_elsewhere_keeps_its_error(capfd):
+    with pytest.raises(BrokenPipeError, match="a worker"), cli.unread_output():
+        raise BrokenPipeError("a worker")
