@@ -15,7 +15,6 @@ import pathlib
 import re
 import shutil
 import sys
-import warnings
 import zlib
 
 import jax
@@ -24,6 +23,7 @@ import orbax.checkpoint as ocp
 from absl import logging
 from orbax.checkpoint import checkpoint_managers
 
+from jaxdepth import quiet
 from jaxdepth.errors import InputError
 from jaxdepth.training import sharding
 
@@ -319,7 +319,7 @@ def _collect_coroutines():
     try:
         asyncio_log.setLevel(stdlib_logging.CRITICAL)
         sys.unraisablehook = lambda _: None
-        with warnings.catch_warnings(action="ignore"):
+        with quiet.no_warnings():
             gc.collect()
     finally:
         asyncio_log.setLevel(level)

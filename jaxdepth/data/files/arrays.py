@@ -2,11 +2,11 @@
 
 import math
 import os
-import warnings
 import zipfile
 
 import numpy as np
 
+from jaxdepth import quiet
 from jaxdepth.errors import InputError
 
 MAX_BYTES = 1 << 30  # of an array that is read into memory
@@ -69,8 +69,7 @@ def read_header(file):
       ValueError: for anything else.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # headers of Python 2
+        with quiet.no_warnings():  # headers of Python 2
             first = np.lib.format.read_magic(file) == (1, 0)
             read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
             shape, fortran_order, dtype = read(file)

@@ -3,12 +3,12 @@
 import io
 import math
 import pathlib
-import warnings
 import zipfile
 
 import numpy as np
 from PIL import ImageOps
 
+from jaxdepth import quiet
 from jaxdepth.data.files import arrays, pictures
 from jaxdepth.errors import InputError
 
@@ -48,8 +48,7 @@ def read_depth(path, *, scale=None, key=None, setting=SETTING):
         if not file.read(1):
             raise InputError(f"{str(path)!r}: an empty file: expected depth")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd headers
+        with quiet.no_warnings():  # of odd headers
             array = reader(path) if key is None or reader is not _npz else _npz(path, key)
     except Exception as error:  # decoders raise any kind of error, MemoryError too, for damaged files
         if isinstance(error, InputError) or getattr(error, "filename", None) is not None:  # said, or no permission

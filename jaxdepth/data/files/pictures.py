@@ -4,12 +4,12 @@ Numpy and Pillow only; pillow-heif for HEIC.
 """
 
 import os
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from jaxdepth import quiet
 from jaxdepth.errors import InputError
 
 _EXIF_FOLDER, _FOCAL_LENGTH_35MM, _ORIENTATION = 0x8769, 0xA405, 0x0112
@@ -70,8 +70,7 @@ def decode(path, convert, *, accepts, expected):
     """
     try:
         _check_kind(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd EXIF
+        with quiet.no_warnings():  # Pillow warns of large pictures and odd EXIF
             # From a path, Pillow maps uncompressed TIFFs, and scrambles those whose EXIF orientation swaps the axes.
             with open(path, "rb") as file, Image.open(file, formats=_formats()) as picture:
                 if picture.width * picture.height > MAX_PIXELS or max(picture.size) > MAX_SIDE:
