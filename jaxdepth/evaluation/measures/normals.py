@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from jaxdepth.evaluation.measures.frame import ScoredFrame
-from jaxdepth.geometry.camera import Intrinsics, rays64
+from jaxdepth.geometry.normals import window_planes
 
 WINDOW = 9  # pixels
 THRESHOLDS = (11.25, 22.5, 30.0)  # degrees (Fouhey 2013)
@@ -37,27 +37,10 @@ def surface_normals(frame: ScoredFrame) -> dict[str, float]:
     if frame.camera is None or not scored.any():
         return dict.fromkeys(("mean", "median", *names), math.nan)
     truth = np.where(frame.valid, frame.truth, 1.0)
-    angles = _angles(*(_normals(depth, frame.camera, scored) for depth in (frame.prediction, truth)))
+    planes = [window_planes(1 / depth, frame.camera, window=WINDOW) for depth in (frame.prediction, truth)]
+    angles = _angles(*([part[scored] for part in plane] for plane in planes))
     within = {name: float(np.mean(angles < threshold)) for name, threshold in names.items()}
     return {"mean": float(np.mean(angles)), "median": float(np.median(angles)), **within}
-
-
-def _normals(depth: np.ndarray, camera: Intrinsics, scored: np.ndarray) -> list[np.ndarray]:
-    """Normals, not of unit length and away from the camera: x, y and z, [K] each, of the scored pixels of [H, W].
-
-    The plane a X + b Y + c Z = 1 is a x + b y + c = 1 / Z on the ray (x, y, 1). On a window with its centre in the
-    origin, least squares are sums of products: a = sum(x / Z) / sum(x^2), likewise b, and 1 / Z has its mean at 0.
-    """
-    steps = np.arange(WINDOW) - WINDOW // 2
-    mean, slope = np.full(WINDOW, 1 / WINDOW), steps / np.sum(steps**2)
-
-    def filtered(down, across):
-        columns = ndimage.correlate1d(1 / depth, down, axis=0)
-        return ndimage.correlate1d(columns, across, axis=1)[scored]
-
-    x, y = np.moveaxis(rays64(camera, depth.shape)[scored], -1, 0)[:2]
-    a, b = camera.fx * filtered(mean, slope), camera.fy * filtered(slope, mean)
-    return [a, b, filtered(mean, mean) - a * x - b * y]
 
 
 def _angles(first: list[np.ndarray], second: list[np.ndarray]) -> np.ndarray:
