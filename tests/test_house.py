@@ -57,15 +57,19 @@ def test_a_launch_script_starts_at_once():
 
 
 def test_heavy_imports_stand_in_one_place_each():
+    alone = {
+        "orbax": "jaxdepth.training.checkpoint",
+        "tensorboardX": "jaxdepth.runs.events",
+        "trimesh": "jaxdepth.output.mesh",
+        "rerun": "jaxdepth.output.viewer",
+    }
     for module, file in MODULES.items():
         for target, _ in imports(file):
             name = target.split(".")[0]
-            if name == "orbax":
-                assert module == "jaxdepth.training.checkpoint", f"{module} imports {target}"
             if name in ("tensorflow", "tensorflow_datasets"):
                 assert module.startswith("jaxdepth.data."), f"{module} imports {target}"
-            if name == "tensorboardX":
-                assert module == "jaxdepth.runs.events", f"{module} imports {target}"
+            if name in alone:
+                assert module == alone[name], f"{module} imports {target}"
 
 
 def test_tensorflow_is_never_imported_on_the_way():

@@ -117,7 +117,7 @@ def test_bad_pictures_are_skipped_and_named_and_the_rest_done(run, tmp_path, mon
     Image.new("L", (300, 300)).save(tmp_path / "bomb.png")
     Image.new("L", (150, 150)).save(tmp_path / "large.png")  # only a warning of Pillow
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20_000)
-    formats = ("npy", "png", "ply")
+    formats = ("npy", "png", "ply", "glb", "normals")
     report = predict.predict_files(run, [tmp_path, tmp_path / "gone.png"], formats=formats, batch=2)
     assert len(report.skipped) == 6
     lines = report.lines
@@ -131,7 +131,7 @@ def test_bad_pictures_are_skipped_and_named_and_the_rest_done(run, tmp_path, mon
         assert f"{name}.png ({why}" in lines[1] or f"{name}.png (not a picture that Pillow can read ({why}" in lines[1]
     out = tmp_path / "depth"
     assert {path.name for path in out.iterdir()} == {
-        f"{name}.{kind}" for name in ("good", "large") for kind in ("npy", "png", "ply", "json")
+        f"{name}.{kind}" for name in ("good", "large") for kind in ("npy", "png", "ply", "glb", "normals.png", "json")
     }
     depth = np.load(out / "good.npy")
     assert depth.shape == (30, 50)

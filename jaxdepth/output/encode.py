@@ -1,4 +1,4 @@
-"""Encodes depth maps as the bytes of files: .npy, 16-bit PNG, colour PNG and PLY point clouds."""
+"""Encodes depth maps as files: .npy, PNG (millimetres, colours, normals), points, meshes and recordings."""
 
 import io
 
@@ -6,27 +6,68 @@ import numpy as np
 from PIL import Image
 
 from jaxdepth.data.files.writing import array_buffers
+from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import back_project, crop_intrinsics
+from jaxdepth.geometry.normals import normals
+from jaxdepth.geometry.surface import EDGE
+from jaxdepth.output import mesh, viewer
 from jaxdepth.output.color_picture import color_png
 
 _BLOCK = 1 << 24  # pixels that are computed at once; more would take several times the memory of the picture
-FORMATS = {"npy": ".npy", "png": ".png", "color": ".color.png", "ply": ".ply"}  # and the suffix of their files
+_NORMALS_BLOCK = 1 << 20  # float64, and some of it
+FORMATS = {  # and the suffix of their files
+    "npy": ".npy",
+    "png": ".png",
+    "color": ".color.png",
+    "normals": ".normals.png",
+    "ply": ".ply",
+    "glb": ".glb",
+    "rrd": ".rrd",
+}
+WITH_PIXELS = ("ply", "glb", "rrd")  # the formats that need the picture itself
 
 
-def encode(kind, depth, pixels, intrinsics):
+def check(formats):
+    """Refuses, before the work, formats that cannot be written.
+
+    Args:
+      formats: names.
+
+    Raises:
+      InputError: if one is no key of FORMATS, or its library is not installed.
+    """
+    if unknown := [kind for kind in formats if kind not in FORMATS]:
+        raise InputError(f"formats={unknown[0]!r}: expected some of {', '.join(FORMATS)}")
+    for kind, library in {"glb": mesh.library, "rrd": viewer.library}.items():
+        if kind in formats:
+            library()
+
+
+def encode(kind, depth, pixels, intrinsics, *, edge=EDGE, name="picture"):
     """Encodes a depth map in one of FORMATS.
 
     Args:
       kind: a key of FORMATS.
       depth: [H, W], metres.
-      pixels: uint8 [H, W, 3], the picture; used by "ply" only.
-      intrinsics: Intrinsics in pixels of the picture; used by "ply" only.
+      pixels: uint8 [H, W, 3], the picture; used by WITH_PIXELS.
+      intrinsics: Intrinsics in pixels of the picture; used by WITH_PIXELS and "normals".
+      edge: degrees; used by "glb" and "rrd" to leave out jumps of depth, see `geometry.surface`.
+      name: the picture's; used by "rrd".
 
     Returns:
       The file as a list of buffers: join them for its bytes.
+
+    Raises:
+      InputError: from `mesh.glb` and `viewer.rrd`.
     """
+    if kind == "glb":
+        return [mesh.glb(depth, pixels, intrinsics, edge=edge)]
+    if kind == "rrd":
+        return [viewer.rrd(depth, pixels, intrinsics, edge=edge, name=name)]
     if kind == "ply":
         return ply(depth, pixels, intrinsics)
+    if kind == "normals":
+        return [normals_png(depth, intrinsics)]
     return npy(depth) if kind == "npy" else [{"png": png, "color": color_png}[kind](depth)]
 
 
@@ -43,6 +84,22 @@ def png(depth):
     file = io.BytesIO()
     # A fifth of the time of Pillow's usual level 6, for 1.4 times the size.
     Image.fromarray(millimetres).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def normals_png(depth, intrinsics):
+    """Encodes the surface normals of depth [H, W] in metres as a PNG.
+
+    Red, green and blue are 128 + 127 n, with n the unit normal on the camera's side: x right, y up, z towards the
+    camera. A wall that faces the camera is blue, a floor green. Where depth is missing nearby, all three are 128.
+    """
+    levels = np.empty((*np.shape(depth), 3), np.uint8)
+    rows = max(1, _NORMALS_BLOCK // levels.shape[1])
+    for top in range(0, len(levels), rows):
+        part = slice(top, top + rows)
+        levels[part] = np.round(128 + 127 * normals(depth, intrinsics, rows=part) * [1, -1, -1])
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 

@@ -9,6 +9,10 @@ from PIL import Image
 
 from jaxdepth.data.files import pictures, videos
 from jaxdepth.errors import InputError
+from jaxdepth.output import encode
+
+# Of files with two suffixes, the first: .color of .color.png.
+_INNER_SUFFIXES = tuple(pathlib.Path(suffix).stem for suffix in encode.FORMATS.values() if suffix.count(".") > 1)
 
 
 def find(arguments, *, output=None):
@@ -97,7 +101,7 @@ def _output_paths(paths, folders):
     resolved = {folder: folder.resolve() for folder in {*folders, *(path.parent for path in paths)}}
     places = [resolved[folder] for folder in folders]
     # a.color.jpg keeps its suffix: depth of a.color would overwrite a.color.png, the colours of a.jpg.
-    names = [path.name if path.stem.lower().endswith(".color") else path.stem for path in paths]
+    names = [path.name if path.stem.lower().endswith(_INNER_SUFFIXES) else path.stem for path in paths]
     for longer in (lambda path: path.name, lambda path: f"{resolved[path.parent].name}-{path.name}"):
         shared = _shared(names, places)
         names = [longer(path) if equal else name for path, name, equal in zip(paths, names, shared, strict=True)]

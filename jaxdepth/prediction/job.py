@@ -14,8 +14,6 @@ from jaxdepth.output import encode, sidecar
 from jaxdepth.paths import shown
 from jaxdepth.runs import lineage
 
-_WITH_PIXELS = ("ply",)  # formats that need the picture itself
-
 
 @dataclasses.dataclass(frozen=True)
 class Job:
@@ -72,7 +70,7 @@ class Work:
         given = complete(self.intrinsics, size)
         camera, origin = framing.find_camera(size, into, given=given, focal_35mm=picture.focal_35mm)
         name.parent.mkdir(parents=True, exist_ok=True)
-        pixels = picture.pixels if set(_WITH_PIXELS) & set(self.formats) else None
+        pixels = picture.pixels if set(encode.WITH_PIXELS) & set(self.formats) else None
         return Job(path, name, size, framing.network_input(picture.pixels, into), pixels, camera, origin)
 
     def write(self, job, log_depth):

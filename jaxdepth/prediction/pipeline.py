@@ -188,7 +188,7 @@ def _write(work, outcome, item):
     number, job, log_depth = item
     try:
         described = work.write(job, log_depth)
-    except (OSError, MemoryError) as error:
+    except (InputError, OSError, MemoryError) as error:
         outcome.skipped[number] = str(job.path), reason(error, job.path)
     else:
         outcome.done[number] = Done(str(job.path), job.origin, max(described["share_clipped"]))

@@ -1,6 +1,7 @@
 """Encoded depth maps, decoded by independent code."""
 
 import io
+import sys
 
 import jax
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from jaxdepth import rooms
+from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import Intrinsics, nyu_intrinsics
 from jaxdepth.output import encode
 from jaxdepth.rooms.scene import CORNERS
@@ -89,7 +91,37 @@ def test_a_point_cloud_leaves_out_pixels_without_depth():
 
 def test_every_format_is_encoded_by_its_name():
     depth, pixels = np.float32([[1.0, 2.0], [3.0, 4.0]]), np.zeros((2, 2, 3), np.uint8)
-    starts = {"npy": b"\x93NUMPY", "png": b"\x89PNG", "color": b"\x89PNG", "ply": b"ply\n"}
+    pictures = dict.fromkeys(("png", "color", "normals"), b"\x89PNG")
+    starts = {"npy": b"\x93NUMPY", "ply": b"ply\n", "glb": b"glTF", "rrd": b"RRF2", **pictures}
     assert set(starts) == set(encode.FORMATS)
     for kind, start in starts.items():
         assert encoded(kind, depth, pixels, Intrinsics(1.0, 1.0, 0.5, 0.5)).startswith(start)
+
+
+def test_formats_are_checked_before_the_work(monkeypatch):
+    encode.check(encode.FORMATS)
+    with pytest.raises(InputError, match="formats='jpg': expected some of npy, png, color, normals, ply, glb, rrd"):
+        encode.check(["npy", "jpg"])
+    monkeypatch.setitem(sys.modules, "trimesh", None)
+    with pytest.raises(InputError, match="formats=glb needs the extra mesh"):
+        encode.check(["npy", "glb"])
+
+
+def test_normals_are_colours_x_right_y_up_z_back(monkeypatch):
+    """A wall ahead, a floor, a wall at the right, and pixels near a hole; the same in blocks of rows."""
+    camera, rows = Intrinsics(4.0, 4.0, 5.5, 5.5), np.arange(12)
+    ahead = np.full((12, 12), 2.0)
+    ahead[2, 3] = 0
+    below = np.broadcast_to(4 * 1.5 / np.maximum(rows - 5.5, 0.1)[:, None], (12, 12))
+    for depth, row, column, expected in (
+        (ahead, 9, 6, (128, 128, 255)),
+        (ahead, 3, 2, (128, 128, 128)),
+        (below, 11, 6, (128, 255, 128)),
+        (below.T, 6, 11, (1, 128, 128)),
+    ):
+        data = encoded("normals", depth, None, camera)
+        picture = np.asarray(Image.open(io.BytesIO(data)))
+        assert picture.shape == (12, 12, 3) and tuple(picture[row, column]) == expected
+        with monkeypatch.context() as patch:
+            patch.setattr(encode, "_NORMALS_BLOCK", 36)
+            assert encoded("normals", depth, None, camera) == data

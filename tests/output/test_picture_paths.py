@@ -39,6 +39,13 @@ def test_output_paths_beside_the_pictures(folder):
     ]
 
 
+def test_names_that_would_be_anothers_results_keep_their_suffix(tmp_path):
+    for name in ("a.jpg", "a.color.jpg", "a.normals.jpg", "a.Normals.png"):
+        (tmp_path / name).touch()
+    found, _ = picture_paths.find([tmp_path])
+    assert sorted(name.name for _, name in found) == ["a", "a.Normals.png", "a.color.jpg", "a.normals.jpg"]
+
+
 def test_equal_names_get_a_number(tmp_path):
     for name in ("x/in/A.jpg", "y/in/a.jpg", "z/in/a.jpg"):
         (tmp_path / name).parent.mkdir(parents=True)

@@ -116,6 +116,15 @@ def test_ctrl_c_finishes_what_is_being_written_and_says_how_many():
     assert str(error.value).startswith(f"interrupted: {count} pictures are done, {40 - count} are not: ")
 
 
+def test_a_format_that_a_picture_cannot_have_is_told():
+    def write(job):
+        if job.path == "p1":
+            raise InputError("5x1 pixels give no triangle")
+
+    outcome = run(Work({f"p{i}": (3, 5) for i in range(3)}, write=write))
+    assert outcome.skipped == {1: ("p1", "5x1 pixels give no triangle")} and sorted(outcome.done) == [0, 2]
+
+
 def test_a_defect_keeps_its_traceback():
     def write(job):
         raise ZeroDivisionError
