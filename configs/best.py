@@ -2,20 +2,24 @@
 
     python launch/train.py --config=configs/best.py:rooms
     python launch/train.py --config=configs/best.py
+    python launch/train.py --config=configs/best.py:finetune --config.data.path=FOLDER
 
-The second starts with the weights of the first. Rooms are rendered in the training step, each is seen once; a picture
-is seen through the simulated sensor, its depth is exact. On one H200 the first takes 9 minutes (3 of them to compile),
-at 2,600 rooms per second, the second 2 minutes. On the 109 frames of `dev` under eigen_crop: delta1 .781, AbsRel .152
-(mean depth image .439, .358). For two CPU cores there is `configs/pyramid.py`.
+The second starts with the weights of the first. The third goes on from the package's network with a folder of your own
+(docs/data.md), in about ten minutes on two CPU cores.
+
+Rooms are rendered in the training step, each is seen once; a picture is seen through the simulated sensor, its depth is
+exact. On one H200 the first takes 9 minutes (3 of them to compile), at 2,600 rooms per second, the second 2 minutes. On
+the 109 frames of `dev` under eigen_crop: delta1 .781, AbsRel .152 (mean depth image .439, .358). For two CPU cores
+there is `configs/pyramid.py`.
 """
 
 from jaxdepth.config import base
 
 
 def get_config(arg=""):
-    """The settings. `arg` is what follows the colon of --config: `rooms`, or nothing for the last stage."""
-    config = base(arg, variants=("rooms",))
-    schedule = "constant" if arg else "cosine"
+    """The settings. `arg` is what follows the colon of --config: `rooms`, `finetune`, or nothing for NYU."""
+    config = base(arg, variants=("rooms", "finetune"))
+    schedule = "constant" if arg == "rooms" else "cosine"
     config.ema_decay = 0.999
     config.flip_tta = True
     config.data.frame_size = config.data.crop_size = (192, 256)
@@ -43,7 +47,7 @@ def get_config(arg=""):
         weight_decay=0.05,
         clip_norm=1.0,
     )
-    if arg:
+    if arg == "rooms":
         config.batch_size = 64
         config.steps = 16186
         config.validate_every = 2000
@@ -54,6 +58,17 @@ def get_config(arg=""):
         config.data.rooms_frames = (64, 64)
         config.model.dtype = "bfloat16"
         config.optim.update(learning_rate=1.5e-3, warmup_steps=500)
+    elif arg == "finetune":
+        config.batch_size = 8
+        config.steps = 300
+        config.validate_every = 5
+        config.log_every = 10
+        config.checkpoint_every = 50
+        config.init_from = "package"
+        config.ema_decay = 0.99
+        config.data.source = "folder"
+        config.loss.lam = 0.0
+        config.optim.update(learning_rate=3e-4, warmup_steps=50, weight_decay=0.1)
     else:
         config.batch_size = 16
         config.epochs = 100

@@ -3,11 +3,11 @@
 __version__ = "0.2.0"
 
 
-def load(path=None, *, step="last"):
+def load(path="package", *, step="last"):
     """Loads a trained network: `jaxdepth.load().predict("photo.jpg")` is its depth in metres.
 
     Args:
-      path: workdir of a training run, or a packed network; by default the network that comes with the package.
+      path: workdir of a training run, or a packed network; "package" for the one that comes with the package.
       step: which checkpoint: a step, "last" or "best".
 
     Returns:
@@ -19,4 +19,4 @@ def load(path=None, *, step="last"):
     """
     from jaxdepth import predict  # here, as it takes seconds to import
 
-    return predict.load(predict.PACKAGED if path is None else path, step=step)
+    return predict.load(path, step=step)

@@ -206,6 +206,40 @@ def numbers(name, values):
         raise InputError(f"--{name}={','.join(values)}: expected numbers, such as 65.535 or 65.535,1e10") from None
 
 
+def define_intrinsics(what, default):
+    """Defines the flags --fx, --fy, --cx and --cy of a camera.
+
+    Args:
+      what: the pictures whose pixels are meant, in words.
+      default: in words.
+
+    Returns:
+      {name: flag}.
+    """
+    meanings = dict(
+        fx="Focal length", fy="Vertical focal length", cx="Principal point's column", cy="Principal point's row"
+    )
+    return {
+        name: flags.DEFINE_float(name, None, f"{meaning} in pixels of {what}; default: {default}.")
+        for name, meaning in meanings.items()
+    }
+
+
+def folder_intrinsics(defined):
+    """The values of `define_intrinsics` as `camera.completed` takes them, None if there are none.
+
+    Raises:
+      InputError: without a focal length, or with one half of the principal point.
+    """
+    fx, fy, cx, cy = (defined[name].value for name in ("fx", "fy", "cx", "cy"))
+    if fx is None and fy is None and cx is None and cy is None:
+        return None
+    if (fx is None and fy is None) or (cx is None) != (cy is None):
+        raise InputError("--fx, --fy, --cx, --cy: expected a focal length, and both or none of --cx and --cy")
+    focal = (fx if fx is not None else fy, fy if fy is not None else fx)
+    return focal if cx is None else (*focal, cx, cy)
+
+
 def step(value):
     """The value of a flag --step: an int, or "last" or "best".
 

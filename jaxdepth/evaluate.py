@@ -15,13 +15,14 @@ from jaxdepth.evaluation import comparison, mean_depth, measures, protocols, rep
 from jaxdepth.evaluation import predictions as files
 from jaxdepth.evaluation.examination import Examination
 from jaxdepth.evaluation.page import report as pages
-from jaxdepth.paths import expanded
+from jaxdepth.geometry import framing
+from jaxdepth.paths import PACKAGE, expanded, network_folder
 from jaxdepth.runs import lineage, record, trained, workdir
 from jaxdepth.training import sharding
 
 _PAPER_SIZES = dict(frame_size=(240, 320), crop_size=(228, 304))  # of frames for predictions that name no other
 _BATCH = 8  # frames of predictions that are scored together
-_OF_NETWORK = ("flip_tta", "trained_on", "frames_seen_in_training")
+_OF_NETWORK = ("flip_tta", "focal_ratio", "trained_on", "frames_seen_in_training")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Data:
       split: whose validation frames, or "all" for every frame; None for the run's.
       image, depth: patterns of a folder's files, see `pairs.find`; None for the run's.
       depth_scale: metres per unit of a folder's depths; None for the run's.
+      intrinsics: of a folder's pictures, see `camera.completed`; None for the run's.
       invalid: depths in metres that are no measurement; None for the run's, if the source is.
     """
 
@@ -71,6 +73,7 @@ class Data:
     image: str | None = None
     depth: str | None = None
     depth_scale: float | None = None
+    intrinsics: tuple[float, ...] | None = None
     invalid: tuple[float, ...] | None = None
 
     def __post_init__(self):
@@ -79,13 +82,13 @@ class Data:
 
     def open(self, arguments, rules):
         """Opens the frames; `arguments` are those of `selection.open_frames` where nothing is given."""
-        given = dict(image=self.image, depth_files=self.depth, depth_scale=self.depth_scale, invalid=self.invalid)
-        given |= dict(max_depth=rules.max_depth, depth=rules.truth)
-        frames = selection.open_frames(**arguments | {k: value for k, value in given.items() if value is not None})
-        of_folders = dict(image=self.image, depth=self.depth, depth_scale=self.depth_scale)
-        if frames.name != "folder" and (wrong := [k for k, value in of_folders.items() if value is not None]):
-            raise InputError(f"{wrong[0]}={of_folders[wrong[0]]}: only for source=folder; the source is {frames.name}")
-        return frames
+        of_folders = dict(image=self.image, depth_files=self.depth, depth_scale=self.depth_scale)
+        of_folders |= dict(intrinsics=self.intrinsics)
+        if arguments["source"] != "folder" and (wrong := [k for k, value in of_folders.items() if value is not None]):
+            told = f"{wrong[0].removesuffix('_files')}={of_folders[wrong[0]]}"
+            raise InputError(f"{told}: only for source=folder; the source is {arguments['source']}")
+        given = of_folders | dict(invalid=self.invalid, max_depth=rules.max_depth, depth=rules.truth)
+        return selection.open_frames(**arguments | {k: value for k, value in given.items() if value is not None})
 
 
 def options_of(options):
@@ -119,9 +122,10 @@ def evaluate_checkpoint(folder, *, step="last", frames_of=None, output=None, **o
     data, rules = options_of(options)
     protocol, names = rules.chosen()
     _check_outputs(output)
-    run = record.read(folder)
+    run = record.read(network_folder(folder))
     frames, split, seen = frames_of_run(run, frames_of=frames_of, data=data, rules=rules)
     network = trained.read(folder, step=step)
+    focal_ratio = framing.frames_focal_ratio(frames.size, frames.intrinsics, network.framing)
     crop_size = network.framing.crop_size
     mesh = sharding.make_mesh()
     made = _score(
@@ -130,10 +134,10 @@ def evaluate_checkpoint(folder, *, step="last", frames_of=None, output=None, **o
         protocol=protocol,
         names=names,
         mesh=mesh,
-        outputs=scorer.network_outputs(network.network, flip_tta=run.flip_tta),
+        outputs=scorer.network_outputs(network.network, flip_tta=run.flip_tta, focal_ratio=focal_ratio),
         groups=network.network.groups,
         variables=network.variables,
-        mean_depth_image=workdir.read_mean_depth(folder, size=run.frame_size),
+        mean_depth_image=workdir.read_mean_depth(network_folder(folder), size=run.frame_size),
         batch_size=-(-run.config["batch_size"] // mesh.size) * mesh.size,  # the last batch is padded anyway
         crop_size=crop_size,
     )
@@ -145,6 +149,7 @@ def evaluate_checkpoint(folder, *, step="last", frames_of=None, output=None, **o
     described = protocol.describe(frames, split, crop_size=crop_size) | {
         "network_input": protocols.network_input(frames.size, crop_size=crop_size),
         "flip_tta": run.flip_tta,
+        "focal_ratio": focal_ratio,
         "trained_on": lineage.in_words(run.trained_on),
         "frames_seen_in_training": seen,
     }
@@ -165,7 +170,7 @@ def frames_of_run(run, *, frames_of=None, data=Data(), rules=Rules()):
     Returns:
       A Frames, a Split, whose `val` are the frames, and how many of them the network has seen in training.
     """
-    other = record.read(frames_of).config if frames_of else run.config
+    other = record.read(network_folder(frames_of)).config if frames_of else run.config
     there = dict(source=data.source, path=data.path, frame_size=run.config["data"]["frame_size"])
     frames = data.open(settings.source_arguments(other, **there), rules)
     split = splits.split(data.split or other["data"]["split"], frames.ids, lists=frames.splits, parts=("val",))
@@ -261,11 +266,12 @@ def default_output(folder, *, step="last", **options):
       step, options: as for `evaluate_checkpoint`.
 
     Returns:
-      A pathlib.Path, such as WORKDIR/evaluation-full-folder-kitchen-1b2c3d.json.
+      A pathlib.Path, such as WORKDIR/evaluation-full-folder-kitchen-1b2c3d.json; of "package" in the present folder.
     """
     data, rules = options_of(options)
     folder = files.folder_of(folder) if files.is_pattern(folder) else folder
-    parts = [rules.protocol, data.source]
+    parts = [PACKAGE if folder == PACKAGE else None, rules.protocol, data.source]
+    folder = "" if folder == PACKAGE else folder
     if data.path is not None:
         resolved = expanded(data.path).resolve()
         parts += [resolved.stem, hashlib.sha256(str(resolved).encode()).hexdigest()[:6]]

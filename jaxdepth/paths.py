@@ -29,6 +29,14 @@ def packaged(name) -> pathlib.Path:
     return package / name if (package / name).is_dir() else package.parent / name
 
 
+PACKAGE = "package"  # what stands for the network that comes with the package
+
+
+def network_folder(given) -> pathlib.Path:
+    """The folder of a network: `given`, or the one within the package for "package"."""
+    return pathlib.Path(__file__).parent / "trained" if str(given) == PACKAGE else pathlib.Path(given)
+
+
 def config_names() -> list[str]:
     """Names of the config files that come with the package, such as "kscale"."""
     return sorted(file.stem for file in packaged("configs").glob("*.py"))

@@ -13,8 +13,10 @@ from jaxdepth.data.files import videos, writing
 from jaxdepth.errors import InputError
 from jaxdepth.evaluation import predictions
 from jaxdepth.geometry import framing
+from jaxdepth.geometry.surface import EDGE, check_edge
 from jaxdepth.output import encode, picture_paths
-from jaxdepth.paths import shown
+from jaxdepth.output import viewer as rerun_viewer
+from jaxdepth.paths import PACKAGE, shown
 from jaxdepth.prediction import clip, pipeline
 from jaxdepth.prediction.job import Work, training_camera
 from jaxdepth.prediction.predictor import Prediction, Predictor
@@ -23,15 +25,14 @@ from jaxdepth.training import sharding
 
 __all__ = ["Prediction", "Predictor", "Report", "load", "predict_files", "predict_frames"]
 
-PACKAGED = pathlib.Path(__file__).parent / "trained"  # the network that comes with the package
 _MOSTLY = 0.5  # share of a picture's pixels at an end of the range, from which it is told
 
 
-def load(folder=PACKAGED, *, step="last"):
+def load(folder=PACKAGE, *, step="last"):
     """Loads a trained network.
 
     Args:
-      folder: workdir of a training run, or a packed network; by default the network that comes with the package.
+      folder: workdir of a training run, or a packed network; "package" for the network that comes with the package.
       step: a step, "last" or "best".
 
     Returns:
@@ -69,6 +70,8 @@ def predict_files(
     overwrite=False,
     depth_frames=False,
     smoothing=clip.SMOOTHING,
+    edge=EDGE,
+    viewer=False,
 ):
     """Writes the depth of pictures and clips, folders of them, and globs; see `picture_paths.find` for the names.
 
@@ -76,7 +79,7 @@ def predict_files(
     listed in such a NAME.json is not replaced: the picture is skipped.
 
     Args:
-      folder: workdir of the network, None for the network that comes with the package; or a Predictor.
+      folder: workdir of the network, "package" for the one that comes with the package; or a Predictor.
       arguments: paths, folders and globs.
       output: folder for all files; None for `depth` beside each picture.
       formats: some of `encode.FORMATS`.
@@ -86,18 +89,21 @@ def predict_files(
         for both; the principal point is by default in the middle.
       overwrite: whether to replace files that no earlier prediction has written.
       depth_frames, smoothing: of clips, which come before the pictures: see `clip.predict_clip`.
+      edge: degrees; what meshes and recordings leave out, see `geometry.surface`.
+      viewer: whether the pictures are shown in Rerun's viewer too.
 
     Returns:
       A Report.
 
     Raises:
-      InputError: for an unknown format, settings out of range, or a network whose predictions are not finite.
+      InputError: for an unknown format, one whose library is missing, settings out of range, a viewer that does not
+        open, or a network whose predictions are not finite.
       OSError: if the workdir cannot be read, `output` cannot be made, or the disk is full; the text then says what is
         done, and what is left.
       KeyboardInterrupt: likewise. What is being written is finished first.
     """
-    if unknown := [name for name in formats if name not in encode.FORMATS]:
-        raise InputError(f"formats={unknown[0]!r}: expected some of {', '.join(encode.FORMATS)}")
+    encode.check(formats)
+    check_edge(edge)
     if batch < 1:
         raise InputError(f"batch={batch}: expected 1 or more")
     intrinsics = {name: value for name, value in (intrinsics or {}).items() if value is not None}
@@ -106,8 +112,8 @@ def predict_files(
     found, skipped = picture_paths.find(arguments, output=output)
     if output is not None and any(path.is_file() for path, _ in found):
         pathlib.Path(output).mkdir(parents=True, exist_ok=True)
-    predictor = folder if isinstance(folder, Predictor) else load(PACKAGED if folder is None else folder, step=step)
-    workdir = None if isinstance(folder, Predictor) else folder
+    predictor = folder if isinstance(folder, Predictor) else load(folder, step=step)
+    workdir = None if isinstance(folder, Predictor) or folder == PACKAGE else folder
     clips = [item for item in found if videos.is_video(item[0])]
     found = [item for item in found if not videos.is_video(item[0])]
     of_clips = dict(intrinsics=intrinsics, overwrite=overwrite, depth_frames=depth_frames, smoothing=smoothing)
@@ -118,7 +124,9 @@ def predict_files(
     devices = sharding.make_mesh().size
     batch = -(-max(1, min(batch, len(found))) // devices) * devices
     start = time.monotonic()
-    work = Work(predictor, tuple(formats), intrinsics, overwrite, workdir=workdir)
+    if viewer and found:
+        rerun_viewer.start()
+    work = Work(predictor, tuple(formats), intrinsics, overwrite, workdir=workdir, edge=edge, viewer=viewer)
     outcome = pipeline.run(work, found, batch=batch)
     report = _report(predictor, outcome, skipped, seconds=time.monotonic() - start)
     return dataclasses.replace(report, lines=lines + report.lines)
@@ -131,7 +139,7 @@ def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **da
     frame's id or name. A file predictions.json tells how they were made.
 
     Args:
-      folder: workdir of the network; None for the network that comes with the package.
+      folder: workdir of the network, "package" for the one that comes with the package.
       output: the folder to write: a new one, an empty one, or one of the same predictions, finished or not.
       step: a step, "last" or "best".
       batch: frames that go through the network together.
@@ -149,7 +157,7 @@ def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **da
 
     if batch < 1:
         raise InputError(f"batch={batch}: expected 1 or more")
-    folder, output = PACKAGED if folder is None else folder, pathlib.Path(output)
+    output = pathlib.Path(output)
     writing.check_folder(output)
     earlier = predictions.read_record(output)
     if earlier is None and output.is_dir() and any(output.iterdir()):
@@ -157,6 +165,7 @@ def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **da
     predictor = load(folder, step=step)
     run = predictor.trained.run
     frames, split, seen = evaluate.frames_of_run(run, frames_of=frames_of, data=evaluate.Data(**data))
+    focal_ratio = framing.frames_focal_ratio(frames.size, frames.intrinsics, predictor.framing)
     record = {
         "network": run.model["name"],
         "workdir": str(folder),
@@ -167,6 +176,7 @@ def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **da
         "split_hash": split.hash,
         "frames_seen_in_training": seen,
         "flip_tta": run.flip_tta,
+        "focal_ratio": focal_ratio,
         "frame_size": list(run.frame_size),
         "crop_size": list(run.crop_size),
     }
@@ -182,7 +192,7 @@ def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **da
         for examples in evaluation.eval_batches(frames, split.val, batch_size=batch, crop_size=run.crop_size):
             image = sharding.put({"x": examples["image"]}, sharding.batched(mesh))["x"]
             log_depth = predictor.finite(predictor.log_depths(image)[predictor.groups[0]])
-            depths = np.asarray(framing.extend_to_frame(np.exp(log_depth), **sizes), np.float32)
+            depths = np.asarray(framing.extend_to_frame(focal_ratio * np.exp(log_depth), **sizes), np.float32)
             for index, depth, weight in zip(examples["index"], depths, examples["weight"], strict=True):
                 if weight:
                     file = output / f"{frames.file_name(int(index))}.npy"

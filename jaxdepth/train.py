@@ -21,7 +21,8 @@ from jaxdepth.data.batches import inputs, mix
 from jaxdepth.data.sources import selection
 from jaxdepth.errors import DivergedError
 from jaxdepth.evaluation import mean_depth, protocols, report, scorer
-from jaxdepth.geometry.framing import centre_crop
+from jaxdepth.geometry.camera import nyu_intrinsics
+from jaxdepth.geometry.framing import centre_crop, frames_focal_ratio
 from jaxdepth.output import figures
 from jaxdepth.runs import events, lineage, lock, metrics_log, packed, trained, workdir
 from jaxdepth.runs.record import RunRecord
@@ -100,7 +101,7 @@ def train_and_evaluate(config, folder, *, title=None):
             log_depth = mean_depth.central_log_depth(mean_depth_image, crop_size=training.crop_size)
             train_state = training.create_state(log_depth)
             if config.init_from:
-                train_state = state.init_from(train_state, _initial_variables(config, network))
+                train_state = state.init_from(train_state, _initial_variables(config, network, frames))
         start = int(train_state.step)
         checkpoints = stack.enter_context(
             checkpoint.Checkpoints(folder / CHECKPOINTS, keep_every=config.keep_every, note_saved=note_saved)
@@ -198,11 +199,17 @@ def train_and_evaluate(config, folder, *, title=None):
     return scores
 
 
-def _initial_variables(config, network):
-    """The variables of the run in `init_from`, by the names of `network`, which may have grown from its."""
-    run = trained.read(config.init_from)
+def _initial_variables(config, network, frames):
+    """The variables of the run in `init_from`, by the names of `network`, which may have grown from its.
+
+    A camera with a longer focal length than that run's starts with depths that are as much larger.
+    """
+    run, crop_size = trained.read(config.init_from), tuple(config.data.crop_size)
     there = dict(source=run.network, source_size=run.run.crop_size)
-    return growth.grown(run.variables, **there, network=network, size=tuple(config.data.crop_size))
+    variables = growth.grown(run.variables, **there, network=network, size=crop_size)
+    camera = frames.intrinsics or nyu_intrinsics(frames.size)
+    ratio = frames_focal_ratio(frames.size, camera, run.framing)
+    return state.scale_depth(network, variables, ratio, crop_size=crop_size)
 
 
 def _log_rule(config, network):

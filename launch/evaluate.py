@@ -11,7 +11,7 @@ from absl import app, flags
 
 from jaxdepth import cli
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Workdir of the run, or a packed network.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Workdir of the run, packed network, or `package` for jaxdepth's.")
 _STEP = flags.DEFINE_string("step", "last", "Which checkpoint: a step, last, or best (by validation delta1).")
 _PREDICTIONS = flags.DEFINE_string("predictions", None, "Folder of depth maps, named by the frames' ids or names.")
 _KIND = flags.DEFINE_string("prediction_kind", "depth", "What they hold: depth, inverse_depth or disparity.")
@@ -35,6 +35,7 @@ _SPLIT = flags.DEFINE_string("split", None, "Whose validation frames, or `all` f
 _IMAGE = flags.DEFINE_string("image", None, "Pattern of a folder's pictures; default: the run's.")
 _DEPTH = flags.DEFINE_string("depth", None, "Pattern of a folder's depths; default: the run's.")
 _DEPTH_SCALE = flags.DEFINE_float("depth_scale", None, "Metres per unit of a folder's depths; default: the run's.")
+_INTRINSICS = cli.define_intrinsics("a folder's pictures", "the run's")
 _INVALID = flags.DEFINE_list("invalid", None, "Depths in metres that are no measurement; default: the run's.")
 _OUTPUT = flags.DEFINE_string(
     "output",
@@ -44,7 +45,7 @@ _OUTPUT = flags.DEFINE_string(
 )
 _OF_PREDICTIONS = ("prediction_kind", "prediction_scale", "key", "allow_missing")
 _OF_RULES = ("protocol", "truth", "resize", "pooling", "max_depth", "measures")
-_OF_DATA = ("source", "path", "split", "image", "depth", "depth_scale", "invalid")
+_OF_DATA = ("source", "path", "split", "image", "depth", "depth_scale", "invalid", *_INTRINSICS)
 
 
 def main(_):
@@ -70,6 +71,7 @@ def main(_):
         image=_IMAGE.value,
         depth=_DEPTH.value,
         depth_scale=_DEPTH_SCALE.value,
+        intrinsics=cli.folder_intrinsics(_INTRINSICS),
         invalid=cli.numbers("invalid", _INVALID.value),
         protocol=_PROTOCOL.value,
         truth=_TRUTH.value,

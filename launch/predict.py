@@ -1,8 +1,9 @@
 """Predicts the depth of pictures and clips: `python launch/predict.py FILE ... [--workdir=DIR] [--output=DIR]`.
 
-For each picture it writes NAME.npy (float32 metres), NAME.png (16 bit, millimetres), NAME.color.png, NAME.json, and
-NAME.ply if asked for. NAME is the picture's name without its extension. Names that would collide keep the extension
-(a.jpg.npy), then get the folder's name in front, then a number. For each clip it writes NAME.depth.mp4 and NAME.json.
+For each picture it writes NAME.npy (float32 metres), NAME.png (16 bit, millimetres), NAME.color.png and NAME.json; with
+--formats also NAME.ply (points), NAME.glb (a mesh with the photo on it), NAME.normals.png and NAME.rrd. NAME is the
+picture's name without its extension. Names that would collide keep the extension (a.jpg.npy), then get the folder's
+name in front, then a number. For each clip it writes NAME.depth.mp4 and NAME.json.
 
 `--source=nyu --output=DIR` instead predicts the frames of a source, for `evaluate.py --predictions=DIR`.
 """
@@ -11,7 +12,9 @@ from absl import app, flags
 
 from jaxdepth import advice, cli
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Workdir of the network's run; default: the network of the package.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", "package", "Workdir of the network's run, packed network, or `package` for jaxdepth's."
+)
 _STEP = flags.DEFINE_string("step", "last", "Which checkpoint: a step, last, or best (by validation delta1).")
 _OUTPUT = flags.DEFINE_string(
     "output",
@@ -19,12 +22,16 @@ _OUTPUT = flags.DEFINE_string(
     "Folder for all files; default: `depth` beside each picture. Not a folder that pictures are read from.",
 )
 _FORMATS = flags.DEFINE_list(
-    "formats", ["npy", "png", "color"], "Some of npy, png, color, ply. NAME.json is always written."
+    "formats", ["npy", "png", "color"], "Some of npy, png, color, normals, ply, glb, rrd. NAME.json is always written."
 )
 _BATCH = flags.DEFINE_integer("batch", 8, "Pictures that go through the network together.")
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Replace files that predict has not written. Without it, such pictures are skipped."
 )
+_EDGE = flags.DEFINE_float(
+    "edge", 4.0, "Degrees: glb, rrd and the viewer leave out what is seen at less, the jumps of depth; 0 for none."
+)
+_VIEWER = flags.DEFINE_bool("viewer", False, "Also show the pictures in Rerun's viewer (extra viewer).")
 _DEPTH_FRAMES = flags.DEFINE_bool("depth_frames", False, "Of clips, also a folder with a 16-bit PNG for each frame.")
 _SMOOTHING = flags.DEFINE_float("smoothing", 0.1, "Of clips: seconds by which smoothed depth lags; 0 for none.")
 _SOURCE = flags.DEFINE_string("source", None, "Predict the frames of this source: nyu, folder, tfds or rooms.")
@@ -32,21 +39,15 @@ _PATH = flags.DEFINE_string("path", None, "Where the source is; default: the run
 _SPLIT = flags.DEFINE_string("split", None, "Whose validation frames, or `all`; default: the run's.")
 _IMAGE = flags.DEFINE_string("image", None, "Pattern of a source folder's pictures; default: the run's.")
 _DEPTH = flags.DEFINE_string("depth", None, "Pattern of a source folder's depths; default: the run's.")
-_INTRINSICS = {
-    name: flags.DEFINE_float(name, None, f"{what} in pixels of the pictures; default: from EXIF, else the training's.")
-    for name, what in dict(
-        fx="Focal length", fy="Vertical focal length", cx="Principal point's column", cy="Principal point's row"
-    ).items()
-}
+_INTRINSICS = cli.define_intrinsics("the pictures", "from EXIF, else the training's")
+_OF_PICTURES = ("formats", "overwrite", "edge", "viewer", "depth_frames", "smoothing")
 
 
 def main(argv):
     if (len(argv) < 2) == (_SOURCE.value is None):
         raise app.UsageError("expected pictures, folders or globs; or --source and --output")
     if _SOURCE.value is not None:
-        cli.only_with(
-            "pictures, not with --source", ["formats", "overwrite", "depth_frames", "smoothing", *_INTRINSICS]
-        )
+        cli.only_with("pictures, not with --source", _OF_PICTURES)
         return _predict_frames()
     cli.only_with("--source", ["path", "split", "image", "depth"])
     from jaxdepth import predict
@@ -61,6 +62,8 @@ def main(argv):
         overwrite=_OVERWRITE.value,
         depth_frames=_DEPTH_FRAMES.value,
         smoothing=_SMOOTHING.value,
+        edge=_EDGE.value,
+        viewer=_VIEWER.value,
         intrinsics={name: flag.value for name, flag in _INTRINSICS.items()},
     )
     print("\n".join(report.lines))
@@ -73,6 +76,7 @@ def _predict_frames():
     if _OUTPUT.value is None:
         raise app.UsageError("--source: expected --output=DIR for the predictions")
     data = dict(source=_SOURCE.value, path=_PATH.value, split=_SPLIT.value, image=_IMAGE.value, depth=_DEPTH.value)
+    data |= dict(intrinsics=cli.folder_intrinsics(_INTRINSICS))
     options = dict(output=_OUTPUT.value, step=cli.step(_STEP.value), batch=_BATCH.value)
     count = predict.predict_frames(_WORKDIR.value, **options, **data)
     place = f" --path={_PATH.value}" if _PATH.value else ""

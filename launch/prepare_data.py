@@ -1,6 +1,6 @@
 """Gets data, looks at it before training, and manages the cache: `python launch/prepare_data.py COMMAND`.
 
-COMMAND is nyu, tfds, check FOLDER, rooms, compare SOURCE[:PATH] ..., cache, or cache remove NAME ...|all.
+COMMAND is nyu, tfds, check FOLDER, rooms [FOLDER], compare SOURCE[:PATH] ..., cache, or cache remove NAME ...|all.
 """
 
 import inspect
@@ -30,6 +30,8 @@ _URL = flags.DEFINE_multi_string(
 _OUTPUT = flags.DEFINE_string(
     "output", None, "The picture to write; default: contact_sheet.png for check and rooms, depths.png for compare."
 )
+_COUNT = flags.DEFINE_integer("count", 250, "rooms FOLDER: how many pictures and depths.")
+_ZOOM = flags.DEFINE_float("zoom", 1.5, "rooms FOLDER: focal length of the pictures, in those of NYU's camera; 1 to 4.")
 _SHEET = "contact_sheet.png"
 
 
@@ -68,11 +70,22 @@ def _check(folder):
     return 1 if report.errors else 0
 
 
-def _rooms():
+def _rooms(folder=None):
+    if folder is not None:
+        return _rooms_folder(folder)
     from jaxdepth.prepare.contact_sheet import contact_sheet
 
     contact_sheet(path := _OUTPUT.value or _SHEET)
     print(f"twelve rooms: {path}")
+
+
+def _rooms_folder(folder):
+    from jaxdepth.prepare import rooms_folder
+
+    camera = rooms_folder.write(folder, count=_COUNT.value, zoom=_ZOOM.value)
+    print(f"{_COUNT.value} pictures and depths: {folder}")
+    values = ",".join(f"{value:.1f}" for value in camera)
+    print(f"their camera: '--config.data.folder.intrinsics=({values})'")
 
 
 def _compare(first, *others):
@@ -108,7 +121,7 @@ _COMMANDS = {
     "nyu": _Command(_nyu),
     "tfds": _Command(_tfds),
     "check": _Command(_check, "FOLDER"),
-    "rooms": _Command(_rooms),
+    "rooms": _Command(_rooms, "[FOLDER]"),
     "compare": _Command(_compare, "SOURCE[:PATH] ..."),
     "cache": _Command(_cache, "[remove NAME ...|all]"),
 }

@@ -7,11 +7,13 @@ from absl import app, flags
 
 from jaxdepth import cli
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Workdir of the run, or a packed network.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Workdir of the run, packed network, or `package` for jaxdepth's.")
 _STEP = flags.DEFINE_string("step", "last", "Which checkpoint: a step, last, or best (by validation delta1).")
 _NAMES = flags.DEFINE_list("names", [], "Intermediates to show as grids of their channels, or `all`.")
 _CHANNELS = flags.DEFINE_integer("channels", 64, "How many channels of each to show at most.")
-_OUTPUT = flags.DEFINE_string("output", None, "Folder for the pictures; default: probe/PICTURE in the workdir.")
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "Folder for the pictures; default: probe/PICTURE in the workdir, or here for `package`."
+)
 flags.mark_flag_as_required("workdir")
 
 

@@ -365,7 +365,9 @@ def test_predictions_that_were_not_finished_are_not_scored(made, tmp_path, monke
         ("evaluate", ["--compare=a,b", "--key=x"], "--key=x: only with --predictions"),
         ("evaluate", ["--compare=a,b", "--protocol=full"], "--protocol=full: only with --workdir or --predictions"),
         ("predict", ["a.png", "--split=all"], "--split=all: only with --source"),
-        ("predict", ["--source=nyu", "--output=p", "--fx=5"], "--fx=5.0: only with pictures, not with --source"),
+        ("predict", ["--source=nyu", "--output=p", "--fx=5"], "intrinsics=(5.0, 5.0): only for source=folder; the"),
+        ("evaluate", ["--predictions=p", "--cx=5"], "--fx, --fy, --cx, --cy: expected a focal length, and both"),
+        ("predict", ["--source=nyu", "--output=p", "--edge=5"], "--edge=5.0: only with pictures, not with --source"),
         ("evaluate", ["--predictions=one", "--source=folder", "--path=data"], "predictions='one': 2 of 3 frames have"),
     ],
 )

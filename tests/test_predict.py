@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import pytest
 import small
+import trimesh
 from PIL import Image
 
 import jaxdepth
@@ -21,6 +22,7 @@ from jaxdepth.data.files import pictures
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import nyu_intrinsics
 from jaxdepth.geometry.framing import network_input
+from jaxdepth.output import viewer
 
 CAMERA = nyu_intrinsics((40, 56))
 
@@ -139,6 +141,32 @@ def test_bad_pictures_are_skipped_and_named_and_the_rest_done(run, tmp_path, mon
     described = json.loads((out / "good.json").read_text())
     assert described["intrinsics_from"] == "assumed: NYU's camera" and described["network"] == "kscale"
     np.testing.assert_allclose(described["range"], [depth.min(), depth.max()])
+
+
+def test_edge_and_viewer_reach_what_is_shown(run, tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        Image.fromarray(noise(30, 50)).save(tmp_path / f"{name}.png")
+    shown = {}
+
+    def show(depth, pixels, camera, *, edge, name):
+        shown[pathlib.Path(name).name] = depth, pixels, camera, edge
+
+    monkeypatch.setattr(viewer, "start", lambda: shown.setdefault("started", True))
+    monkeypatch.setattr(viewer, "show", show)
+    report = predict.predict_files(run, [tmp_path], formats=("npy", "glb"), edge=0.0, viewer=True)
+    assert not report.skipped and shown.pop("started") and sorted(shown) == ["a.png", "b.png"]
+    depth, pixels, camera, edge = shown["a.png"]
+    np.testing.assert_array_equal(depth, np.load(tmp_path / "depth/a.npy"))
+    np.testing.assert_array_equal(pixels, noise(30, 50))
+    assert edge == 0 and camera.cx == pytest.approx(24.5, abs=2)
+    with_all = trimesh.load(tmp_path / "depth/a.glb", force="mesh")
+    assert len(with_all.faces) == 2 * 29 * 49  # 0 degrees cut nothing
+    predict.predict_files(run, [tmp_path / "a.png"], formats=("glb",), edge=89.0)
+    assert len(trimesh.load(tmp_path / "depth/a.glb", force="mesh").faces) < 2 * 29 * 49
+    with pytest.raises(InputError, match="edge=90: expected degrees from 0 to below 90"):
+        predict.predict_files(run, [tmp_path], edge=90.0)
+    with pytest.raises(InputError, match="formats='obj': expected some of npy, png, color, normals, ply, glb, rrd"):
+        predict.predict_files(run, [tmp_path], formats=("obj",))
 
 
 def test_the_command_reports_what_it_did(run, tmp_path):

@@ -18,9 +18,20 @@ from jaxdepth.training import sharding
 FINAL = "prediction"  # the only output of predictions from files
 
 
-def network_outputs(network, *, flip_tta):
-    """What `make_scorer` takes for a network: (variables, batch) -> {output: log depth [B, h, w] of the crop}."""
-    return lambda variables, batch: models.outputs(network, variables, batch["image"], flip_tta=flip_tta)
+def network_outputs(network, *, flip_tta, focal_ratio=1.0):
+    """What `make_scorer` takes for a network: (variables, batch) -> {output: log depth [B, h, w] of the crop}.
+
+    `focal_ratio` is that of the frames' camera to the training's, see `framing.focal_ratio`: depths are multiplied by
+    it.
+    """
+
+    def outputs(variables, batch):
+        log_depths = models.outputs(network, variables, batch["image"], flip_tta=flip_tta)
+        if focal_ratio == 1:
+            return log_depths
+        return {name: log_depth + math.log(focal_ratio) for name, log_depth in log_depths.items()}
+
+    return outputs
 
 
 def make_scorer(

@@ -63,6 +63,31 @@ def resize_intrinsics(intrinsics: Intrinsics, *, from_size: tuple[int, int], to_
     )
 
 
+def completed(intrinsics, size: tuple[int, int], name: str) -> Intrinsics:
+    """The Intrinsics of pictures of which one or two focal lengths are known, or all.
+
+    Args:
+      intrinsics: (f,), (fx, fy) or (fx, fy, cx, cy), in pixels. One focal length stands for both; the principal point
+        is by default in the middle.
+      size: (height, width) of the pictures.
+      name: of the setting, what the error begins with.
+
+    Raises:
+      InputError: for other numbers, or a field of view out of range.
+    """
+    check_intrinsics(intrinsics, name)
+    fx, fy = (*intrinsics[:2], intrinsics[0])[:2]
+    check_field_of_view((fx, fy), size, name)
+    return Intrinsics(fx, fy, *(intrinsics[2:] or ((size[1] - 1) / 2, (size[0] - 1) / 2)))
+
+
+def check_intrinsics(intrinsics, name: str):
+    """Raises InputError, which begins with `name`, unless `intrinsics` are what `completed` takes."""
+    values = tuple(intrinsics)
+    if len(values) not in (1, 2, 4) or not all(map(math.isfinite, values)) or min(values[:2]) <= 0:
+        raise InputError(f"{name}={values}: expected (f,), (fx, fy) or (fx, fy, cx, cy), in pixels")
+
+
 def crop_intrinsics(intrinsics: Intrinsics, *, top: float, left: float) -> Intrinsics:
     """Intrinsics of a crop that starts at row `top` and column `left`, which are negative where it is padded."""
     return intrinsics._replace(cx=intrinsics.cx - left, cy=intrinsics.cy - top)

@@ -200,6 +200,12 @@ def focal_ratio(size, camera, framing):
     return scale * math.sqrt(camera.fx * camera.fy / (framing.camera.fx * framing.camera.fy))
 
 
+def frames_focal_ratio(size, camera, framing):
+    """`focal_ratio` of a source's frames of `size` (H, W), 1 if it is that to rounding, or if their camera is None."""
+    ratio = 1.0 if camera is None else focal_ratio(size, camera, framing)
+    return 1.0 if math.isclose(ratio, 1, rel_tol=1e-6) else ratio
+
+
 def find_camera(size, framing, *, given=None, focal_35mm=None):
     """The camera of a picture: the one given, else from EXIF, else the training's.
 
@@ -243,20 +249,14 @@ def frame_intrinsics(intrinsics, *, size, frame_size):
     """Intrinsics of a frame made of a picture: its largest central part in the frame's shape, resized.
 
     Args:
-      intrinsics: (fx, fy, cx, cy) in pixels of the picture.
+      intrinsics: Intrinsics in pixels of the picture.
       size: (H, W) of the picture.
       frame_size: (h, w) of the frame.
 
     Returns:
       Intrinsics in pixels of the frame.
-
-    Raises:
-      InputError: if the field of view is not plausible.
     """
-    check_field_of_view(intrinsics, size, "config.data.folder.intrinsics")
     pitch = float(central_pitch(size, frame_size))
     part = tuple(n * pitch for n in frame_size)
     top, left = ((n - m) / 2 for n, m in zip(size, part, strict=True))
-    return resize_intrinsics(
-        crop_intrinsics(Intrinsics(*intrinsics), top=top, left=left), from_size=part, to_size=frame_size
-    )
+    return resize_intrinsics(crop_intrinsics(intrinsics, top=top, left=left), from_size=part, to_size=frame_size)

@@ -10,7 +10,8 @@ from jaxdepth.errors import InputError
 from jaxdepth.geometry import framing
 from jaxdepth.geometry.camera import Intrinsics, nyu_intrinsics
 from jaxdepth.geometry.depth import MIN_DEPTH
-from jaxdepth.output import encode, sidecar
+from jaxdepth.geometry.surface import EDGE
+from jaxdepth.output import encode, sidecar, viewer
 from jaxdepth.paths import shown
 from jaxdepth.runs import lineage
 
@@ -48,6 +49,8 @@ class Work:
       intrinsics: {"fx", "fy", "cx", "cy"} in pixels of the pictures, as far as they are known.
       overwrite: whether files that no earlier prediction has written are replaced.
       workdir: of the network; None for the one of the package.
+      edge: degrees; what meshes and recordings leave out, see `geometry.surface`.
+      viewer: whether the pictures are shown in Rerun's viewer too, which has been started.
     """
 
     predictor: object
@@ -55,6 +58,8 @@ class Work:
     intrinsics: dict
     overwrite: bool
     workdir: object
+    edge: float = EDGE
+    viewer: bool = False
 
     def read(self, path, name):
         """Makes the Job of a picture.
@@ -70,7 +75,7 @@ class Work:
         given = complete(self.intrinsics, size)
         camera, origin = framing.find_camera(size, into, given=given, focal_35mm=picture.focal_35mm)
         name.parent.mkdir(parents=True, exist_ok=True)
-        pixels = picture.pixels if set(encode.WITH_PIXELS) & set(self.formats) else None
+        pixels = picture.pixels if self.viewer or set(encode.WITH_PIXELS) & set(self.formats) else None
         return Job(path, name, size, framing.network_input(picture.pixels, into), pixels, camera, origin)
 
     def write(self, job, log_depth):
@@ -80,6 +85,8 @@ class Work:
           What the sidecar says.
 
         Raises:
+          InputError: if the picture cannot have one of the formats; then no file is written. Also if the viewer was
+            closed.
           OSError: if a file cannot be written; then none is.
         """
         max_depth = self.predictor.trained.run.max_depth
@@ -89,8 +96,11 @@ class Work:
         others = [file_of(job.name, suffix) for suffix in encode.FORMATS.values()]
         others = [file for file in others if file not in files]
         described = describe(self.predictor, job, depth, files=files, others=others, workdir=self.workdir)
-        encoded = {file: encode.encode(kind, depth, job.pixels, job.camera) for file, kind in files.items()}
+        shows = dict(edge=self.edge, name=shown(job.path))
+        encoded = {file: encode.encode(kind, depth, job.pixels, job.camera, **shows) for file, kind in files.items()}
         writing.write_together({file_of(job.name, sidecar.SUFFIX): writing.json_bytes(described), **encoded})
+        if self.viewer:
+            viewer.show(depth, job.pixels, job.camera, **shows)
         return described
 
 

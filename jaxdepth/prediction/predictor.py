@@ -47,10 +47,11 @@ class Prediction:
 
         Args:
           path: its name tells the format: one that ends in a suffix of `encode.FORMATS`, such as room.npy (metres),
-            room.png (16 bit, millimetres), room.color.png (for viewing) or room.ply (a point cloud).
+            room.png (16 bit, millimetres), room.color.png (for viewing), room.ply (a point cloud) or room.glb (a mesh
+            with the photo on it).
 
         Raises:
-          InputError: for another suffix.
+          InputError: for another suffix, or a format whose library is missing.
           OSError: if the file cannot be written.
         """
         name = pathlib.Path(path).name

@@ -32,12 +32,12 @@ def _or_none(rule):
     return _Rule(lambda x: x is None or rule.accepts(x), f"{rule.words}, or null")
 
 
-def _numbers(count):
+def _numbers(*counts):
     def accept(value):
-        listed = isinstance(value, list | tuple) and len(value) == count
+        listed = isinstance(value, list | tuple) and len(value) in counts
         return listed and all(type(x) in (int, float) and abs(x) < _LARGE for x in value)  # NaN is not
 
-    return _Rule(accept, f"{count} finite numbers")
+    return _Rule(accept, f"{' or '.join(map(str, counts))} finite numbers")
 
 
 def _is_size(value):
@@ -80,7 +80,7 @@ _SETTINGS = {
     "data.folder.image": _or_none(_TEXT),
     "data.folder.depth": _or_none(_TEXT),
     "data.folder.depth_scale": _or_none(_SCALE),
-    "data.folder.intrinsics": _or_none(_numbers(4)),
+    "data.folder.intrinsics": _or_none(_numbers(1, 2, 4)),
 }
 _COUNT, _HASH = _or_none(_whole(0)), _or_none(_TEXT)
 _DATA = {

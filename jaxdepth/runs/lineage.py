@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from jaxdepth.data import splits
-from jaxdepth.paths import expanded
+from jaxdepth.paths import expanded, network_folder
 from jaxdepth.runs import record
 
 
@@ -28,7 +28,7 @@ def of_init(workdir, init_from):
 
     Args:
       workdir: folder of the new run.
-      init_from: workdir of the other run, or None.
+      init_from: workdir or packed network of the other run, "package", or None.
 
     Returns:
       A tuple of `record.TrainedOn`.
@@ -39,7 +39,7 @@ def of_init(workdir, init_from):
     if not init_from:
         return ()
     try:
-        return record.read(init_from).trained_on
+        return record.read(network_folder(init_from)).trained_on
     except FileNotFoundError as error:
         if pathlib.Path(workdir, record.NAME).is_file():
             return record.read(workdir).began_with

@@ -10,6 +10,7 @@ from jaxdepth import models
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import nyu_intrinsics
 from jaxdepth.geometry.framing import Framing
+from jaxdepth.paths import network_folder
 from jaxdepth.runs import packed, record, workdir
 from jaxdepth.training import checkpoint, sharding, state
 
@@ -43,7 +44,7 @@ def read(folder, *, step="last") -> Trained:
     """Reads a trained network.
 
     Args:
-      folder: workdir of a training run, or a packed network.
+      folder: workdir of a training run, or a packed network; "package" for the one that comes with the package.
       step: which checkpoint: a step, "last", or "best" by validation delta1. A packed network has only one.
 
     Returns:
@@ -53,6 +54,7 @@ def read(folder, *, step="last") -> Trained:
       FileNotFoundError: if there is no run or no such checkpoint.
       InputError: if a file is damaged.
     """
+    folder = network_folder(folder)
     run = record.read(folder)
     network = models.build(**run.model)
     shapes = state.shapes(network, run.crop_size)

@@ -8,6 +8,7 @@ from jaxdepth.data.files.writing import check_output
 from jaxdepth.data.sources import selection
 from jaxdepth.errors import InputError
 from jaxdepth.output import figures
+from jaxdepth.paths import network_folder
 from jaxdepth.runs import record
 from jaxdepth.studies import examples
 
@@ -45,7 +46,7 @@ def compare(path, folders, *, source=None, data_path=None, split=None, count=8):
     delta1 = [dict(zip(r["per_frame"]["id"], r["per_frame"]["delta1"], strict=True)) for r in results]
     ids = _spread(delta1[-1], count)
 
-    config = record.read(last).config
+    config = record.read(network_folder(last)).config
     arguments = settings.source_arguments(config, source=source, path=data_path, frame_size=examples.FRAME_SIZE)
     frames = selection.open_frames(**arguments)
     index = {int(frame_id): i for i, frame_id in enumerate(frames.ids)}

@@ -11,6 +11,7 @@ from jaxdepth.data.files.writing import check_output
 from jaxdepth.errors import InputError
 from jaxdepth.geometry import framing
 from jaxdepth.output import figures
+from jaxdepth.paths import PACKAGE
 
 
 def probe(folder, picture, *, names=(), step="last", channels=64, output=None):
@@ -25,7 +26,7 @@ def probe(folder, picture, *, names=(), step="last", channels=64, output=None):
       names: intermediates, such as "coarse/conv1"; ("all",) for every one.
       step: a step, "last" or "best".
       channels: how many channels of each are shown at most, the first ones.
-      output: folder for the pictures; None for probe/PICTURE in the workdir.
+      output: folder for the pictures; None for probe/PICTURE in the workdir, or here for "package".
 
     Returns:
       {name: shape [h, w, C] or [C]} of the intermediates, and the paths of the pictures.
@@ -49,7 +50,8 @@ def probe(folder, picture, *, names=(), step="last", channels=64, output=None):
     if unknown := [name for name in names if name not in shapes]:
         raise InputError(f"intermediate {unknown[0]!r}: expected one of {', '.join(shapes) or 'none'}")
 
-    output = pathlib.Path(output or pathlib.Path(folder, "probe", pathlib.Path(picture).stem))
+    beside = "" if folder == PACKAGE else folder
+    output = pathlib.Path(output or pathlib.Path(beside, "probe", pathlib.Path(picture).stem))
     output.mkdir(parents=True, exist_ok=True)
     paths = [output / "depth.png", *(output / f"{name.replace('/', '-')}.png" for name in names)]
     for path in paths:

@@ -1,6 +1,7 @@
 """The train state: everything that a step changes and a checkpoint holds."""
 
 import functools
+import math
 from typing import Any
 
 import flax.struct
@@ -107,6 +108,27 @@ def init_from(state, variables):
     new = traverse_util.unflatten_dict(own | taken)
     average = jax.tree.map(jnp.copy, new) if state.average else None
     return state.replace(**new, average=average)
+
+
+def scale_depth(network, variables, ratio, *, crop_size):
+    """Variables with which a network's outputs start at `ratio` times the depth.
+
+    The log of the ratio is added to the biases of the outputs, those that `starting_at` sets. Outputs that enter later
+    layers, as scales enter a fusion, are then beyond what these layers have learned from, so the depth is met nearly.
+
+    Args:
+      network: from `models.build`.
+      variables: {"params", "batch_stats"}.
+      ratio: of the depths, above 0.
+      crop_size: (h, w) of its input.
+
+    Returns:
+      The variables, the same ones if the ratio is 1.
+    """
+    if ratio == 1:
+        return variables
+    near, far = (network.starting_at(variables, jnp.full(crop_size, x)) for x in (0.0, math.log(ratio)))
+    return jax.tree.map(lambda x, a, b: x if a is b else x + (b - a), variables, near, far)
 
 
 def _init(network, key, image):

@@ -6,7 +6,7 @@ import pytest
 
 from jaxdepth.errors import InputError
 from jaxdepth.geometry import framing
-from jaxdepth.geometry.camera import Intrinsics, crop_intrinsics, nyu_intrinsics, rays
+from jaxdepth.geometry.camera import Intrinsics, completed, crop_intrinsics, nyu_intrinsics, rays
 from jaxdepth.geometry.framing import Framing, Placement
 
 SMALL = Framing(frame_size=(40, 56), crop_size=(32, 48), camera=nyu_intrinsics((40, 56)))
@@ -114,7 +114,7 @@ def test_a_field_of_view_that_no_camera_has_is_refused(focal, guess):
     with pytest.raises(InputError, match=f"^intrinsics: fx={focal:g}, .*" + told.format(guess[:-1] + ".")):
         framing.find_camera((480, 640), SMALL, given=(focal, focal, 319.5, 239.5))
     with pytest.raises(InputError, match="^config.data.folder.intrinsics: fx="):
-        framing.frame_intrinsics((focal, focal, 319.5, 239.5), size=(480, 640), frame_size=(40, 56))
+        completed((focal,), (480, 640), "config.data.folder.intrinsics")
 
 
 @pytest.mark.parametrize("focal_35mm", [4.0, 3000.0])  # a phone's own focal length, and a slip
@@ -133,7 +133,7 @@ def test_other_cameras_are_refused(given):
 def test_frame_intrinsics_keep_the_rays(size):
     """A ray is linear in the pixel, so the mean ray of the pixels under a frame pixel is its ray."""
     camera = Intrinsics(50.0, 52.0, 48.0, 21.0)
-    got = framing.frame_intrinsics(tuple(camera), size=size, frame_size=(20, 30))
+    got = framing.frame_intrinsics(camera, size=size, frame_size=(20, 30))
     pitch = min(size[0] // 20, size[1] // 30)
     top, left = (size[0] - 20 * pitch) // 2, (size[1] - 30 * pitch) // 2
     part = np.asarray(rays(crop_intrinsics(camera, top=top, left=left), (20 * pitch, 30 * pitch)), np.float64)

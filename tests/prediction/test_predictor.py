@@ -36,14 +36,16 @@ def test_points_lie_on_the_pixels_rays(predictor):
 
 def test_a_name_tells_the_format(predictor, tmp_path):
     found = predictor.predict(noise(20, 30))
-    for name in ("a.npy", "b.png", "b.color.png", "c.ply"):
+    for name in ("a.npy", "b.png", "b.color.png", "c.ply", "c.glb", "c.normals.png", "c.rrd"):
         found.save(tmp_path / name)
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), found.depth)
     with Image.open(tmp_path / "b.png") as millimetres, Image.open(tmp_path / "b.color.png") as colours:
         millimetres, mode = np.asarray(millimetres), colours.mode
     np.testing.assert_allclose(millimetres / 1000, found.depth, atol=6e-4)
     assert mode == "P"
-    assert (tmp_path / "c.ply").read_bytes().startswith(b"ply\n")
+    starts = {"c.ply": b"ply\n", "c.glb": b"glTF", "c.normals.png": b"\x89PNG", "c.rrd": b"RRF2"}
+    for name, start in starts.items():
+        assert (tmp_path / name).read_bytes().startswith(start)
     with pytest.raises(InputError, match=r"d\.jpg.: expected a name that ends in one of \.npy, \.png, \.color\.png"):
         found.save(tmp_path / "d.jpg")
     assert not (tmp_path / "d.jpg").exists()

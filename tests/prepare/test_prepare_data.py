@@ -7,7 +7,7 @@ from prepare_command import ENVIRONMENT, prepare
 
 from jaxdepth.data import cache
 
-USAGE = "expected nyu, tfds, check FOLDER, rooms, compare SOURCE[:PATH] ..., cache [remove NAME ...|all]"
+USAGE = "expected nyu, tfds, check FOLDER, rooms [FOLDER], compare SOURCE[:PATH] ..., cache [remove NAME ...|all]"
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ USAGE = "expected nyu, tfds, check FOLDER, rooms, compare SOURCE[:PATH] ..., cac
         ["check"],
         ["chekc", "."],
         ["check", ".", "."],
-        ["rooms", "9"],
+        ["rooms", "9", "9"],
         ["compare"],
         ["cache", "list"],
         ["cache", "remove"],

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import jaxdepth
-from jaxdepth import predict, rooms
+from jaxdepth import paths, rooms
 from jaxdepth.data import splits
 from jaxdepth.runs import packed
 
@@ -38,8 +38,8 @@ def test_its_depth_of_rendered_rooms_has_not_drifted(trained):
 
 
 def test_it_is_small_and_has_a_model_card():
-    assert (predict.PACKAGED / packed.FILE).stat().st_size < 20e6
-    card = (predict.PACKAGED / "README.md").read_text()
+    assert (paths.network_folder("package") / packed.FILE).stat().st_size < 20e6
+    card = (paths.network_folder("package") / "README.md").read_text()
     assert "research" in card and "eigen_crop" in card
 
 

@@ -10,6 +10,8 @@ from absl import logging
 
 from jaxdepth.data.batches import device, mix, order, tfdata
 from jaxdepth.errors import InputError
+from jaxdepth.geometry import framing
+from jaxdepth.geometry.camera import nyu_intrinsics
 from jaxdepth.geometry.framing import centre_corner
 from jaxdepth.paths import shown
 from jaxdepth.training import sharding
@@ -92,6 +94,8 @@ def make_inputs(
             inputs, draw = make_inputs(pipeline, frames, indices, mesh=mesh, **rest)
         one_by_one = mesh.size == 1 and mesh.local_devices[0].platform == "cpu"
         options = dict(seed=seed, frame_size=frames.size, sensor=sensor, max_depth=frames.max_depth)
+        of_rooms = framing.Framing(frames.size, frames.size, nyu_intrinsics(frames.size))
+        options |= dict(focal_ratio=framing.frames_focal_ratio(frames.size, frames.intrinsics, of_rooms))
         return inputs, mix.with_rooms(draw, count=rooms, one_by_one=one_by_one, **options, **augmentation)
     if pipeline == "device":
         budget = _device_budget(mesh)

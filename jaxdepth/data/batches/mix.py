@@ -49,7 +49,9 @@ def counts(mix, *, source, batch_size):
     return batch_size - count, count
 
 
-def with_rooms(draw, *, count, one_by_one, seed, frame_size, sensor, max_depth=MAX_DEPTH, **augmentation):
+def with_rooms(
+    draw, *, count, one_by_one, seed, frame_size, sensor, max_depth=MAX_DEPTH, focal_ratio=1.0, **augmentation
+):
     """A `draw` for `step.make_train_step` that adds endless rooms to another one's batch.
 
     Step t shows the rooms from t * count on, so that no room appears twice in the first 2^31 / count steps.
@@ -62,12 +64,15 @@ def with_rooms(draw, *, count, one_by_one, seed, frame_size, sensor, max_depth=M
       frame_size: (h, w) at which rooms are rendered.
       sensor: whether they are seen through a sensor. Their depth remains exact, so that edges are.
       max_depth: metres; depth beyond it is masked.
+      focal_ratio: of the camera of the source's frames to NYU's, see `framing.focal_ratio`. With a longer lens the same
+        picture is that of a larger room.
       **augmentation: see `augment.augment`.
 
     Returns:
       A function (data, step) -> batch.
     """
     options = dict(seed=seed, frame_size=tuple(frame_size), sensor=sensor, max_depth=max_depth)
+    options |= dict(focal_ratio=focal_ratio)
     render = functools.partial(_example, **options, augment=functools.partial(augment, **augmentation))
     each = functools.partial(jax.lax.map, render) if one_by_one else jax.vmap(render)
 
@@ -86,11 +91,11 @@ def room_indices(step, *, count):
     return _FIRST + step * count + jnp.arange(count, dtype=jnp.int32)
 
 
-def _example(index, *, seed, frame_size, sensor, max_depth, augment):
+def _example(index, *, seed, frame_size, sensor, max_depth, focal_ratio, augment):
     frame = renderer.render(seed, index, size=frame_size, sensor=sensor, exact_depth=True)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), _FIRST), index)
-    depth = frame["depth"]
-    if max_depth < MAX_DEPTH:  # else there is nothing beyond it
+    depth = frame["depth"] if focal_ratio == 1 else frame["depth"] * focal_ratio
+    if max_depth < MAX_DEPTH * focal_ratio:  # else there is nothing beyond it
         depth = jnp.where(depth <= max_depth, depth, 0.0)
     image, depth = augment(frame["image"], depth, key)
     return {"image": image, "depth": depth}

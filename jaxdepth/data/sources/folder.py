@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import json
-import math
 import pathlib
 
 import numpy as np
@@ -17,11 +16,12 @@ from jaxdepth.data.sources import pairs
 from jaxdepth.data.splits import folder_lists
 from jaxdepth.errors import InputError
 from jaxdepth.geometry import resize
-from jaxdepth.geometry.camera import NYU_SIZE
+from jaxdepth.geometry.camera import NYU_SIZE, check_intrinsics, completed
 from jaxdepth.geometry.depth import MAX_DEPTH, mask_invalid
 from jaxdepth.geometry.depth_survey import Survey, in_words
 from jaxdepth.geometry.framing import frame_intrinsics
 
+_INTRINSICS = "config.data.folder.intrinsics"
 _LAYOUT = 2  # counted up when what the cache holds changes
 
 
@@ -49,7 +49,8 @@ def open_folder(
       image: pattern of the pictures, see `pairs.find`.
       depth: pattern of the depths.
       depth_scale: metres per unit of the depths, see `depth_maps.read_depth`.
-      intrinsics: (fx, fy, cx, cy) in pixels of the pictures, which then must have one size; None or () if unknown.
+      intrinsics: (f,), (fx, fy) or (fx, fy, cx, cy) in pixels of the pictures, see `camera.completed`, which then must
+        have one size; None or () if unknown.
       invalid: depths in metres that are no measurement.
       max_depth: metres; depth beyond it is masked.
       frame_size: (h, w).
@@ -66,8 +67,8 @@ def open_folder(
     """
     if len(frame_size) != 2 or min(frame_size) < 1:
         raise InputError(f"frame_size={tuple(frame_size)}: expected (height, width) in pixels")
-    if intrinsics and (len(intrinsics) != 4 or not all(map(math.isfinite, intrinsics)) or min(intrinsics[:2]) <= 0):
-        raise InputError(f"config.data.folder.intrinsics={tuple(intrinsics)}: expected (fx, fy, cx, cy) in pixels")
+    if intrinsics:
+        check_intrinsics(intrinsics, _INTRINSICS)
     depth_maps.check_scale(depth_scale)
     listing = pairs.find(path, image=image, depth=depth)
     path, (h, w) = listing.folder.resolve(), frame_size
@@ -88,13 +89,14 @@ def open_folder(
     for note in facts["notes"]:
         logging.warning("%s: %s", path, note)
     if intrinsics and len(sizes) > 1:
-        raise InputError(f"config.data.folder.intrinsics: pictures of sizes {_sizes(sizes)}: expected one size")
+        raise InputError(f"{_INTRINSICS}: pictures of sizes {_sizes(sizes)}: expected one size")
+    camera = completed(intrinsics, sizes[0], _INTRINSICS) if intrinsics else None
     return Frames(
         name="folder",
         images=arrays["images"],
         depths=arrays["depths"],
         ids=listing.ids,
-        intrinsics=frame_intrinsics(intrinsics, size=sizes[0], frame_size=(h, w)) if intrinsics else None,
+        intrinsics=camera and frame_intrinsics(camera, size=sizes[0], frame_size=(h, w)),
         full_depth=functools.partial(_full_depth, listing.pairs, frame_size=(h, w), **rule),
         picture_size=lambda index: pictures.size(listing.pairs[index].picture),
         splits=splits,

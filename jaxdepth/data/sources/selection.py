@@ -44,7 +44,7 @@ def open_frames(
       image: for "folder", pattern of the pictures, see `pairs.find`.
       depth_files: for "folder", pattern of the depths.
       depth_scale: for "folder", metres per unit of the depths.
-      intrinsics: for "folder", (fx, fy, cx, cy) in pixels of the pictures.
+      intrinsics: for "folder", the camera, see `open_folder`.
       invalid: depths in metres that are no measurement; rooms have none.
       max_depth: metres; depth beyond it is masked.
       rooms_frames: for "rooms", numbers of frames (train, val).

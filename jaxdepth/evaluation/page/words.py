@@ -63,6 +63,8 @@ def protocol(result: Mapping) -> list[str]:
         f"Pooling: {p['pooling']}.",
         "fitted" in p and f"Fitted: {p['fitted']}.",
         "network_input" in p and f"Input of the network: {p['network_input']}.",
+        p.get("focal_ratio", 1) != 1
+        and f"Depths are multiplied by {p['focal_ratio']:.3g}, the ratio of the focal length to that of the training.",
         p.get("flip_tta") and "Predictions are the mean of those for the picture and for its mirror image.",
         "trained_on" in p and f"Trained on: {p['trained_on']}.",
         seen == 0 and "None of these frames was seen in training.",
