@@ -278,6 +278,7 @@ def default_output(folder, *, step="last", **options):
     parts += [data.split, None if step == "last" else step, rules.truth]
     parts += [None if rules.max_depth is None else f"max{rules.max_depth:g}"]
     parts += [f"without{value:g}" for value in data.invalid or ()]
+    parts += [f"camera{'x'.join(f'{value:g}' for value in data.intrinsics)}" if data.intrinsics else None]
     parts += [value for value, usual in ((rules.resize, "depth"), (rules.pooling, "images")) if value != usual]
     return pathlib.Path(folder, "-".join(["evaluation", *(str(part) for part in parts if part is not None)]) + ".json")
 

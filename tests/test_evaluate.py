@@ -80,6 +80,8 @@ def test_the_default_output_tells_apart_what_was_evaluated(tmp_path):
 
     assert name() == "evaluation-full.json"
     assert name(step="best") == "evaluation-full-best.json" and name(step=7) == "evaluation-full-7.json"
+    assert name(intrinsics=(500.0, 501.5)) == "evaluation-full-camera500x501.5.json"
+    assert str(evaluate.default_output("package", protocol="full")) == "evaluation-package-full.json"  # here
     one, two = (name(source="folder", path=tmp_path / part / "kitchen") for part in ("a", "b"))
     assert one != two and one.startswith("evaluation-full-folder-kitchen-")
     assert name(source="folder", path=tmp_path / "a" / "." / "kitchen") == one

@@ -7,12 +7,14 @@ import pathlib
 
 import numpy as np
 import pytest
+import small
 from PIL import Image
 
 import jaxdepth
-from jaxdepth import paths, rooms
+from jaxdepth import config, models, paths, rooms
 from jaxdepth.data import splits
-from jaxdepth.runs import packed
+from jaxdepth.runs import lineage, packed
+from jaxdepth.training import state
 
 EXPECTED = pathlib.Path(__file__).with_name("trained_outputs.npy")  # float16 [4, H, W], metres
 
@@ -41,6 +43,14 @@ def test_it_is_small_and_has_a_model_card():
     assert (paths.network_folder("package") / packed.FILE).stat().st_size < 20e6
     card = (paths.network_folder("package") / "README.md").read_text()
     assert "research" in card and "eigen_crop" in card
+
+
+def test_fine_tuning_takes_all_of_it():
+    settings = config.load(small.CONFIGS / "best.py", "finetune")
+    assert settings.init_from == "package" and lineage.of_init("nowhere", "package")[-1].source == "nyu"
+    network = models.build(**settings.model.to_dict())
+    shapes = state.shapes(network, tuple(settings.data.crop_size))
+    packed.read(paths.network_folder(settings.init_from), shapes)  # raises for any other name or shape
 
 
 def test_its_accuracy_on_real_frames(trained, nyu_frames):

@@ -91,6 +91,8 @@ def open_folder(
     if intrinsics and len(sizes) > 1:
         raise InputError(f"{_INTRINSICS}: pictures of sizes {_sizes(sizes)}: expected one size")
     camera = completed(intrinsics, sizes[0], _INTRINSICS) if intrinsics else None
+    if camera is None:
+        logging.info("%s: their camera is not given, so NYU's is assumed: metres of another may be wrong", path)
     return Frames(
         name="folder",
         images=arrays["images"],
