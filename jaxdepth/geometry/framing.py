@@ -80,10 +80,11 @@ def centre_crop(image, depth, *, crop_size):
 
 
 def extend_to_frame(depth, *, frame_size, crop_size):
-    """Extends depth of the centre crop [B, h, w] to the frame [B, H, W] by replicating its border."""
+    """Extends depth of the centre crop [B, h, w], of jax or numpy, to the frame [B, H, W] by replicating its border."""
     top, left = centre_corner(frame_size, crop_size=crop_size)
     below, right = frame_size[0] - crop_size[0] - top, frame_size[1] - crop_size[1] - left
-    return jnp.pad(depth, ((0, 0), (top, below), (left, right)), mode="edge")
+    pad = np.pad if isinstance(depth, np.ndarray) else jnp.pad
+    return pad(depth, ((0, 0), (top, below), (left, right)), mode="edge")
 
 
 def to_nyu_size(log_depth, *, frame_size, crop_size, resize="depth"):
@@ -186,8 +187,8 @@ def picture_depths_on_device(log_depth, sizes, cameras, framing, *, max_depth=MA
 
 def _parts(log_depth, sizes, cameras, framing, *, on_device=False):
     """Yields each picture's part of its frame, in its own metres, [h, w], and its size (H, W)."""
-    frames = extend_to_frame(jnp.exp(log_depth), frame_size=framing.frame_size, crop_size=framing.crop_size)
-    frames = frames if on_device else np.asarray(frames)
+    inner = jnp.exp(log_depth) if on_device else np.exp(np.asarray(log_depth))  # without jax: nothing to compile
+    frames = extend_to_frame(inner, frame_size=framing.frame_size, crop_size=framing.crop_size)
     for size, camera, frame in zip(sizes, cameras, frames, strict=False):
         at = place(size, frame_size=framing.frame_size)
         inner = frame[at.top : at.top + at.height, at.left : at.left + at.width]

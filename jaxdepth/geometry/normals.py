@@ -1,11 +1,10 @@
-"""Surface normals of a depth map, by planes that are fitted to windows of it. Numpy only.
+"""Surface normals of a depth map, by planes that are fitted to windows of it.
 
 A plane a X + b Y + c Z = 1 in the camera frame is a x + b y + c = 1 / Z on the ray (x, y, 1): inverse depth is affine
 in the pixel, so a plane is fitted exactly. (a, b, c) is normal to the plane and points away from the camera.
 """
 
 import numpy as np
-from scipy import ndimage
 
 from jaxdepth.geometry.camera import Intrinsics, crop_intrinsics, rays64
 
@@ -23,6 +22,8 @@ def window_planes(inverse: np.ndarray, camera: Intrinsics, *, window: int) -> li
     Returns:
       a, b and c, float64 [H, W] each. A window that reaches outside the map sees it mirrored there.
     """
+    from scipy import ndimage  # a third of a second, which only these wait for
+
     # With the origin in the window's centre, least squares are sums of products: a = sum(x / Z) / sum(x^2), likewise b,
     # and 1 / Z has its mean at 0.
     steps = np.arange(window) - window // 2

@@ -12,7 +12,7 @@ from jaxdepth.geometry.camera import nyu_intrinsics
 from jaxdepth.geometry.framing import Framing
 from jaxdepth.paths import network_folder
 from jaxdepth.runs import packed, record, workdir
-from jaxdepth.training import checkpoint, sharding, state
+from jaxdepth.training import sharding, state
 
 _MAX_PARAMETERS = 1 << 30  # 4 GiB
 
@@ -69,6 +69,8 @@ def read(folder, *, step="last") -> Trained:
         return Trained(network, jax.device_put(variables, replicated), at, run)
     if not checkpoints_folder.is_dir():
         raise FileNotFoundError(f"workdir {str(folder)!r} has no checkpoints yet")
+    from jaxdepth.training import checkpoint  # whose orbax takes a third of a second to import
+
     variables, at = checkpoint.restore_model(checkpoints_folder, shapes, step=step, array_sharding=replicated)
     return Trained(network, variables, at, run)
 
