@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from jaxdepth.data.frames import Frames
-from jaxdepth.geometry.camera import Intrinsics
+from jaxdepth.geometry.camera import nyu_intrinsics
 
 SIZE, CROP = (24, 32), (20, 28)
 AUGMENTATION = dict(crop_size=CROP, scale=(0.75, 1.25), rotation=5.0, flip=True, colour=0.1, light=0.1)
@@ -26,7 +26,7 @@ def frames_of(images, depths):
         images=images,
         depths=depths,
         ids=np.arange(len(images)),
-        intrinsics=Intrinsics(1.0, 1.0, 0.0, 0.0),
+        intrinsics=nyu_intrinsics(images.shape[1:3]),
         full_depth=None,
         splits={},
         counts={},

@@ -37,7 +37,7 @@ def folders(tmp_path, monkeypatch):
 
 def test_depths_are_as_much_larger_as_the_focal_length(folders, tmp_path):
     run = small.random_run(tmp_path / "run")
-    frames = dict(source="folder", split="all", protocol="full")
+    frames = dict(source="folder", split="all", protocol="paper")
     near = evaluate.evaluate_checkpoint(run, **frames, path=folders[0])
     far = evaluate.evaluate_checkpoint(run, **frames, path=folders[1], intrinsics=TELE)
     assert near["protocol"]["focal_ratio"] == 1
@@ -48,7 +48,7 @@ def test_depths_are_as_much_larger_as_the_focal_length(folders, tmp_path):
 
     data = dict(source="folder", split="all", path=str(folders[1]), intrinsics=TELE)
     predict.predict_frames(run, output=tmp_path / "files", **data)
-    files = evaluate.evaluate_predictions(tmp_path / "files", protocol="full", **data)
+    files = evaluate.evaluate_predictions(tmp_path / "files", protocol="paper", **data)
     assert files["metrics"]["delta1"] == pytest.approx(far["metrics"]["delta1"], abs=1e-4)
     assert files["metrics"]["rmse"] == pytest.approx(far["metrics"]["rmse"], rel=1e-5)
 

@@ -1,7 +1,6 @@
 """From a clip to a video of its depth, and to depth frames."""
 
 import collections
-import concurrent.futures
 import contextlib
 import dataclasses
 import math
@@ -290,7 +289,7 @@ def _ahead(items, *, count):
 @contextlib.contextmanager
 def _pool(threads):
     """A pool of threads. What has not begun when the block ends is dropped."""
-    pool = concurrent.futures.ThreadPoolExecutor(threads)
+    pool = pipeline.started_pool(threads)
     try:
         yield pool
     finally:

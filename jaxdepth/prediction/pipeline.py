@@ -67,7 +67,7 @@ def run(work, found, *, batch):
     """
     outcome, threads = Outcome({}, {}), os.cpu_count() or 1
     read, write = (functools.partial(stage, work, outcome) for stage in (_read, _write))
-    readers, writers = (concurrent.futures.ThreadPoolExecutor(threads) for _ in range(2))
+    readers, writers = started_pool(threads), started_pool(threads)
     try:
         numbered = ((i, path, name) for i, (path, name) in enumerate(found))
         jobs = in_order(readers, read, numbered, ahead=2 * batch, pixels=lambda item: _pixels_of(item[1]))
@@ -87,6 +87,20 @@ def run(work, found, *, batch):
         readers.shutdown(wait=False, cancel_futures=True)
         writers.shutdown(cancel_futures=True)
     return outcome
+
+
+def started_pool(threads):
+    """A ThreadPoolExecutor whose threads have all begun.
+
+    Ctrl-C while it begins a thread would leave one that `shutdown` does not wait for.
+    """
+    pool, all_begun = concurrent.futures.ThreadPoolExecutor(threads), threading.Barrier(threads)
+    try:
+        list(pool.map(lambda _: all_begun.wait(), range(threads)))
+    except BaseException:
+        all_begun.abort()
+        raise
+    return pool
 
 
 def some(paths):
