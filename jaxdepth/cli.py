@@ -225,7 +225,7 @@ def define_intrinsics(what, default):
     }
 
 
-def folder_intrinsics(defined):
+def intrinsics(defined):
     """The values of `define_intrinsics` as `camera.completed` takes them, None if there are none.
 
     Raises:

@@ -85,8 +85,8 @@ def predict_files(
       formats: some of `encode.FORMATS`.
       step: a step, "last" or "best".
       batch: pictures that go through the network together, at most; fewer if they are large.
-      intrinsics: {"fx", "fy", "cx", "cy"} in pixels of the pictures, as far as they are known. One focal length stands
-        for both; the principal point is by default in the middle.
+      intrinsics: in pixels of the pictures, as far as they are known, see `camera.completed`; None for those of their
+        EXIF, or else the training's.
       overwrite: whether to replace files that no earlier prediction has written.
       depth_frames, smoothing: of clips, which come before the pictures: see `clip.predict_clip`.
       edge: degrees; what meshes and recordings leave out, see `geometry.surface`.
@@ -106,9 +106,6 @@ def predict_files(
     check_edge(edge)
     if batch < 1:
         raise InputError(f"batch={batch}: expected 1 or more")
-    intrinsics = {name: value for name, value in (intrinsics or {}).items() if value is not None}
-    if intrinsics and not {"fx", "fy"} & set(intrinsics):
-        raise InputError("cx or cy without a focal length: expected fx or fy too")
     found, skipped = picture_paths.find(arguments, output=output)
     if output is not None and any(path.is_file() for path, _ in found):
         pathlib.Path(output).mkdir(parents=True, exist_ok=True)
@@ -210,9 +207,9 @@ def _predict_clips(predictor, clips, pictures, **options):
         try:
             done = clip.predict_clip(predictor, path, name, **options)
         except (InputError, OSError, KeyboardInterrupt) as error:
-            told = [f"{len(lines)} clips are done"]
+            told = [f"clips done: {len(lines)}"]
             if rest := [other for other, _ in (*clips[i + 1 :], *pictures)]:
-                told.append(f"{len(rest)} files are not begun: {pipeline.some(rest)}")
+                told.append(f"files not begun: {len(rest)} ({pipeline.some(rest)})")
             if isinstance(error, KeyboardInterrupt):
                 raise KeyboardInterrupt("; ".join([str(error), *told])) from None
             try:
@@ -262,6 +259,8 @@ def _report(predictor, outcome, skipped, *, seconds):
             f"warning: most of the depth is at an end of its range in {of_all(clipped)}, first "
             f"{shown(clipped[0].path)}: is the focal length right?"
         )
+    if unseen := [picture for picture in done if picture.not_shown]:
+        lines.append(f"warning: {of_all(unseen)} not shown, whose files are written: {unseen[0].not_shown}")
     told = f", {_skipped(skipped)}" if skipped else ""
     lines.append(f"{len(done)} picture{'s' * (len(done) != 1)}, {len(done) / seconds:.1f} images/s{told}")
     return Report(lines, skipped)

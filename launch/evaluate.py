@@ -71,7 +71,7 @@ def main(_):
         image=_IMAGE.value,
         depth=_DEPTH.value,
         depth_scale=_DEPTH_SCALE.value,
-        intrinsics=cli.folder_intrinsics(_INTRINSICS),
+        intrinsics=cli.intrinsics(_INTRINSICS),
         invalid=cli.numbers("invalid", _INVALID.value),
         protocol=_PROTOCOL.value,
         truth=_TRUTH.value,

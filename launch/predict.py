@@ -64,7 +64,7 @@ def main(argv):
         smoothing=_SMOOTHING.value,
         edge=_EDGE.value,
         viewer=_VIEWER.value,
-        intrinsics={name: flag.value for name, flag in _INTRINSICS.items()},
+        intrinsics=cli.intrinsics(_INTRINSICS),
     )
     print("\n".join(report.lines))
     return 1 if report.skipped else 0
@@ -76,7 +76,7 @@ def _predict_frames():
     if _OUTPUT.value is None:
         raise app.UsageError("--source: expected --output=DIR for the predictions")
     data = dict(source=_SOURCE.value, path=_PATH.value, split=_SPLIT.value, image=_IMAGE.value, depth=_DEPTH.value)
-    data |= dict(intrinsics=cli.folder_intrinsics(_INTRINSICS))
+    data |= dict(intrinsics=cli.intrinsics(_INTRINSICS))
     options = dict(output=_OUTPUT.value, step=cli.step(_STEP.value), batch=_BATCH.value)
     count = predict.predict_frames(_WORKDIR.value, **options, **data)
     place = f" --path={_PATH.value}" if _PATH.value else ""

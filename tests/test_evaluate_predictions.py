@@ -188,7 +188,7 @@ def test_missing_extra_odd_and_constant_predictions_are_counted(made, depths, tm
     broken = depths["b/1"].astype(np.float32)
     broken[10, 10:21] = [np.nan] * 5 + [np.inf, -np.inf, 0, 0, 0, -1]
     write(tmp_path, {"b/1": broken, "b/3": np.full((40, 56), 2.5), "a/0": broken, "x/5": broken})
-    with pytest.raises(InputError, match="1 of 3 frames have none: c/4; --allow_missing scores the others"):
+    with pytest.raises(InputError, match=r"frames without one: 1 of 3 \(c/4\); --allow_missing scores the others"):
         made.score(tmp_path)
     result = made.score(tmp_path, allow_missing=True)
     said = result["predictions"]
@@ -368,7 +368,11 @@ def test_predictions_that_were_not_finished_are_not_scored(made, tmp_path, monke
         ("predict", ["--source=nyu", "--output=p", "--fx=5"], "intrinsics=(5.0, 5.0): only for source=folder; the"),
         ("evaluate", ["--predictions=p", "--cx=5"], "--fx, --fy, --cx, --cy: expected a focal length, and both"),
         ("predict", ["--source=nyu", "--output=p", "--edge=5"], "--edge=5.0: only with pictures, not with --source"),
-        ("evaluate", ["--predictions=one", "--source=folder", "--path=data"], "predictions='one': 2 of 3 frames have"),
+        (
+            "evaluate",
+            ["--predictions=one", "--source=folder", "--path=data"],
+            "predictions='one': frames without one: 2 of 3",
+        ),
     ],
 )
 def test_the_command_line_answers_in_one_line(made, script, arguments, told):

@@ -55,7 +55,7 @@ def test_a_longer_lens_sees_a_room_farther_away(trained):
     far = trained.predict(image, intrinsics=(100.0, 100.0, 55.5, 39.5)).depth
     inside = far < 10
     np.testing.assert_allclose(far[inside], 2 * near[inside], rtol=1e-5)
-    with pytest.raises(ValueError, match="expected fx and fy above 0"):
+    with pytest.raises(ValueError, match=r"expected \(f,\), \(fx, fy\) or"):
         trained.predict(image, intrinsics=(0.0, 1.0, 1.0, 1.0))
 
 
@@ -163,6 +163,20 @@ def test_edge_and_viewer_reach_what_is_shown(run, tmp_path, monkeypatch):
     assert len(with_all.faces) == 2 * 29 * 49  # 0 degrees cut nothing
     predict.predict_files(run, [tmp_path / "a.png"], formats=("glb",), edge=89.0)
     assert len(trimesh.load(tmp_path / "depth/a.glb", force="mesh").faces) < 2 * 29 * 49
+
+
+def test_pictures_of_a_closed_viewer_are_written_and_told(run, tmp_path, monkeypatch):
+    def closed(*_, **__):
+        raise InputError("the viewer does not answer: closed")
+
+    for name in ("a", "b"):
+        Image.fromarray(noise(30, 50)).save(tmp_path / f"{name}.png")
+    monkeypatch.setattr(viewer, "start", lambda: None)
+    monkeypatch.setattr(viewer, "show", closed)
+    report = predict.predict_files(run, [tmp_path], formats=("npy",), viewer=True)
+    assert not report.skipped and (tmp_path / "depth/b.npy").is_file()
+    told = "warning: 2 of 2 pictures not shown, whose files are written: the viewer does not answer: closed"
+    assert told in report.lines
     with pytest.raises(InputError, match="edge=90: expected degrees from 0 to below 90"):
         predict.predict_files(run, [tmp_path], edge=90.0)
     with pytest.raises(InputError, match="formats='obj': expected some of npy, png, color, normals, ply, glb, rrd"):
@@ -295,7 +309,7 @@ def test_cameras_that_do_not_exist_are_told(loaded, tmp_path):
     described = [json.loads((tmp_path / f"depth/{name}.json").read_text()) for name in "ab"]
     assert described[0]["intrinsics_from"] == "assumed: NYU's camera; EXIF's focal length is no camera's"
     assert described[1]["share_clipped"] == [0, round(far.mean(), 4)]
-    report = run_files(*photos, intrinsics={"fx": 3.0}, output=tmp_path / "out")  # 4 mm, mistaken for pixels
+    report = run_files(*photos, intrinsics=(3.0,), output=tmp_path / "out")  # 4 mm, mistaken for pixels
     assert len(report.lines) == 1 and report.lines[0].startswith("0 pictures") and not list(tmp_path.glob("out/*"))
     assert f"2 skipped: {photos[0]}, {photos[1]} (intrinsics: fx=3, fy=3 is a field of view of" in report.lines[0]
 
@@ -378,9 +392,7 @@ def test_a_full_disk_or_ctrl_c_in_a_clip_names_what_is_left(loaded, tmp_path, mo
         raise OSError(28, "No space left on device", f"{name}.depth.mp4")
 
     monkeypatch.setattr(predict.clip, "predict_clip", full)
-    with pytest.raises(
-        OSError, match=r"0 clips are done; 2 files are not begun: \S+b\.mp4, \S+c\.png\).*a\.depth\.mp4"
-    ):
+    with pytest.raises(OSError, match=r"clips done: 0; files not begun: 2 \(\S+b\.mp4, \S+c\.png\).*a\.depth\.mp4"):
         run_files(tmp_path)
 
     def interrupted(*_, **__):
@@ -388,7 +400,7 @@ def test_a_full_disk_or_ctrl_c_in_a_clip_names_what_is_left(loaded, tmp_path, mo
 
     monkeypatch.setattr(predict.clip, "predict_clip", interrupted)
     with pytest.raises(
-        KeyboardInterrupt, match="interrupted after 3 of 9 frames; 0 clips are done; 2 files are not begun"
+        KeyboardInterrupt, match=r"interrupted after 3 of 9 frames; clips done: 0; files not begun: 2 \("
     ):
         run_files(tmp_path)
     assert not (tmp_path / "depth").exists()

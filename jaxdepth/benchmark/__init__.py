@@ -7,7 +7,7 @@ from jaxdepth.benchmark import growth, networks, pipelines, predictions, profile
 from jaxdepth.data.files.writing import check_output, write_json
 from jaxdepth.errors import InputError
 
-# name -> ({name: ConfigDict}, batch sizes, compute dtype) -> rows
+# name -> ({name: ConfigDict}, batch sizes, compute dtype) -> rows, an iterable that may make them one by one
 MEASUREMENTS = {
     "networks": lambda configs, sizes, dtype: networks.measure(configs),
     "data": lambda configs, sizes, dtype: pipelines.measure() + sources.measure(configs),
@@ -27,7 +27,7 @@ def run(names, folder, *, batch_sizes=(8,), dtype="float32", output=None) -> lis
       folder: of the config files; each file's network is measured as the file describes it.
       batch_sizes: of `steps`; `profile` and `growth` use the first.
       dtype: compute dtype of `steps`, `profile` and `growth`.
-      output: JSON file for {"machine": {...}, "rows": [...]}; None for no file.
+      output: JSON file for {"machine": {...}, "rows": [...]}, written anew after each row; None for no file.
 
     Returns:
       The rows, see `record.row`.
@@ -47,11 +47,12 @@ def run(names, folder, *, batch_sizes=(8,), dtype="float32", output=None) -> lis
     if not configs:
         raise FileNotFoundError(f"--configs={folder}: expected a folder with config files (*.py)")
     check_output(output)
-    rows = []
+    rows, machine = [], record.machine()
     for name in names or MEASUREMENTS:
-        made = MEASUREMENTS[name](configs, batch_sizes, dtype)
-        print(record.table(made), flush=True)
-        rows += made
-    if output:
-        write_json(output, {"machine": record.machine(), "rows": rows})
+        before = len(rows)
+        for made in MEASUREMENTS[name](configs, batch_sizes, dtype):
+            rows.append(made)
+            if output:
+                write_json(output, {"machine": machine, "rows": rows})
+        print(record.table(rows[before:]), flush=True)
     return rows

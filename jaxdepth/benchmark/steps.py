@@ -18,7 +18,7 @@ _STEPS = 10**6  # length of the training that the learning rates are for
 _DEPTH = 0.9  # log metres, where the outputs start
 
 
-def measure(configs, *, batch_sizes, dtype, seconds=30) -> list[dict]:
+def measure(configs, *, batch_sizes, dtype, seconds=30):
     """Times the training step and the forward pass of networks, in turns with PyTorch's.
 
     A training step is that of all outputs together with the config's optimizer. The peer is the fastest of those of
@@ -30,27 +30,25 @@ def measure(configs, *, batch_sizes, dtype, seconds=30) -> list[dict]:
       dtype: compute dtype, one of `models.DTYPES`.
       seconds: of each measurement.
 
-    Returns:
+    Yields:
       A row for the machine's matrix product, and for each network and batch size rows of time, rate and utilisation
       (the share of the matrix product's FLOP/s) of both, of compile time and of memory.
     """
     ceiling = timing.matrix_product_flops(models.DTYPES[dtype])
-    rows = [row("matrix product", batch=None, unit="GFLOP/s", ours=ceiling / 1e9)]
+    yield row("matrix product", batch=None, unit="GFLOP/s", ours=ceiling / 1e9)
     for name, config in configs.items():
         if config.model.name == "mean_depth":
             continue
         for batch_size in batch_sizes:
             changed = with_changes(config, {"batch_size": batch_size, "model.dtype": dtype})
-            rows += _measure(name, changed, ceiling=ceiling, seconds=seconds)
-    return rows
+            yield from _measure(name, changed, ceiling=ceiling, seconds=seconds)
 
 
 def _measure(name, config, *, ceiling, seconds):
-    """The rows of one network at one batch size; `ceiling` in FLOP/s."""
+    """Yields the rows of one network at one batch size; `ceiling` in FLOP/s."""
     ours, others = case(config), peers.build(config, *noise(config))
     batch_size = config.batch_size
     labels = dict(network=name, batch=batch_size, dtype=config.model.dtype)
-    rows = []
     for what, function, flops in (
         ("train_step", ours.train, ours.train_flops),
         ("forward", ours.forward, ours.forward_flops),
@@ -61,13 +59,12 @@ def _measure(name, config, *, ceiling, seconds):
         best = min(times, key=lambda peer: np.median(times[peer]), default=None)
         peer, peer_quartiles = timing.summary(times[best]) if best else (None, None)
         against = dict(peer=peer, peer_quartiles=peer_quartiles, peer_name=best)
-        rows.append(row(what, **labels, unit="ms", ours=median, quartiles=quartiles, **against))
+        yield row(what, **labels, unit="ms", ours=median, quartiles=quartiles, **against)
         rate, peer_rate = batch_size / median * 1e3, peer and batch_size / peer * 1e3
-        rows.append(row(f"{what} rate", **labels, unit="images/s", ours=rate, peer=peer_rate, peer_name=best))
-        rows.append(row(f"{what} utilisation", **labels, unit="%", ours=100 * flops / median * 1e3 / ceiling))
-    rows.append(row("compile time", **labels, unit="s", ours=ours.compile_seconds))
-    rows.append(row("peak memory", **labels, unit="MB", ours=ours.memory / 1e6))
-    return rows
+        yield row(f"{what} rate", **labels, unit="images/s", ours=rate, peer=peer_rate, peer_name=best)
+        yield row(f"{what} utilisation", **labels, unit="%", ours=100 * flops / median * 1e3 / ceiling)
+    yield row("compile time", **labels, unit="s", ours=ours.compile_seconds)
+    yield row("peak memory", **labels, unit="MB", ours=ours.memory / 1e6)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -96,13 +96,13 @@ def find(argument, frames, indices, *, allow_missing=False):
         chosen = first.parent if first.parent != second.parent else _pattern_of_one(first, second)
         first, second = (shown(path.relative_to(folder)) for path in (first, second))
         raise InputError(
-            f"predictions={str(argument)!r}: {first} and {second} are of one frame ({len(twice)} frames have two): "
+            f"predictions={str(argument)!r}: {first} and {second} are of one frame (frames with two: {len(twice)}): "
             f"expected one, such as by --predictions={str(chosen)!r}"
         )
     missing = [names[int(index)] for index in indices if int(index) not in found]
     if missing and not allow_missing:
         raise InputError(
-            f"predictions={str(argument)!r}: {len(missing)} of {len(names)} frames have none: {_some(missing)}; "
+            f"predictions={str(argument)!r}: frames without one: {len(missing)} of {len(names)} ({_some(missing)}); "
             "--allow_missing scores the others"
         )
     return Listing(folder, {i: paths[0] for i, paths in found.items()}, missing, extra, record_of(argument))
@@ -229,9 +229,7 @@ class Reader:
         """
         listing, lines = self._listing, []
         if listing.missing:
-            lines.append(
-                f"{len(listing.missing)} frames have no prediction, and are not scored: {_some(listing.missing)}"
-            )
+            lines.append(f"frames without a prediction, not scored: {len(listing.missing)} ({_some(listing.missing)})")
         if listing.extra:
             named = _some([shown(path.relative_to(listing.folder)) for path in listing.extra])
             lines.append(f"{len(listing.extra)} files are of none of these frames, and are not read: {named}")

@@ -78,7 +78,7 @@ def completed(intrinsics, size: tuple[int, int], name: str) -> Intrinsics:
     check_intrinsics(intrinsics, name)
     fx, fy = (*intrinsics[:2], intrinsics[0])[:2]
     check_field_of_view((fx, fy), size, name)
-    return Intrinsics(fx, fy, *(intrinsics[2:] or ((size[1] - 1) / 2, (size[0] - 1) / 2)))
+    return Intrinsics(*map(float, (fx, fy, *(intrinsics[2:] or ((size[1] - 1) / 2, (size[0] - 1) / 2)))))
 
 
 def check_intrinsics(intrinsics, name: str):

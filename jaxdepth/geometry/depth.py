@@ -48,28 +48,32 @@ def mask_invalid(depths, *, invalid=(), max_depth=None):
       MIN_DEPTH) and "beyond" (`max_depth`), each pixel once, and "empty_frames", the number of frames without a valid
       pixel.
     """
+    listed = [value for value in invalid if value]  # 0 is masked already
     low, high = (0.0, np.finfo(np.float32).max) if max_depth is None else (MIN_DEPTH, max_depth)
-    kept = (depths > low) & (depths <= high)
-    for value in filter(None, invalid):  # 0 is masked already
-        kept &= np.abs(depths - np.float32(value)) > 1e-6 * value
+    kept = (depths > low) & (depths <= high) & ~_any_of(depths, listed)
     valid = np.where(kept, depths, np.float32(0))
     counts = dict.fromkeys(("nan", "inf", "negative", "invalid", "near", "beyond"), 0)
     odd = depths[~kept & (depths != 0)]  # few: looked at once more
     if odd.size:
-        inf = np.isinf(odd)
-        listed = np.zeros(odd.shape, bool)
-        for value in filter(None, invalid):
-            listed |= np.abs(odd - np.float32(value)) <= 1e-6 * value
+        inf, is_listed = np.isinf(odd), _any_of(odd, listed)
         masks = {
             "nan": np.isnan(odd),
             "inf": inf,
             "negative": (odd < 0) & ~inf,
-            "invalid": listed,
-            "near": (odd > 0) & (odd <= low) & ~listed,
-            "beyond": (odd > high) & ~inf & ~listed,
+            "invalid": is_listed,
+            "near": (odd > 0) & (odd <= low) & ~is_listed,
+            "beyond": (odd > high) & ~inf & ~is_listed,
         }
         counts = {name: int(mask.sum()) for name, mask in masks.items()}
     return valid, counts | {"empty_frames": int((~kept.any((-2, -1))).sum())}
+
+
+def _any_of(depths, values):
+    """Whether each depth is one of the values, to one part in a million: bool, the depths' shape; False for none."""
+    found = np.zeros(depths.shape, bool)
+    for value in values:
+        found |= np.abs(depths - np.float32(value)) <= 1e-6 * value
+    return found
 
 
 def check_metres(depths, where):

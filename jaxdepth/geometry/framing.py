@@ -22,7 +22,7 @@ from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import (
     NYU_SIZE,
     Intrinsics,
-    check_field_of_view,
+    completed,
     crop_intrinsics,
     is_plausible,
     resize_intrinsics,
@@ -213,7 +213,7 @@ def find_camera(size, framing, *, given=None, focal_35mm=None):
     Args:
       size: (H, W) of the picture.
       framing: the network's Framing.
-      given: (fx, fy, cx, cy) in pixels of the picture, or None.
+      given: in pixels of the picture, as far as it is known, see `camera.completed`; or None.
       focal_35mm: focal length in mm on 35 mm film, which compares diagonals, or None. The principal point is then
         assumed in the middle.
 
@@ -223,14 +223,11 @@ def find_camera(size, framing, *, given=None, focal_35mm=None):
       a frame into which it fits.
 
     Raises:
-      InputError: for focal lengths that are not positive or not plausible, or other than four finite numbers.
+      InputError: as `camera.completed`.
     """
     (height, width), origin = size, "training"
     if given is not None:
-        if len(given) != 4 or not all(map(math.isfinite, given)) or min(given[:2]) <= 0:
-            raise InputError(f"intrinsics {tuple(given)}: expected fx and fy above 0, cx and cy, in pixels")
-        check_field_of_view(given, size, "intrinsics")
-        return Intrinsics(*map(float, given)), "given"
+        return completed(given, size, "intrinsics"), "given"
     if focal_35mm:
         focal = focal_35mm * math.hypot(width, height) / math.hypot(36, 24)
         exif = Intrinsics(focal, focal, (width - 1) / 2, (height - 1) / 2)

@@ -121,7 +121,7 @@ def predict_clip(
       depth_frames: whether to write a folder NAME.depth too: 000000.png and so on, 16 bit, millimetres.
       smoothing: seconds by which depth lags where it is smoothed over time, see `smoothing.smoothed`; 0 for none.
       batch: frames that go through the network together, at most.
-      intrinsics: {"fx", "fy", "cx", "cy"} in pixels of the upright frames, as far as they are known.
+      intrinsics: in pixels of the upright frames, as far as they are known, see `camera.completed`; or None.
       overwrite: whether to replace files that no earlier prediction has written.
       workdir: of the network, for NAME.json; None for the one of the package.
       progress: whether to show it on a terminal.
@@ -193,7 +193,7 @@ def _look(predictor, video, name, *, batch, intrinsics, bar):
             if len(sample) == 2 * _SAMPLES:
                 sample, every = sample[::2], 2 * every
     size = frame.pixels.shape[:2]
-    camera, origin = framing.find_camera(size, into, given=job.complete(intrinsics, size))
+    camera, origin = framing.find_camera(size, into, given=intrinsics)
     found = [log_depth for _, _, log_depth in pipeline.predict(predictor, enumerate(sample), batch=batch)]
     metres = np.exp(np.percentile(found, _PERCENTILES)) * framing.focal_ratio(size, camera, into)
     low, high = np.clip(metres, MIN_DEPTH, predictor.trained.run.max_depth)

@@ -46,7 +46,7 @@ class Work:
     Attributes:
       predictor: the Predictor.
       formats: some of `encode.FORMATS`.
-      intrinsics: {"fx", "fy", "cx", "cy"} in pixels of the pictures, as far as they are known.
+      intrinsics: in pixels of the pictures, as far as they are known, see `camera.completed`; or None.
       overwrite: whether files that no earlier prediction has written are replaced.
       workdir: of the network; None for the one of the package.
       edge: degrees; what meshes and recordings leave out, see `geometry.surface`.
@@ -55,7 +55,7 @@ class Work:
 
     predictor: object
     formats: tuple[str, ...]
-    intrinsics: dict
+    intrinsics: tuple[float, ...] | None
     overwrite: bool
     workdir: object
     edge: float = EDGE
@@ -72,8 +72,7 @@ class Work:
             raise InputError(f"{shown(foreign[0])} is there and not a prediction: --overwrite replaces it")
         picture, into = pictures.read(path), self.predictor.framing
         size = picture.pixels.shape[:2]
-        given = complete(self.intrinsics, size)
-        camera, origin = framing.find_camera(size, into, given=given, focal_35mm=picture.focal_35mm)
+        camera, origin = framing.find_camera(size, into, given=self.intrinsics, focal_35mm=picture.focal_35mm)
         name.parent.mkdir(parents=True, exist_ok=True)
         pixels = picture.pixels if self.viewer or set(encode.WITH_PIXELS) & set(self.formats) else None
         return Job(path, name, size, framing.network_input(picture.pixels, into), pixels, camera, origin)
@@ -82,11 +81,10 @@ class Work:
         """Writes the files of a picture, from its log depth [h, w]. The sidecar, which makes them ours, appears first.
 
         Returns:
-          What the sidecar says.
+          What the sidecar says, and why the picture is not in the viewer: None where it is, or none was asked for.
 
         Raises:
-          InputError: if the picture cannot have one of the formats; then no file is written. Also if the viewer was
-            closed.
+          InputError: if the picture cannot have one of the formats; then no file is written.
           OSError: if a file cannot be written; then none is.
         """
         max_depth = self.predictor.trained.run.max_depth
@@ -99,9 +97,12 @@ class Work:
         shows = dict(edge=self.edge, name=shown(job.path))
         encoded = {file: encode.encode(kind, depth, job.pixels, job.camera, **shows) for file, kind in files.items()}
         writing.write_together({file_of(job.name, sidecar.SUFFIX): writing.json_bytes(described), **encoded})
-        if self.viewer:
-            viewer.show(depth, job.pixels, job.camera, **shows)
-        return described
+        try:
+            if self.viewer:
+                viewer.show(depth, job.pixels, job.camera, **shows)
+        except InputError as error:
+            return described, str(error)
+        return described, None
 
 
 def describe(predictor, job, depth, *, files, others, workdir):
@@ -147,11 +148,3 @@ def training_camera(predictor):
 def file_of(name, suffix):
     """The path of one of a picture's files: the stem of all, and a suffix."""
     return name.with_name(name.name + suffix)
-
-
-def complete(intrinsics, size):
-    """Partly known intrinsics of a picture of `size` (H, W) as all four; None if none is known."""
-    if not intrinsics:
-        return None
-    fx, fy = intrinsics.get("fx", intrinsics.get("fy")), intrinsics.get("fy", intrinsics.get("fx"))
-    return Intrinsics(fx, fy, intrinsics.get("cx", (size[1] - 1) / 2), intrinsics.get("cy", (size[0] - 1) / 2))

@@ -30,11 +30,19 @@ _NAMED = 5  # pictures, before the rest is counted
 
 
 class Done(NamedTuple):
-    """A picture with a result: its path, where its camera comes from, and the share of its depth at one end."""
+    """A picture with a result.
+
+    Attributes:
+      path: of the picture.
+      origin: where its camera comes from.
+      clipped: share of its depth at one end of the range.
+      not_shown: why it is not in the viewer, if one was asked for.
+    """
 
     path: str
     origin: str
     clipped: float
+    not_shown: str | None = None
 
 
 class Outcome(NamedTuple):
@@ -201,11 +209,11 @@ def _batches(jobs, batch):
 def _write(work, outcome, item):
     number, job, log_depth = item
     try:
-        described = work.write(job, log_depth)
+        described, not_shown = work.write(job, log_depth)
     except (InputError, OSError, MemoryError) as error:
         outcome.skipped[number] = str(job.path), reason(error, job.path)
     else:
-        outcome.done[number] = Done(str(job.path), job.origin, max(described["share_clipped"]))
+        outcome.done[number] = Done(str(job.path), job.origin, max(described["share_clipped"]), not_shown)
 
 
 def reason(error, path):

@@ -99,8 +99,8 @@ class Predictor:
 
         Args:
           image: a picture file, a PIL image, or an array [H, W, 3], uint8 or floating point in [0, 1].
-          intrinsics: (fx, fy, cx, cy) in pixels of the picture; by default from its EXIF if that is plausible, else the
-            training's camera.
+          intrinsics: (f,), (fx, fy) or (fx, fy, cx, cy) in pixels of the picture; by default from its EXIF if that is
+            plausible, else the training's camera.
           on_device: whether the depth stays on the device, as an array of jax.
 
         Returns:

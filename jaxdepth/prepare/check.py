@@ -173,5 +173,5 @@ def _depth_lines(found, survey, max_depth) -> list[str]:
     lines.append(f"invalid: {share:.1%} of the pixels ({shares}), at most {found.worst:.1%} in a frame")
     lines += [f"warning: {note}" for note in survey.notes()]
     if survey.masked["empty_frames"]:
-        lines.append(f"warning: {survey.masked['empty_frames']} frames have no valid depth")
+        lines.append(f"warning: frames without valid depth: {survey.masked['empty_frames']}")
     return lines

@@ -121,6 +121,17 @@ def test_run_prints_and_writes_the_rows(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == [output]
 
 
+def test_what_is_measured_before_a_kill_is_kept(tmp_path, monkeypatch):
+    def killed(*_):
+        yield record.row("step", unit="ms", ours=6.0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(benchmark, "MEASUREMENTS", {"one": killed})
+    with pytest.raises(KeyboardInterrupt):
+        benchmark.run(["one"], CONFIGS, output=tmp_path / "numbers.json")
+    assert [row["ours"] for row in json.loads((tmp_path / "numbers.json").read_text())["rows"]] == [6.0]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -149,7 +160,7 @@ def test_steps_are_compared_with_the_fastest_peer(monkeypatch):
 
     monkeypatch.setattr(peers, "build", lambda *_: {"slow": peer(0.02), "fast": peer(0.005)})
     settings = {"small": small.settings(None), "floor": config.load(CONFIGS / "mean_depth.py")}
-    rows = steps.measure(settings, batch_sizes=(2, 4), dtype="float32", seconds=0)
+    rows = list(steps.measure(settings, batch_sizes=(2, 4), dtype="float32", seconds=0))
     found = {(row["what"], row["batch"]): row for row in rows if row["network"]}
     assert {network for network in (row["network"] for row in rows)} == {None, "small"}
     assert {what for what, _ in found} == {

@@ -97,7 +97,7 @@ def test_missing_files_are_counted_and_five_are_named(tmp_path):
         predictions.find(touch(tmp_path, "a.npy"), frames, np.arange(10))
     touch(tmp_path, "12.npy")
     with pytest.raises(
-        InputError, match="9 of 10 frames have none: 0011, 0013, 0014, 0015, 0016, ...; --allow_missing"
+        InputError, match=r"frames without one: 9 of 10 \(0011, 0013, 0014, 0015, 0016, ...\); --allow_missing"
     ):
         predictions.find(tmp_path, frames, np.arange(10))
     assert len(predictions.find(tmp_path, frames, np.arange(10), allow_missing=True).missing) == 9

@@ -126,7 +126,7 @@ def test_a_turned_portrait_clip_and_given_intrinsics(predictor, tmp_path):
     first = predict(predictor, path, depth_frames=True)
     own = json.loads((tmp_path / "depth/a.json").read_text())["intrinsics"]
     near = np.asarray(Image.open(tmp_path / "depth/a.depth/000000.png"))
-    predict(predictor, path, depth_frames=True, intrinsics={"fx": 2 * own["fx"], "fy": 2 * own["fy"]})
+    predict(predictor, path, depth_frames=True, intrinsics=(2 * own["fx"], 2 * own["fy"]))
     far = np.asarray(Image.open(tmp_path / "depth/a.depth/000000.png"))
     assert first.origin == "training" and near.shape == (160, 120)
     np.testing.assert_allclose(far, 2.0 * near, atol=2)

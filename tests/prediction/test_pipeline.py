@@ -46,7 +46,7 @@ class Work:
         with self._lock:
             self.held -= job.size[0] * job.size[1]
             self.written.append(job.path)
-        return {"share_clipped": [0.0, 0.25]}
+        return {"share_clipped": [0.0, 0.25]}, None
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def test_every_picture_gets_its_own_depth_and_bad_ones_are_skipped():
     paths = ["bad0", *list(work.sizes)[:6], "bad1", *list(work.sizes)[6:]]
     outcome = run(work, paths)
     assert [outcome.done[i].path for i in sorted(outcome.done)] == list(work.sizes)
-    assert outcome.done[1] == ("p0", "given", 0.25)
+    assert outcome.done[1] == ("p0", "given", 0.25, None)
     assert outcome.skipped == {0: ("bad0", "no picture"), 7: ("bad1", "no picture")}
     assert work.together == [4, 4, 3]
 

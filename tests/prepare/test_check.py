@@ -172,7 +172,7 @@ def test_invalid_pixels_and_single_frames_in_another_unit_are_reported(own):
 
 def test_frames_without_depth_are_reported(own):
     Image.fromarray(np.zeros((40, 60), np.uint16)).save(own / "depths/00.png")
-    assert "warning: 1 frames have no valid depth" in str(check(own, sheet=own / "sheet.png"))
+    assert "warning: frames without valid depth: 1" in str(check(own, sheet=own / "sheet.png"))
     assert (own / "sheet.png").is_file()
 
 

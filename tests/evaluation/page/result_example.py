@@ -119,7 +119,7 @@ def result():
             "extra_count": 2,
             "not_finite": {"pixels": 1234, "frames": 5},
             "warnings": [
-                "3 frames have no prediction, and are not scored: 0022, 0023, 0024",
+                "frames without a prediction, not scored: 3 (0022, 0023, 0024)",
                 "the median of the predictions is 12 times that of the truth",
             ],
             "made_by": {"network": "kscale", "step": 4200},

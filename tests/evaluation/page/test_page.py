@@ -181,7 +181,12 @@ def test_warnings_stand_before_the_numbers():
     result["protocol"]["frames_seen_in_training"] = 17
     page = pages.page(result).decode()
     warnings = page[page.index("Read this first") : page.index("<dl")]
-    for words in ("trained on 17 of these frames", "3 frames have no prediction", "0022, 0023, 0024", "12 times"):
+    for words in (
+        "trained on 17 of these frames",
+        "frames without a prediction, not scored: 3",
+        "0022, 0023, 0024",
+        "12 times",
+    ):
         assert words in warnings
     assert "not scored: 1 of 109" in warnings  # 105 scored, 3 without a prediction
     clean = result_example.result() | {
