@@ -136,7 +136,7 @@ def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **da
     frame's id or name. A file predictions.json tells how they were made.
 
     Args:
-      folder: workdir of the network, "package" for the one that comes with the package.
+      folder: workdir of the network, "package" for the one that comes with the package; or a Predictor.
       output: the folder to write: a new one, an empty one, or one of the same predictions, finished or not.
       step: a step, "last" or "best".
       batch: frames that go through the network together.
@@ -159,13 +159,13 @@ def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **da
     earlier = predictions.read_record(output)
     if earlier is None and output.is_dir() and any(output.iterdir()):
         raise FileExistsError(f"output {str(output)!r}: expected a new folder, or one of the same predictions")
-    predictor = load(folder, step=step)
+    predictor = folder if isinstance(folder, Predictor) else load(folder, step=step)
     run = predictor.trained.run
     frames, split, seen = evaluate.frames_of_run(run, frames_of=frames_of, data=evaluate.Data(**data))
     focal_ratio = framing.frames_focal_ratio(frames.size, frames.intrinsics, predictor.framing)
     record = {
         "network": run.model["name"],
-        "workdir": str(folder),
+        "workdir": None if isinstance(folder, Predictor) else str(folder),
         "step": predictor.trained.step,
         "trained_on": lineage.in_words(run.trained_on),
         "source": frames.name,

@@ -1,0 +1,144 @@
+"""SavedModel and TFLite, through `jax2tf` and TensorFlow's converter."""
+
+import contextlib
+import io
+import os
+import pathlib
+import tempfile
+
+import jax
+import numpy as np
+
+from jaxdepth.errors import InputError
+from jaxdepth.export import attached
+
+_SIGNATURE = "serving_default"
+# What int8 leaves in float32, all that these networks have beside convolutions: in eight bits a log depth has a step of
+# some percent, and delta1 falls to nothing.
+_IN_FLOAT = (
+    *("ADD", "SUB", "MUL", "DIV", "NEG", "EXP", "RSQRT", "SUM", "MEAN", "MAXIMUM", "MINIMUM", "LOGISTIC", "RELU"),
+    *(
+        "SLICE",
+        "STRIDED_SLICE",
+        "SPLIT",
+        "PACK",
+        "CONCATENATION",
+        "RESHAPE",
+        "TRANSPOSE",
+        "PAD",
+        "REVERSE_V2",
+        "GATHER",
+    ),
+    *("FULLY_CONNECTED", "BATCH_MATMUL", "RESIZE_BILINEAR", "MAX_POOL_2D", "AVERAGE_POOL_2D", "TRANSPOSE_CONV"),
+)
+_EXTRA = pathlib.Path("assets.extra")  # SavedModel's place for what a program needs beside itself
+
+
+def write_saved_model(program, folder, description):
+    """Writes a SavedModel, for any size of a batch, with a signature `image` -> `depth`."""
+    tensorflow = _library()
+    module = _module(program, batch=None)
+    signatures = {_SIGNATURE: module.depth.get_concrete_function()}
+    with _quiet():
+        tensorflow.saved_model.save(module, str(folder), signatures=signatures)
+    (pathlib.Path(folder) / _EXTRA).mkdir()
+    (pathlib.Path(folder) / _EXTRA / attached.NAME).write_bytes(description)
+
+
+def is_saved_model_of_ours(folder):
+    """Whether a folder is what `write_saved_model` wrote."""
+    return (pathlib.Path(folder) / _EXTRA / attached.NAME).is_file()
+
+
+def load_saved_model(folder):
+    """A SavedModel as a function of arrays of numpy, [B, h, w, 3] to metres."""
+    tensorflow = _library()
+    loaded = tensorflow.saved_model.load(str(folder))  # which must live as long as its signature
+    call = loaded.signatures[_SIGNATURE]
+    return lambda image, _keep=loaded: call(image=tensorflow.constant(image))["depth"].numpy()
+
+
+def tflite_bytes(program, *, dtype="float32", pictures=None):
+    """A Program as the bytes of a TFLite file, for one picture at a time.
+
+    Args:
+      program: the Program.
+      dtype: of the weights: float32, float16, or int8, whose convolutions compute in int8; input, output and the rest
+        stay float32.
+      pictures: of int8, a list of inputs, float32 [1, h, w, 3], on which the ranges are measured.
+    """
+    tensorflow = _library()
+    module = _module(program, batch=1)
+    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([module.depth.get_concrete_function()], module)
+    if dtype == "float16":
+        converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tensorflow.float16]
+    with _quiet():
+        if dtype != "int8":
+            return converter.convert()
+        converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([picture] for picture in pictures)
+        debug = tensorflow.lite.experimental  # the only way to choose operations
+        options = debug.QuantizationDebugOptions(denylisted_ops=list(_IN_FLOAT))
+        examined = dict(debug_dataset=converter.representative_dataset, debug_options=options)
+        return debug.QuantizationDebugger(converter=converter, **examined).get_nondebug_quantized_model()
+
+
+def load_tflite(path, *, threads=None):
+    """A TFLite file as a function of arrays of numpy, [B, h, w, 3] to metres, one picture after the other."""
+    with _quiet():
+        interpreter = _library().lite.Interpreter(
+            model_content=pathlib.Path(path).read_bytes(), num_threads=threads or os.cpu_count()
+        )
+        interpreter.allocate_tensors()
+    (given,), (found,) = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def one(picture):
+        interpreter.set_tensor(given["index"], picture[None])
+        interpreter.invoke()
+        return interpreter.get_tensor(found["index"])[0]
+
+    return lambda image: np.stack([one(picture) for picture in image])
+
+
+def _module(program, *, batch):
+    """A Program as a module with its weights and a function `depth`, of `batch` pictures; None for any number."""
+    tensorflow = _library()
+    from jax.experimental import jax2tf
+
+    shape = ("b" if batch is None else batch, *program.size, 3)
+    shapes = [None, f"({', '.join(map(str, shape))})"]
+    metres = jax2tf.convert(program.metres, polymorphic_shapes=shapes, with_gradient=False)
+    module = tensorflow.Module()
+    module.weights = jax.tree.map(tensorflow.Variable, program.variables)
+    module.depth = tensorflow.function(
+        lambda image: {"depth": metres(module.weights, image)},
+        input_signature=[tensorflow.TensorSpec((batch, *program.size, 3), tensorflow.float32, name="image")],
+        autograph=False,
+    )
+    return module
+
+
+def _library():
+    """The module tensorflow; raises InputError if it is not installed."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        with _quiet():
+            import tensorflow
+    except ImportError as error:
+        raise InputError("saved_model and tflite need TensorFlow, which has no wheels for this Python yet") from error
+    return tensorflow
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keeps what TensorFlow's C++ writes to the error output away: pages about its own passes."""
+    with tempfile.TemporaryFile() as kept:
+        before = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):
+                yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
