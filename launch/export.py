@@ -10,7 +10,7 @@ from jaxdepth import cli
 
 _WORKDIR = flags.DEFINE_string("workdir", "package", "Workdir of the run, packed network, or `package` for jaxdepth's.")
 _STEP = flags.DEFINE_string("step", "last", "Which checkpoint: a step, last, or best (by validation delta1).")
-_FORMAT = flags.DEFINE_string("format", None, "stablehlo, saved_model or tflite.")
+_FORMAT = flags.DEFINE_string("format", None, "stablehlo, saved_model, tflite or onnx.")
 _OUTPUT = flags.DEFINE_string("output", None, "The file to write, of saved_model a folder.")
 _DTYPE = flags.DEFINE_string("dtype", "float32", "Of tflite's weights: float32, float16 or int8.")
 _FLIP = flags.DEFINE_string(

@@ -12,17 +12,13 @@ from jaxdepth import evaluate, predict
 from jaxdepth.data.batches import evaluation
 from jaxdepth.data.files import writing
 from jaxdepth.errors import InputError
-from jaxdepth.export import attached, check, program, stablehlo, tensorflow_formats
+from jaxdepth.export import attached, check, onnx_format, program, stablehlo, tensorflow_formats
 from jaxdepth.prediction.predictor import Predictor
 
-FORMATS = ("stablehlo", "saved_model", "tflite")
+FORMATS = ("stablehlo", "saved_model", "tflite", "onnx")
 DTYPES = ("float32", "float16", "int8")
 CLOSE = 1e-4  # largest relative difference of float32
 _CALIBRATION = 64  # frames
-_NO_ONNX = (
-    "format='onnx': no kept converter makes a file of these networks that ONNX Runtime takes (jax2onnx, tf2onnx): use "
-    "tflite, which ONNX Runtime's users can run with LiteRT"
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,12 +63,10 @@ def export(folder, output, *, format, dtype="float32", flip=None, outputs="final
       A Report.
 
     Raises:
-      InputError: for an unknown format, dtype, flip or outputs, int8 without frames, or a missing TensorFlow. Also if
+      InputError: for an unknown format, dtype, flip or outputs, int8 without frames, or a missing library. Also if
         float32 differs from the network by more than CLOSE; then nothing is left at `output`.
       OSError: if `output` is there and no export, or cannot be written.
     """
-    if format == "onnx":
-        raise InputError(_NO_ONNX)
     if format not in FORMATS:
         raise InputError(f"format={format!r}: expected one of {', '.join(FORMATS)}")
     if dtype not in DTYPES:
@@ -81,15 +75,18 @@ def export(folder, output, *, format, dtype="float32", flip=None, outputs="final
         raise InputError(f"dtype={dtype!r}: only for format='tflite'; {format} has float32")
     if dtype == "int8" and data.get("source") is None:
         raise InputError("dtype='int8': its ranges are measured on frames: expected their source, such as --source=nyu")
+    if format == "onnx":
+        onnx_format.library()
     output = pathlib.Path(output)
     _check_output(output, is_folder=format == "saved_model")
     predictor = folder if isinstance(folder, Predictor) else predict.load(folder, step=step)
     built = program.build(predictor, flip=flip, outputs=outputs)
-    batch = 1 if format == "tflite" else None
+    batch = 1 if format in ("tflite", "onnx") else None
     described = program.describe(predictor, built, dtype=dtype, batch=batch)
+    pictures = _calibration(predictor, data) if dtype == "int8" else None
     grown = writing.temporary(output)
     try:
-        call = _write(grown, built, described, format=format, dtype=dtype, predictor=predictor, data=data)
+        call = _write(grown, built, described, format=format, dtype=dtype, pictures=pictures)
         difference = check.largest_difference(call, built, batch=batch or 2)
         if dtype == "float32" and not difference <= CLOSE:
             raise InputError(
@@ -113,7 +110,7 @@ def export(folder, output, *, format, dtype="float32", flip=None, outputs="final
     return Report(size, difference, *times, **scored)
 
 
-def _write(path, built, described, *, format, dtype, predictor, data):
+def _write(path, built, described, *, format, dtype, pictures):
     """Writes the program at `path`; the written one as a function of arrays of numpy."""
     with writing.naming(path):
         if format == "saved_model":
@@ -122,8 +119,10 @@ def _write(path, built, described, *, format, dtype, predictor, data):
         if format == "stablehlo":
             path.write_bytes(attached.attach(stablehlo.program_bytes(built), described))
             return stablehlo.load(path)
-        pictures = _calibration(predictor, data) if dtype == "int8" else None
         found = tensorflow_formats.tflite_bytes(built, dtype=dtype, pictures=pictures)
+        if format == "onnx":
+            path.write_bytes(onnx_format.program_bytes(found, described))
+            return onnx_format.load(path)
         path.write_bytes(attached.attach(found, described))
         return tensorflow_formats.load_tflite(path)
 
@@ -148,6 +147,6 @@ def _check_output(output, *, is_folder):
     if output.is_dir():
         ours = is_folder and (not any(output.iterdir()) or tensorflow_formats.is_saved_model_of_ours(output))
     else:
-        ours = not is_folder and attached.read(output) is not None
+        ours = not is_folder and attached.is_ours(output)
     if not ours:
         raise FileExistsError(f"output {str(output)!r} is there and no export of ours: expected another --output")

@@ -98,6 +98,6 @@ def describe(predictor, program, *, dtype, batch):
         "frame_size": list(framing.frame_size),
         "crop_size": list(framing.crop_size),
         "camera": framing.camera._asdict(),
-        "camera_of": training_camera(predictor),
+        "training_camera": training_camera(predictor),
         "depth_range": [MIN_DEPTH, trained.run.max_depth],
     }

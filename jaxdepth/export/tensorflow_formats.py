@@ -17,19 +17,9 @@ _SIGNATURE = "serving_default"
 # some percent, and delta1 falls to nothing.
 _IN_FLOAT = (
     *("ADD", "SUB", "MUL", "DIV", "NEG", "EXP", "RSQRT", "SUM", "MEAN", "MAXIMUM", "MINIMUM", "LOGISTIC", "RELU"),
-    *(
-        "SLICE",
-        "STRIDED_SLICE",
-        "SPLIT",
-        "PACK",
-        "CONCATENATION",
-        "RESHAPE",
-        "TRANSPOSE",
-        "PAD",
-        "REVERSE_V2",
-        "GATHER",
-    ),
+    *("SLICE", "STRIDED_SLICE", "SPLIT", "PACK", "CONCATENATION", "RESHAPE", "TRANSPOSE", "PAD", "REVERSE_V2"),
     *("FULLY_CONNECTED", "BATCH_MATMUL", "RESIZE_BILINEAR", "MAX_POOL_2D", "AVERAGE_POOL_2D", "TRANSPOSE_CONV"),
+    "GATHER",
 )
 _EXTRA = pathlib.Path("assets.extra")  # SavedModel's place for what a program needs beside itself
 
