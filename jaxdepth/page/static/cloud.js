@@ -56,8 +56,8 @@ export class CloudView {
   /** Looks from where the picture was taken, from a little behind and above. */
   reset() {
     this.fit();
-    const back = 0.3 * this.middle;
-    this.lens.position.set(0.3 * back, 0.4 * back, back);
+    const back = 0.12 * this.middle;
+    this.lens.position.set(0.6 * back, 0.7 * back, back);
     this.controls.target.set(0, 0, -this.middle);
     this.controls.update();
     this.askForFrame();
@@ -151,7 +151,7 @@ export async function glbFile({ points, colours }) {
   const geometry = new THREE.BufferGeometry();
   geometry.setAttribute("position", new THREE.BufferAttribute(upright, 3));
   geometry.setAttribute("color", new THREE.BufferAttribute(linear, 4, true));
-  const cloud = new THREE.Points(geometry, new THREE.PointsMaterial({ vertexColors: true }));
+  const cloud = new THREE.Points(geometry, new THREE.MeshBasicMaterial({ vertexColors: true }));
   cloud.name = "cloud";
   const data = await new GLTFExporter().parseAsync(cloud, { binary: true });
   geometry.dispose();

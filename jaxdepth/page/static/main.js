@@ -2,6 +2,7 @@
 
 import { LiveCamera, nextFrame } from "./camera.js";
 import { DepthView } from "./depth_view.js";
+import { takeFiles } from "./drop.js";
 import { PlainError } from "./errors.js";
 import { npyFile, plyFile, pngFile, saveFile } from "./files.js";
 import { cameraOfView, findCamera, framingOf, horizontalView, networkInput, pictureDepth } from "./framing.js";
@@ -24,7 +25,8 @@ const page = {
   depth: null, // Float32Array [H, W] metres
   camera: null,
   origin: null, // of the camera
-  turn: 0, // of the newest picture
+  request: 0, // the newest of what the user has asked for
+  turn: 0, // of the newest picture; the network's answer to an older one is dropped
   seconds: 0, // that the network took
 };
 
@@ -41,8 +43,9 @@ function say(text, isProblem = false) {
   element("status").classList.toggle("problem", isProblem);
 }
 
-/** Says what went wrong; the page stays as it was. */
+/** Says what went wrong; what is shown stays as it was. */
 function sayProblem(error) {
+  if (document.body.dataset.state !== "loading") setState("failed");
   if (!(error instanceof PlainError)) console.error(error);
   say(error instanceof PlainError ? error.message : `Something went wrong: ${error.message}`, true);
 }
@@ -70,7 +73,7 @@ async function startNetwork(fresh) {
   makeOutputs(page.network.description.outputs);
   setState("ready");
   say("Ready. Choose a photo.");
-  if (page.picture) await runPhoto(page.turn);
+  if (page.picture && !live.isOn) await runPhoto(page.turn);
 }
 
 function showProgress(bytes, total) {
@@ -103,21 +106,22 @@ function makeOutputs(names) {
 // Photos
 
 async function openPhoto(file, name = file.name) {
-  const turn = ++page.turn;
-  stopCamera();
+  const request = ++page.request;
+  let picture;
   try {
-    const picture = await readPicture(file, name);
-    if (turn !== page.turn) return;
-    page.picture = picture;
+    picture = await readPicture(file, name);
   } catch (error) {
-    if (turn === page.turn) sayProblem(error);
+    if (request === page.request) sayProblem(error);
     return;
   }
-  page.outputs = page.depth = null;
+  if (request !== page.request) return;
+  const turn = ++page.turn;
+  stopCamera();
+  Object.assign(page, { picture, outputs: null, depth: null });
   element("result").hidden = false;
   depthView.showPicture(page.picture);
   if (page.network) await runPhoto(turn);
-  else if (document.body.dataset.state === "loading") say("The photo is here. Loading the network …");
+  else if (document.body.dataset.state === "failed") say("The network is not there, so there is no depth. Try again.", true);
 }
 
 /** Runs the network on the page's picture; gives up where a newer one has come. */
@@ -136,18 +140,17 @@ async function runPhoto(turn) {
     setState("done");
   } catch (error) {
     if (turn !== page.turn) return;
-    setState("failed");
     sayProblem(error);
   }
 }
 
 async function openExample(number) {
-  const turn = ++page.turn;
+  const request = ++page.request;
   try {
     const response = await fetch(new URL(`./examples/${number}.jpg`, import.meta.url));
     if (!response.ok) throw new PlainError("This example is not on the server.");
     const file = await response.blob();
-    if (turn === page.turn) await openPhoto(file, `example-${number}.jpg`);
+    if (request === page.request) await openPhoto(file, `example-${number}.jpg`);
   } catch (error) {
     sayProblem(error instanceof PlainError ? error : new PlainError("This example did not load.", { cause: error }));
   }
@@ -169,7 +172,7 @@ function showOutput({ keepView = false, isLive = false } = {}) {
   element("fov").placeholder = horizontalView(page.camera, size).toFixed(1);
   if (isLive) return;
   const note = kindNote(page.depth, page.framing.depthRange[1]);
-  say(`Done in ${page.seconds.toFixed(2)} s.${note ? ` ${note}` : ""}`);
+  say(`Done in ${page.seconds.toFixed(2)} s. ${note || "Point anywhere to read its depth."}`);
   showCloud(keepView);
 }
 
@@ -192,7 +195,7 @@ async function showCloud(keepView) {
 
 function setView(degrees) {
   const size = page.picture?.size;
-  if (degrees && size && !cameraOfView(degrees, size)) {
+  if (degrees && !cameraOfView(degrees, size ?? [1, 1])) {
     say("Choose a field of view between 3 and 150 degrees, also from top to bottom.", true);
     return;
   }
@@ -205,7 +208,7 @@ function setView(degrees) {
 
 async function startCamera() {
   if (live.isOn) return;
-  page.turn++;
+  page.request++;
   try {
     await live.start();
   } catch (error) {
@@ -214,16 +217,21 @@ async function startCamera() {
   }
   const turn = ++page.turn;
   showCameraButtons(true);
+  Object.assign(page, { outputs: null, depth: null });
   element("result").hidden = false;
   depthView.forget();
   say("The camera is on. Stop it to measure and to see the cloud.");
   try {
-    await live.run((picture) => showLive(picture, turn), (rate) => (element("fps").textContent = `${rate.toFixed(1)} frames per second`));
+    await live.run((picture) => showLive(picture, turn), showRate);
     if (live.isOn) throw new PlainError("The camera has stopped.");
   } catch (error) {
     if (turn === page.turn) sayProblem(error);
     stopCamera();
   }
+}
+
+function showRate(perSecond) {
+  if (page.network) element("fps").textContent = `${perSecond.toFixed(1)} frames per second`;
 }
 
 async function showLive(picture, turn) {
@@ -247,7 +255,7 @@ async function keepLastPicture() {
   stopCamera();
   const turn = ++page.turn;
   if (page.outputs) await runPhoto(turn);
-  else setState(page.network ? "ready" : document.body.dataset.state);
+  else element("result").hidden = true;
 }
 
 function showCameraButtons(isOn) {
@@ -283,11 +291,6 @@ async function download(kind) {
 
 // Listeners
 
-function firstPicture(transfer) {
-  const files = [...(transfer?.files ?? [])];
-  return files.find((file) => file.type.startsWith("image/")) ?? files[0] ?? null;
-}
-
 function listen() {
   const on = (id, type, action) => element(id).addEventListener(type, action);
   on("file", "change", ({ target }) => {
@@ -298,6 +301,9 @@ function listen() {
   on("camera-start", "click", startCamera);
   on("camera-stop", "click", keepLastPicture);
   on("fov", "change", ({ target }) => setView(target.valueAsNumber));
+  on("fov", "keydown", ({ key, target }) => {
+    if (/^Arrow(Up|Down)$/.test(key) && !target.value) target.value = Math.round(Number(target.placeholder)) || "";
+  });
   on("fov-clear", "click", () => {
     element("fov").value = "";
     setView(null);
@@ -309,25 +315,7 @@ function listen() {
     button.addEventListener("click", () => openExample(button.dataset.example));
     button.querySelector("img").addEventListener("error", () => (button.hidden = true));
   }
-
-  document.addEventListener("paste", ({ clipboardData }) => {
-    const file = firstPicture(clipboardData);
-    if (file) openPhoto(file);
-  });
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    element("drop").classList.add("over");
-  });
-  document.addEventListener("dragleave", ({ relatedTarget }) => {
-    if (!relatedTarget) element("drop").classList.remove("over");
-  });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    element("drop").classList.remove("over");
-    const file = firstPicture(event.dataTransfer);
-    if (file) openPhoto(file);
-    else say("That is not a file. Drop a photo that is on this device.", true);
-  });
+  takeFiles(element("drop"), openPhoto, () => say("That is not a file. Drop a photo that is on this device.", true));
 }
 
 /** For tests and curious people: metres, sizes [height, width], and pixels of the picture as it is worked with. */

@@ -10,6 +10,7 @@ const MARK = "TFL3"; // bytes 4 to 8 of a network file
 let runtime = null; // loaded once
 
 function loadRuntime() {
+  self.Module = { print: console.debug, printErr: console.debug }; // LiteRT tells much, also where all is well
   runtime ??= loadLiteRt(WASM.href).catch((error) => {
     runtime = null;
     throw new PlainError("The program that runs the network did not load. Check the connection and try again.", {

@@ -8,13 +8,13 @@ const OUTDOORS = "This looks like outdoors or a very large hall;";
 export function focalText({ camera, origin, picture, network }) {
   if (!camera) return "";
   const view = `${horizontalView(camera, picture.size).toFixed(0)}° across`;
-  const training = network.description.training_camera ?? "the camera the network was trained with";
+  const training = network.description.training_camera ?? "the camera of the network's training";
   const film = `${picture.focal35} mm on 35 mm film`;
   return {
-    set: `Focal length: as you set it, ${view}.`,
-    exif: `Focal length: from the photo's file, ${film}, ${view}.`,
-    training: `Focal length: not in the photo's file, so that of ${training} is assumed, ${view}.`,
-    "training, not exif": `Focal length: the photo's file says ${film}, which cannot be, so that of ${training} is assumed, ${view}.`,
+    set: `The field of view is as you set it: ${view}.`,
+    exif: `The photo's file gives its focal length: ${film}, which is ${view}.`,
+    training: `The photo's file gives no focal length, so ${training} is assumed: ${view}.`,
+    "training, not exif": `The photo's file gives a focal length of ${film}, which cannot be, so ${training} is assumed: ${view}.`,
   }[origin];
 }
 
