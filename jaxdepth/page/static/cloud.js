@@ -53,10 +53,17 @@ export class CloudView {
     else this.reset();
   }
 
+  /** Takes the cloud away. */
+  clear() {
+    this.points.geometry.dispose();
+    this.points.geometry = new THREE.BufferGeometry();
+    this.askForFrame();
+  }
+
   /** Looks from where the picture was taken, from a little behind and above. */
   reset() {
     this.fit();
-    const back = 0.12 * this.middle;
+    const back = 0.16 * this.middle;
     this.lens.position.set(0.6 * back, 0.7 * back, back);
     this.controls.target.set(0, 0, -this.middle);
     this.controls.update();

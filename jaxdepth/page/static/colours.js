@@ -68,7 +68,7 @@ export function legendTicks(range) {
     let last = -1;
     for (let k = Math.ceil(range[0] / step - 1e-6); k * step <= range[1] + 1e-6; k++) {
       const share = shareOf(k * step, range);
-      if (share - last < 0.11) continue;
+      if (share - last < 0.12) continue;
       ticks.push({ metres: k * step, share, digits: step < 0.1 ? 2 : step < 1 ? 1 : 0 });
       last = share;
     }

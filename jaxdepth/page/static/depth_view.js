@@ -183,10 +183,10 @@ export class DepthView {
   rulerText() {
     if (!this.depth || !this.points.length) return "Choose two points to measure between them.";
     const depths = this.points.map((place) => metresText(this.depthAt(place)));
-    if (depths.length === 1) return `First point: ${depths[0]} deep. Choose a second point.`;
+    if (depths.length === 1) return `First point at a depth of ${depths[0]}. Choose a second point.`;
     const [a, b] = this.points.map((place) => this.pointAt(place));
     const distance = Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
-    return `${metresText(distance)} apart. The points are ${depths[0]} and ${depths[1]} deep. ${this.focalText()}`;
+    return `${metresText(distance)} apart. The points are at depths of ${depths[0]} and ${depths[1]}. ${this.focalText()}`;
   }
 
   /** The point [x right, y down, z forward] in metres that a pixel shows. */

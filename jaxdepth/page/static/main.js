@@ -55,8 +55,7 @@ function sayProblem(error) {
 async function startNetwork(fresh) {
   setState("loading");
   element("retry").hidden = true;
-  element("progress").hidden = false;
-  element("progress").removeAttribute("value");
+  showLoading(true);
   say("Loading the network …");
   try {
     page.network = await loadNetwork(showProgress, fresh);
@@ -66,7 +65,7 @@ async function startNetwork(fresh) {
     element("retry").hidden = typeof WebAssembly !== "object";
     return;
   } finally {
-    element("progress").hidden = true;
+    showLoading(false);
   }
   page.framing = framingOf(page.network.description);
   element("about").textContent = aboutText(page.network.description);
@@ -76,6 +75,12 @@ async function startNetwork(fresh) {
   if (page.picture && !live.isOn) await runPhoto(page.turn);
 }
 
+function showLoading(isOn) {
+  element("progress").hidden = element("progress-text").hidden = !isOn;
+  element("progress").removeAttribute("value");
+  element("progress-text").textContent = "";
+}
+
 function showProgress(bytes, total) {
   const megabytes = (value) => (value / 1e6).toFixed(1);
   const bar = element("progress");
@@ -83,8 +88,7 @@ function showProgress(bytes, total) {
     bar.max = total;
     bar.value = bytes;
   }
-  const isAll = total && bytes === total;
-  say(isAll ? "Starting the network …" : `Loading the network: ${megabytes(bytes)}${total ? ` of ${megabytes(total)}` : ""} MB`);
+  element("progress-text").textContent = `${megabytes(bytes)}${total ? ` of ${megabytes(total)}` : ""} MB`;
 }
 
 function makeOutputs(names) {
@@ -220,7 +224,9 @@ async function startCamera() {
   Object.assign(page, { outputs: null, depth: null });
   element("result").hidden = false;
   depthView.forget();
-  say("The camera is on. Stop it to measure and to see the cloud.");
+  cloudView?.clear();
+  element("cloud-message").textContent = "The cloud comes when you stop the camera.";
+  say("The camera is on. Stop it to see the cloud.");
   try {
     await live.run((picture) => showLive(picture, turn), showRate);
     if (live.isOn) throw new PlainError("The camera has stopped.");

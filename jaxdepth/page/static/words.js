@@ -7,14 +7,14 @@ const OUTDOORS = "This looks like outdoors or a very large hall;";
 /** Words for which focal length is used. */
 export function focalText({ camera, origin, picture, network }) {
   if (!camera) return "";
-  const view = `${horizontalView(camera, picture.size).toFixed(0)}° across`;
+  const view = `field of view ${horizontalView(camera, picture.size).toFixed(0)}°`;
   const training = network.description.training_camera ?? "the camera of the network's training";
   const film = `${picture.focal35} mm on 35 mm film`;
   return {
-    set: `The field of view is as you set it: ${view}.`,
-    exif: `The photo's file gives its focal length: ${film}, which is ${view}.`,
-    training: `The photo's file gives no focal length, so ${training} is assumed: ${view}.`,
-    "training, not exif": `The photo's file gives a focal length of ${film}, which cannot be, so ${training} is assumed: ${view}.`,
+    set: `As you set it: ${view}.`,
+    exif: `The photo's file gives its focal length: ${film} (${view}).`,
+    training: `The picture gives no focal length, so ${training} is assumed (${view}).`,
+    "training, not exif": `The photo's file gives a focal length of ${film}, which cannot be, so ${training} is assumed (${view}).`,
   }[origin];
 }
 
