@@ -60,21 +60,34 @@ export function paintDepth(depth, image, range) {
   }
 }
 
+const LEAST_GAP = 0.09; // between marks, as a share of the legend
+const WIDE = 7; // far over near, from which steps are no longer even
+
 /** Round numbers of metres for a legend, each with its share from near to far. */
 export function legendTicks(range) {
-  const ticks = [];
-  for (const step of [0.05, 0.1, 0.2, 0.5, 1, 2, 5]) {
-    ticks.length = 0;
-    let last = -1;
-    for (let k = Math.ceil(range[0] / step - 1e-6); k * step <= range[1] + 1e-6; k++) {
-      const share = shareOf(k * step, range);
-      if (share - last < 0.12) continue;
-      ticks.push({ metres: k * step, share, digits: step < 0.1 ? 2 : step < 1 ? 1 : 0 });
-      last = share;
-    }
-    if (ticks.length <= 6) break;
+  const ticksOf = (numbers) => numbers.map((metres) => ({ metres, share: shareOf(metres, range) }));
+  if (range[1] / range[0] > WIDE) return ticksOf(roundNumbers(range));
+  for (const step of [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]) {
+    const ticks = ticksOf(multiples(step, range));
+    if (ticks.every(({ share }, i) => i === 0 || share - ticks[i - 1].share >= LEAST_GAP)) return ticks;
   }
-  return ticks;
+  return [];
+}
+
+/** The multiples of a step within a range. */
+function multiples(step, [low, high]) {
+  const first = Math.ceil(low / step);
+  const count = Math.max(0, Math.floor(high / step) - first + 1);
+  return Array.from({ length: count }, (_, k) => Number(((first + k) * step).toFixed(2)));
+}
+
+/** ..., 0.5, 1, 2, 5, 10, ... within a range. */
+function roundNumbers([low, high]) {
+  const numbers = [];
+  for (let ten = -3; ten <= 3; ten++) {
+    for (const digit of [1, 2, 5]) numbers.push(Number(`${digit}e${ten}`));
+  }
+  return numbers.filter((metres) => metres >= low && metres <= high);
 }
 
 /** Paints the legend's bar, near at the left. */

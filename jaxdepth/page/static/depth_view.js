@@ -75,9 +75,9 @@ export class DepthView {
   }
 
   showLegend(range) {
-    const marks = legendTicks(range).map(({ metres, share, digits }) => {
+    const marks = legendTicks(range).map(({ metres, share }) => {
       const mark = document.createElement("span");
-      mark.textContent = metres.toFixed(digits);
+      mark.textContent = String(metres);
       mark.style.left = `${(share * 100).toFixed(2)}%`;
       return mark;
     });
