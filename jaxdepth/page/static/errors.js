@@ -1,0 +1,2 @@
+/** An error whose message is in plain words for the user. */
+export class PlainError extends Error {}

@@ -1,0 +1,89 @@
+/**
+ * Resizing as Pillow does it: two passes, across first, with weights of a box or a triangle.
+ *
+ * Sizes are [height, width].
+ */
+
+const FILTERS = {
+  box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
+  triangle: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
+};
+
+/** For each place of the result: its first source place, how many there are, and their weights, which sum to 1. */
+function windows(from, to, { support, weight }) {
+  const scale = from / to;
+  const stretch = Math.max(scale, 1);
+  const reach = support * stretch;
+  const most = Math.ceil(reach) * 2 + 1;
+  const starts = new Int32Array(to);
+  const counts = new Int32Array(to);
+  const weights = new Float64Array(to * most);
+  for (let i = 0; i < to; i++) {
+    const centre = (i + 0.5) * scale;
+    const start = Math.max(0, Math.trunc(centre - reach + 0.5));
+    const count = Math.min(from, Math.trunc(centre + reach + 0.5)) - start;
+    let sum = 0;
+    for (let k = 0; k < count; k++) {
+      const value = weight((start + k - centre + 0.5) / stretch);
+      weights[i * most + k] = value;
+      sum += value;
+    }
+    for (let k = 0; k < count && sum > 0; k++) weights[i * most + k] /= sum;
+    starts[i] = start;
+    counts[i] = count;
+  }
+  return { starts, counts, weights, most };
+}
+
+/**
+ * Resizes along one axis.
+ *
+ * @param source values; the place (line, i) is at line * lineStep + i * step.
+ * @param make makes the result's array for its number of values.
+ */
+function pass(source, make, { lines, from, to, lineStep, step, channels, across }, filter) {
+  const { starts, counts, weights, most } = windows(from, to, filter);
+  const result = make(lines * to * channels);
+  const rounded = result instanceof Uint8ClampedArray; // rounds what is stored
+  for (let line = 0; line < lines; line++) {
+    for (let i = 0; i < to; i++) {
+      const first = line * lineStep + starts[i] * step;
+      const at = (across ? line * to + i : i * lines + line) * channels;
+      for (let channel = 0; channel < channels; channel++) {
+        let sum = 0;
+        for (let k = 0; k < counts[i]; k++) sum += weights[i * most + k] * source[first + k * step + channel];
+        result[at + channel] = rounded ? Math.floor(sum + 0.5) : sum;
+      }
+    }
+  }
+  return result;
+}
+
+/**
+ * Resizes a picture; each pass is rounded to whole levels.
+ *
+ * @param {Uint8ClampedArray} rgba [H, W, 4].
+ * @param {"box" | "triangle"} name the filter.
+ * @returns {Uint8ClampedArray} [h, w, 3].
+ */
+export function resizeBytes(rgba, [height, width], [toHeight, toWidth], name) {
+  const make = (length) => new Uint8ClampedArray(length);
+  const across = { lines: height, from: width, to: toWidth, lineStep: width * 4, step: 4, channels: 3, across: true };
+  const narrow = pass(rgba, make, across, FILTERS[name]);
+  const down = { lines: toWidth, from: height, to: toHeight, lineStep: 3, step: toWidth * 3, channels: 3 };
+  return pass(narrow, make, down, FILTERS[name]);
+}
+
+/**
+ * Resizes a map of numbers bilinearly; where it shrinks, over areas.
+ *
+ * @param {Float32Array} values [h, w].
+ * @returns {Float32Array} [H, W].
+ */
+export function resizeFloats(values, [height, width], [toHeight, toWidth]) {
+  const make = (length) => new Float32Array(length);
+  const across = { lines: height, from: width, to: toWidth, lineStep: width, step: 1, channels: 1, across: true };
+  const narrow = pass(values, make, across, FILTERS.triangle);
+  const down = { lines: toWidth, from: height, to: toHeight, lineStep: 1, step: toWidth, channels: 1 };
+  return pass(narrow, make, down, FILTERS.triangle);
+}
