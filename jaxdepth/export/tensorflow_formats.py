@@ -9,6 +9,7 @@ import tempfile
 import jax
 import numpy as np
 
+from jaxdepth import quiet
 from jaxdepth.errors import InputError
 from jaxdepth.export import attached
 
@@ -122,12 +123,12 @@ def _library():
 
 @contextlib.contextmanager
 def _quiet():
-    """Keeps what TensorFlow's C++ writes to the error output away: pages about its own passes."""
+    """Keeps TensorFlow's warnings away, and what its C++ writes to the error output: pages about its own passes."""
     with tempfile.TemporaryFile() as kept:
         before = os.dup(2)
         os.dup2(kept.fileno(), 2)
         try:
-            with contextlib.redirect_stderr(io.StringIO()):
+            with contextlib.redirect_stderr(io.StringIO()), quiet.no_warnings():
                 yield
         finally:
             os.dup2(before, 2)

@@ -1,0 +1,68 @@
+"""Serves the page on this machine: the package's own files and a network, without a copy."""
+
+import errno
+import functools
+import http.server
+import pathlib
+
+from jaxdepth.errors import InputError
+
+_HERE = pathlib.Path(__file__).parent
+# Lets the browser give the page several threads, and keeps the page by itself.
+_HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cache-Control": "no-cache",
+    "X-Content-Type-Options": "nosniff",
+}
+_TYPES = {".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml"}
+
+
+def make(network, *, port):
+    """Makes the server, which listens to this machine only. Its `serve_forever` serves.
+
+    Args:
+      network: folder with network.tflite and network.json.
+      port: 0 for any that is free.
+
+    Returns:
+      An http.server.ThreadingHTTPServer; `server_port` is its port.
+
+    Raises:
+      InputError: if the port is in use, or not allowed.
+    """
+    places = {"vendor": _HERE / "vendor", "examples": _HERE / "examples", "network": pathlib.Path(network)}
+    handler = functools.partial(_Handler, places)
+    try:
+        return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OverflowError as error:
+        raise InputError(f"--port={port}: expected 0 to 65535") from error
+    except OSError as error:
+        told = {errno.EADDRINUSE: "is in use", errno.EACCES: "is not allowed"}.get(error.errno, error.strerror)
+        raise InputError(f"--port={port} {told}: expected another one, or 0 for any that is free") from error
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    """Files below the folders of `places`, {first part of the path: folder}; all others are the page's own."""
+
+    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | _TYPES
+
+    def __init__(self, places, *args):
+        self._places = places
+        super().__init__(*args, directory=str(_HERE / "static"))
+
+    def translate_path(self, path):
+        first, _, rest = path.lstrip("/").partition("/")
+        self.directory = str(self._places.get(first, _HERE / "static"))  # which the parent's method stays below
+        return super().translate_path(f"/{rest}" if first in self._places else path)
+
+    def list_directory(self, path):
+        self.send_error(404)
+
+    def end_headers(self):
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, *_):
+        pass
