@@ -4,6 +4,8 @@
  * Sizes are [height, width].
  */
 
+const ONE = 2 ** 22; // weights for whole levels are multiples of 1 / ONE, so that halves round as in Pillow
+
 const FILTERS = {
   box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   triangle: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
@@ -13,6 +15,7 @@ const FILTERS = {
 function windows(from, to, { support, weight }) {
   const scale = from / to;
   const stretch = Math.max(scale, 1);
+  const shrink = 1 / stretch; // multiplied, as in Pillow: where a pixel lies on the box's edge, rounding decides
   const reach = support * stretch;
   const most = Math.ceil(reach) * 2 + 1;
   const starts = new Int32Array(to);
@@ -24,7 +27,7 @@ function windows(from, to, { support, weight }) {
     const count = Math.min(from, Math.trunc(centre + reach + 0.5)) - start;
     let sum = 0;
     for (let k = 0; k < count; k++) {
-      const value = weight((start + k - centre + 0.5) / stretch);
+      const value = weight((start + k - centre + 0.5) * shrink);
       weights[i * most + k] = value;
       sum += value;
     }
@@ -44,7 +47,8 @@ function windows(from, to, { support, weight }) {
 function pass(source, make, { lines, from, to, lineStep, step, channels, across }, filter) {
   const { starts, counts, weights, most } = windows(from, to, filter);
   const result = make(lines * to * channels);
-  const rounded = result instanceof Uint8ClampedArray; // rounds what is stored
+  const isWhole = result instanceof Uint8ClampedArray;
+  if (isWhole) weights.forEach((weight, i) => (weights[i] = Math.floor(weight * ONE + 0.5) / ONE));
   for (let line = 0; line < lines; line++) {
     for (let i = 0; i < to; i++) {
       const first = line * lineStep + starts[i] * step;
@@ -52,7 +56,7 @@ function pass(source, make, { lines, from, to, lineStep, step, channels, across 
       for (let channel = 0; channel < channels; channel++) {
         let sum = 0;
         for (let k = 0; k < counts[i]; k++) sum += weights[i * most + k] * source[first + k * step + channel];
-        result[at + channel] = rounded ? Math.floor(sum + 0.5) : sum;
+        result[at + channel] = isWhole ? Math.floor(sum + 0.5) : sum;
       }
     }
   }
