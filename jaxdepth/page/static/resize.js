@@ -1,5 +1,6 @@
 /**
- * Resizing as Pillow does it: two passes, across first, with weights of a box or a triangle.
+ * Resizing as Pillow does it: two passes, across first, with weights of a box or a triangle. A picture more than twice
+ * as tall as wide goes down first, as in Pillow 13: that changes single levels.
  *
  * Sizes are [height, width].
  */
@@ -72,10 +73,16 @@ function pass(source, make, { lines, from, to, lineStep, step, channels, across 
  */
 export function resizeBytes(rgba, [height, width], [toHeight, toWidth], name) {
   const make = (length) => new Uint8ClampedArray(length);
-  const across = { lines: height, from: width, to: toWidth, lineStep: width * 4, step: 4, channels: 3, across: true };
-  const narrow = pass(rgba, make, across, FILTERS[name]);
-  const down = { lines: toWidth, from: height, to: toHeight, lineStep: 3, step: toWidth * 3, channels: 3 };
-  return pass(narrow, make, down, FILTERS[name]);
+  const across = (source, lines, step) => {
+    const lineStep = width * step;
+    return pass(source, make, { lines, from: width, to: toWidth, lineStep, step, channels: 3, across: true }, FILTERS[name]);
+  };
+  const down = (source, lines, lineStep) => {
+    const step = lines * lineStep;
+    return pass(source, make, { lines, from: height, to: toHeight, lineStep, step, channels: 3 }, FILTERS[name]);
+  };
+  if (height > 2 * width) return across(down(rgba, width, 4), toHeight, 3);
+  return down(across(rgba, height, 4), toWidth, 3);
 }
 
 /**
