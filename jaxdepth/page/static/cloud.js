@@ -7,7 +7,7 @@ import { OrbitControls } from "./vendor/three/OrbitControls.js";
 const MOST_POINTS = 400_000; // shown
 const KEY_ANGLE = Math.PI / 36;
 const KEY_ZOOM = 1.15;
-const OVERLAP = 1.5; // of neighbouring points
+const OVERLAP = 1.4; // of neighbouring points
 
 export class CloudView {
   /** @param {HTMLElement} box whose first canvas it draws on. */
@@ -36,7 +36,7 @@ export class CloudView {
   /**
    * Shows a cloud.
    *
-   * @param {{points: Float32Array, colours: Uint8Array, pitch: number}} cloud
+   * @param {object} cloud as makeCloud gives it.
    * @param {{camera: object, size: number[]}} taken camera and size of the picture, for the first view.
    * @param {boolean} keepView whether the view stays as it is.
    */
@@ -45,6 +45,7 @@ export class CloudView {
     const geometry = new THREE.BufferGeometry();
     geometry.setAttribute("position", new THREE.BufferAttribute(cloud.points, 3));
     geometry.setAttribute("color", new THREE.BufferAttribute(cloud.colours, 3, true));
+    geometry.setAttribute("width", new THREE.BufferAttribute(cloud.widths, 1));
     this.points.geometry = geometry;
     this.pitch = cloud.pitch;
     this.taken = taken;
@@ -125,7 +126,8 @@ export class CloudView {
 function pointMaterial() {
   const material = new THREE.PointsMaterial({ vertexColors: true, size: 0.01 });
   material.onBeforeCompile = (shader) => {
-    shader.vertexShader = shader.vertexShader.replace("gl_PointSize = size;", "gl_PointSize = size * position.z;");
+    const sized = shader.vertexShader.replace("gl_PointSize = size;", "gl_PointSize = size * width * position.z;");
+    shader.vertexShader = `attribute float width;\n${sized}`;
   };
   return material;
 }

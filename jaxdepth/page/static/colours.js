@@ -63,12 +63,13 @@ export function paintDepth(depth, image, range) {
 const LEAST_GAP = 0.09; // between marks, as a share of the legend
 const WIDE = 7; // far over near, from which steps are no longer even
 
-/** Round numbers of metres for a legend, each with its share from near to far. */
+/** Round numbers of metres for a legend, as texts, each with its share from near to far. */
 export function legendTicks(range) {
-  const ticksOf = (numbers) => numbers.map((metres) => ({ metres, share: shareOf(metres, range) }));
+  const ticksOf = (numbers, digits) =>
+    numbers.map((metres) => ({ text: metres.toFixed(digits ?? (metres < 1 ? 1 : 0)), share: shareOf(metres, range) }));
   if (range[1] / range[0] > WIDE) return ticksOf(roundNumbers(range));
   for (const step of [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]) {
-    const ticks = ticksOf(multiples(step, range));
+    const ticks = ticksOf(multiples(step, range), step < 0.1 ? 2 : step < 1 ? 1 : 0);
     if (ticks.every(({ share }, i) => i === 0 || share - ticks[i - 1].share >= LEAST_GAP)) return ticks;
   }
   return [];
@@ -84,7 +85,7 @@ function multiples(step, [low, high]) {
 /** ..., 0.5, 1, 2, 5, 10, ... within a range. */
 function roundNumbers([low, high]) {
   const numbers = [];
-  for (let ten = -3; ten <= 3; ten++) {
+  for (let ten = -1; ten <= 3; ten++) {
     for (const digit of [1, 2, 5]) numbers.push(Number(`${digit}e${ten}`));
   }
   return numbers.filter((metres) => metres >= low && metres <= high);

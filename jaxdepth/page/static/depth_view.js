@@ -75,9 +75,9 @@ export class DepthView {
   }
 
   showLegend(range) {
-    const marks = legendTicks(range).map(({ metres, share }) => {
+    const marks = legendTicks(range).map(({ text, share }) => {
       const mark = document.createElement("span");
-      mark.textContent = String(metres);
+      mark.textContent = text;
       mark.style.left = `${(share * 100).toFixed(2)}%`;
       return mark;
     });

@@ -1,8 +1,11 @@
 /**
- * Resizing as Pillow does it: two passes, across first, with weights of a box or a triangle.
+ * Resizing as Pillow does it: two passes, across first, with weights of a box or a triangle. A picture more than twice
+ * as tall as wide goes down first, as in Pillow 13: that changes single levels.
  *
  * Sizes are [height, width].
  */
+
+const ONE = 2 ** 22; // weights for whole levels are multiples of 1 / ONE, so that halves round as in Pillow
 
 const FILTERS = {
   box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
@@ -13,6 +16,7 @@ const FILTERS = {
 function windows(from, to, { support, weight }) {
   const scale = from / to;
   const stretch = Math.max(scale, 1);
+  const shrink = 1 / stretch; // multiplied, as in Pillow: where a pixel lies on the box's edge, rounding decides
   const reach = support * stretch;
   const most = Math.ceil(reach) * 2 + 1;
   const starts = new Int32Array(to);
@@ -24,7 +28,7 @@ function windows(from, to, { support, weight }) {
     const count = Math.min(from, Math.trunc(centre + reach + 0.5)) - start;
     let sum = 0;
     for (let k = 0; k < count; k++) {
-      const value = weight((start + k - centre + 0.5) / stretch);
+      const value = weight((start + k - centre + 0.5) * shrink);
       weights[i * most + k] = value;
       sum += value;
     }
@@ -44,7 +48,8 @@ function windows(from, to, { support, weight }) {
 function pass(source, make, { lines, from, to, lineStep, step, channels, across }, filter) {
   const { starts, counts, weights, most } = windows(from, to, filter);
   const result = make(lines * to * channels);
-  const rounded = result instanceof Uint8ClampedArray; // rounds what is stored
+  const isWhole = result instanceof Uint8ClampedArray;
+  if (isWhole) weights.forEach((weight, i) => (weights[i] = Math.floor(weight * ONE + 0.5) / ONE));
   for (let line = 0; line < lines; line++) {
     for (let i = 0; i < to; i++) {
       const first = line * lineStep + starts[i] * step;
@@ -52,7 +57,7 @@ function pass(source, make, { lines, from, to, lineStep, step, channels, across 
       for (let channel = 0; channel < channels; channel++) {
         let sum = 0;
         for (let k = 0; k < counts[i]; k++) sum += weights[i * most + k] * source[first + k * step + channel];
-        result[at + channel] = rounded ? Math.floor(sum + 0.5) : sum;
+        result[at + channel] = isWhole ? Math.floor(sum + 0.5) : sum;
       }
     }
   }
@@ -68,10 +73,16 @@ function pass(source, make, { lines, from, to, lineStep, step, channels, across 
  */
 export function resizeBytes(rgba, [height, width], [toHeight, toWidth], name) {
   const make = (length) => new Uint8ClampedArray(length);
-  const across = { lines: height, from: width, to: toWidth, lineStep: width * 4, step: 4, channels: 3, across: true };
-  const narrow = pass(rgba, make, across, FILTERS[name]);
-  const down = { lines: toWidth, from: height, to: toHeight, lineStep: 3, step: toWidth * 3, channels: 3 };
-  return pass(narrow, make, down, FILTERS[name]);
+  const across = (source, lines, step) => {
+    const lineStep = width * step;
+    return pass(source, make, { lines, from: width, to: toWidth, lineStep, step, channels: 3, across: true }, FILTERS[name]);
+  };
+  const down = (source, lines, lineStep) => {
+    const step = lines * lineStep;
+    return pass(source, make, { lines, from: height, to: toHeight, lineStep, step, channels: 3 }, FILTERS[name]);
+  };
+  if (height > 2 * width) return across(down(rgba, width, 4), toHeight, 3);
+  return down(across(rgba, height, 4), toWidth, 3);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Points of a depth map, without those that lie across a jump of depth. */
 
+const WIDEST = 3; // most of a point's width, in pixels
 const EDGE = 4; // degrees: a surface seen at less is taken for a jump
 
 /**
@@ -11,8 +12,9 @@ const EDGE = 4; // degrees: a surface seen at less is taken for a jump
  * @param {Float32Array} depth [H, W] metres.
  * @param {Uint8ClampedArray} pixels RGBA [H, W, 4].
  * @param {number} most about how many points at most: of a larger picture every second (third, ...) pixel is taken.
- * @returns {{points: Float32Array, colours: Uint8Array, pitch: number}} x right, y down, z forward in metres; `pitch` is
- *   the distance of neighbouring points at 1 metre.
+ * @returns {{points: Float32Array, colours: Uint8Array, widths: Float32Array, pitch: number}} points [N, 3], x right, y
+ *   down, z forward in metres; red, green, blue [N, 3]; `pitch` is a pixel's width at 1 metre, and `widths` [N] is how
+ *   many pixels wide a point must be to touch its neighbours.
  */
 export function makeCloud(depth, pixels, [height, width], camera, most) {
   const step = Math.max(1, Math.ceil(Math.sqrt((height * width) / most)));
@@ -33,6 +35,8 @@ export function makeCloud(depth, pixels, [height, width], camera, most) {
   const count = used.reduce((sum, value) => sum + value, 0);
   const points = new Float32Array(count * 3);
   const colours = new Uint8Array(count * 3);
+  const widths = new Float32Array(count);
+  const pitch = 1 / coarse.fx;
   let to = 0;
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
@@ -41,12 +45,20 @@ export function makeCloud(depth, pixels, [height, width], camera, most) {
       points[to] = (z * (j - coarse.cx)) / coarse.fx;
       points[to + 1] = (z * (i - coarse.cy)) / coarse.fy;
       points[to + 2] = z;
+      const beside = grid[i * columns + Math.min(j + 1, columns - 1)];
+      const below = grid[Math.min(i + 1, rows - 1) * columns + j];
+      widths[to / 3] = widthOf(Math.max(Math.abs(beside - z), Math.abs(below - z)) / (z * pitch));
       const from = ((start + i * step) * width + start + j * step) * 4;
       for (let k = 0; k < 3; k++) colours[to + k] = pixels[from + k];
       to += 3;
     }
   }
-  return { points, colours, pitch: 1 / coarse.fx };
+  return { points, colours, widths, pitch };
+}
+
+/** Width in pixels of a point whose neighbour is so many pixels' widths nearer or farther; beside a jump it is 1. */
+function widthOf(slope) {
+  return slope > 1 / Math.tan((EDGE * Math.PI) / 180) ? 1 : Math.min(Math.hypot(1, slope), WIDEST);
 }
 
 /** 1 for each pixel of a [rows, columns] map that is a corner of a triangle which is no jump. */
