@@ -13,9 +13,9 @@ from jaxdepth import predict
 from jaxdepth.data.files import writing
 from jaxdepth.errors import InputError
 from jaxdepth.export import check, program, tensorflow_formats
+from jaxdepth.page import server
 from jaxdepth.paths import PACKAGE, cache_folder
 
-_HERE = pathlib.Path(__file__).parent
 _PARTS = {"static": "", "vendor": "vendor", "examples": "examples"}  # folder here -> folder of the site
 _NETWORK = "network"
 _DTYPE = "float16"  # half the size to load
@@ -47,7 +47,7 @@ def write(folder, output, *, step="last"):
         with writing.naming(output):
             grown.mkdir(parents=True)
             for part, place in _PARTS.items():
-                shutil.copytree(_HERE / part, grown / place, dirs_exist_ok=True)
+                shutil.copytree(server.FOLDER / part, grown / place, dirs_exist_ok=True)
             shutil.copytree(network, grown / _NETWORK)
             if output.is_dir():
                 output.rmdir()

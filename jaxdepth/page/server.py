@@ -7,7 +7,7 @@ import pathlib
 
 from jaxdepth.errors import InputError
 
-_HERE = pathlib.Path(__file__).parent
+FOLDER = pathlib.Path(__file__).parent
 # Lets the browser give the page several threads, and keeps the page by itself.
 _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -31,7 +31,7 @@ def make(network, *, port):
     Raises:
       InputError: if the port is in use, or not allowed.
     """
-    places = {"vendor": _HERE / "vendor", "examples": _HERE / "examples", "network": pathlib.Path(network)}
+    places = {"vendor": FOLDER / "vendor", "examples": FOLDER / "examples", "network": pathlib.Path(network)}
     handler = functools.partial(_Handler, places)
     try:
         return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
@@ -49,11 +49,11 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
     def __init__(self, places, *args):
         self._places = places
-        super().__init__(*args, directory=str(_HERE / "static"))
+        super().__init__(*args, directory=str(FOLDER / "static"))
 
     def translate_path(self, path):
         first, _, rest = path.lstrip("/").partition("/")
-        self.directory = str(self._places.get(first, _HERE / "static"))  # which the parent's method stays below
+        self.directory = str(self._places.get(first, FOLDER / "static"))  # which the parent's method stays below
         return super().translate_path(f"/{rest}" if first in self._places else path)
 
     def list_directory(self, path):
