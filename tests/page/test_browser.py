@@ -107,7 +107,7 @@ def test_readings_and_ruler_agree_with_predict(driver, shown):
     measured = text(driver, "ruler")
     assert float(measured.split(" m apart")[0]) == pytest.approx(distance, rel=0.01, abs=0.005)
     depths = [float(word) for word in re.search(r"depths of (\S+) m and (\S+) m", measured).groups()]
-    assert depths == pytest.approx([shown[ROW, COLUMN], shown[ROW + 100, COLUMN - 150]], abs=0.006)
+    assert depths == pytest.approx([shown[ROW, COLUMN], shown[ROW + 100, COLUMN - 150]], rel=0.01)  # or a neighbour
     assert "NYU's camera is assumed" in measured
     click(driver, "#ruler-clear")
     assert "Choose two points" in text(driver, "ruler")
