@@ -8,13 +8,7 @@ import pathlib
 from jaxdepth.errors import InputError
 
 FOLDER = pathlib.Path(__file__).parent
-# Lets the browser give the page several threads, and keeps the page by itself.
-_HEADERS = {
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-    "Cache-Control": "no-cache",
-    "X-Content-Type-Options": "nosniff",
-}
+_HEADERS = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
 _TYPES = {".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml"}
 
 

@@ -217,7 +217,6 @@ def test_it_fits_a_phone_and_a_sub_path_of_any_host(tmp_path):
         click(phone, "#examples button")
         wait(lambda: state(phone) == "done")
         assert phone.execute_script("return document.documentElement.scrollWidth") <= 390
-        assert not phone.execute_script("return self.crossOriginIsolated")
 
 
 def test_a_lost_network_and_no_webassembly_are_told(tmp_path):

@@ -83,7 +83,7 @@ def test_the_server_gives_its_files_and_no_others(tmp_path):
     (tmp_path / "secret").write_text("mine")
     with browsers.serving(server.make(tmp_path / "network", port=0)) as address:
         status, headers, body = get(address, "/")
-        assert status == 200 and b"<h1" in body and headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+        assert status == 200 and b"<h1" in body and headers["Cache-Control"] == "no-cache"
         assert get(address, "/network/network.json")[2] == b"{}"
         assert get(address, "/main.js")[1]["Content-Type"] == "text/javascript"
         assert get(address, "/vendor/litert/LICENSE")[0] == 200
