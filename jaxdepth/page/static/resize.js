@@ -1,6 +1,6 @@
 /**
  * Resizing as Pillow does it: two passes, across first, with weights of a box or a triangle. A picture more than twice
- * as tall as wide goes down first, as in Pillow 13: that changes single levels.
+ * as tall as wide shrinks down first, as in Pillow 13: that changes single levels.
  *
  * Sizes are [height, width].
  */
@@ -81,7 +81,7 @@ export function resizeBytes(rgba, [height, width], [toHeight, toWidth], name) {
     const step = lines * lineStep;
     return pass(source, make, { lines, from: height, to: toHeight, lineStep, step, channels: 3 }, FILTERS[name]);
   };
-  if (height > 2 * width) return across(down(rgba, width, 4), toHeight, 3);
+  if (height > 2 * width && toHeight < height) return across(down(rgba, width, 4), toHeight, 3);
   return down(across(rgba, height, 4), toWidth, 3);
 }
 
