@@ -205,7 +205,7 @@ function setView(degrees) {
   }
   page.view = degrees || null;
   element("fov-clear").hidden = !degrees;
-  showOutput({ keepView: true, isLive: live.isOn });
+  showOutput({ isLive: live.isOn });
 }
 
 // The camera
