@@ -71,7 +71,8 @@ export function legendTicks(range) {
   if (range[1] / range[0] > WIDE) return ticksOf(roundNumbers(range));
   for (const step of [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]) {
     const ticks = ticksOf(multiples(step, range), step < 0.1 ? 2 : step < 1 ? 1 : 0);
-    if (ticks.length <= MOST_MARKS && ticks.every(({ share }, i) => i === 0 || share - ticks[i - 1].share >= LEAST_GAP)) return ticks;
+    const isClear = ticks.every(({ share }, i) => i === 0 || share - ticks[i - 1].share >= LEAST_GAP);
+    if (isClear && ticks.length <= MOST_MARKS) return ticks;
   }
   return [];
 }
