@@ -15,6 +15,8 @@ const STOPS = [
 ];
 
 const LEVELS = 256;
+const LEAST_RATIO = 1.1; // of the far end to the near end: a flat wall shows no noise
+const MOST_MARKS = 7;
 
 /** Colours of LEVELS steps from near to far, as bytes RGBA in one number each. */
 const TABLE = makeTable();
@@ -40,8 +42,7 @@ export function depthRange(depth) {
   const sorted = Float32Array.from(some).sort();
   const low = sorted[Math.floor(0.02 * (sorted.length - 1))];
   const high = sorted[Math.ceil(0.98 * (sorted.length - 1))];
-  const middle = Math.sqrt(low * high);
-  return high / low < 1.1 ? [middle / 1.05, middle * 1.05] : [low, high]; // a flat picture shows no noise
+  return [Math.min(low, high / LEAST_RATIO), high];
 }
 
 /** Where a depth lies between two others, by ratio: 0 at the near one, 1 at the far one. */
@@ -70,7 +71,8 @@ export function legendTicks(range) {
   if (range[1] / range[0] > WIDE) return ticksOf(roundNumbers(range));
   for (const step of [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]) {
     const ticks = ticksOf(multiples(step, range), step < 0.1 ? 2 : step < 1 ? 1 : 0);
-    if (ticks.every(({ share }, i) => i === 0 || share - ticks[i - 1].share >= LEAST_GAP)) return ticks;
+    const isClear = ticks.every(({ share }, i) => i === 0 || share - ticks[i - 1].share >= LEAST_GAP);
+    if (isClear && ticks.length <= MOST_MARKS) return ticks;
   }
   return [];
 }

@@ -186,7 +186,8 @@ export class DepthView {
     if (depths.length === 1) return `First point at a depth of ${depths[0]}. Choose a second point.`;
     const [a, b] = this.points.map((place) => this.pointAt(place));
     const distance = Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
-    return `${metresText(distance)} apart. The points are at depths of ${depths[0]} and ${depths[1]}. ${this.focalText()}`;
+    const places = `The points are at depths of ${depths[0]} and ${depths[1]}.`;
+    return `${metresText(distance)} apart. ${places} ${this.focalText()}`;
   }
 
   /** The point [x right, y down, z forward] in metres that a pixel shows. */

@@ -124,8 +124,11 @@ async function openPhoto(file, name = file.name) {
   Object.assign(page, { picture, outputs: null, depth: null });
   element("result").hidden = false;
   depthView.showPicture(page.picture);
-  if (page.network) await runPhoto(turn);
-  else if (document.body.dataset.state === "failed") say("The network is not there, so there is no depth. Try again.", true);
+  if (page.network) {
+    await runPhoto(turn);
+  } else if (document.body.dataset.state === "failed") {
+    say("The network is not there, so there is no depth. Try again.", true);
+  }
 }
 
 /** Runs the network on the page's picture; gives up where a newer one has come. */
@@ -205,7 +208,7 @@ function setView(degrees) {
   }
   page.view = degrees || null;
   element("fov-clear").hidden = !degrees;
-  showOutput({ keepView: true, isLive: live.isOn });
+  showOutput({ isLive: live.isOn });
 }
 
 // The camera

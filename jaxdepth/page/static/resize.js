@@ -1,6 +1,6 @@
 /**
  * Resizing as Pillow does it: two passes, across first, with weights of a box or a triangle. A picture more than twice
- * as tall as wide goes down first, as in Pillow 13: that changes single levels.
+ * as tall as wide shrinks down first, as in Pillow 13: that changes single levels.
  *
  * Sizes are [height, width].
  */
@@ -74,14 +74,14 @@ function pass(source, make, { lines, from, to, lineStep, step, channels, across 
 export function resizeBytes(rgba, [height, width], [toHeight, toWidth], name) {
   const make = (length) => new Uint8ClampedArray(length);
   const across = (source, lines, step) => {
-    const lineStep = width * step;
-    return pass(source, make, { lines, from: width, to: toWidth, lineStep, step, channels: 3, across: true }, FILTERS[name]);
+    const way = { lines, from: width, to: toWidth, lineStep: width * step, step, channels: 3, across: true };
+    return pass(source, make, way, FILTERS[name]);
   };
   const down = (source, lines, lineStep) => {
-    const step = lines * lineStep;
-    return pass(source, make, { lines, from: height, to: toHeight, lineStep, step, channels: 3 }, FILTERS[name]);
+    const way = { lines, from: height, to: toHeight, lineStep, step: lines * lineStep, channels: 3 };
+    return pass(source, make, way, FILTERS[name]);
   };
-  if (height > 2 * width) return across(down(rgba, width, 4), toHeight, 3);
+  if (height > 2 * width && toHeight < height) return across(down(rgba, width, 4), toHeight, 3);
   return down(across(rgba, height, 4), toWidth, 3);
 }
 

@@ -14,7 +14,8 @@ export function focalText({ camera, origin, picture, network }) {
     set: `As you set it: ${view}.`,
     exif: `The photo's file gives its focal length: ${film} (${view}).`,
     training: `The picture gives no focal length, so ${training} is assumed (${view}).`,
-    "training, not exif": `The photo's file gives a focal length of ${film}, which cannot be, so ${training} is assumed (${view}).`,
+    "training, not exif":
+      `The photo's file gives a focal length of ${film}, which cannot be, so ${training} is assumed (${view}).`,
   }[origin];
 }
 
