@@ -187,6 +187,33 @@ def test_a_portrait_with_exif_is_upright_and_has_its_focal_length(driver, shown,
     assert focal == pytest.approx(expected.intrinsics.fx)
 
 
+def test_a_camera_that_is_not_allowed_or_not_there_is_told(driver, shown):
+    for name, told in (("NotAllowedError", "allow"), ("NotFoundError", "camera")):
+        driver.execute_script(
+            "const media = navigator.mediaDevices; media.real ??= media.getUserMedia;"
+            "media.getUserMedia = () => Promise.reject(new DOMException('', arguments[0]))",
+            name,
+        )
+        click(driver, "#camera-start")
+        wait(lambda: state(driver) == "failed")
+        assert told in text(driver, "status")
+        click(driver, "#examples button")
+        wait(lambda: state(driver) == "done")
+    driver.execute_script("navigator.mediaDevices.getUserMedia = navigator.mediaDevices.real")
+
+
+@pytest.mark.slow
+def test_fifty_megapixels_are_scaled_and_shown(driver, shown, tmp_path):
+    small_one = Image.open(EXAMPLE)
+    small_one.resize((8660, 5773)).save(tmp_path / "large.jpg", quality=85)
+    choose(driver, tmp_path / "large.jpg")
+    wait(lambda: state(driver) == "done" and driver.execute_script("return window.jaxdepth.size()")[0] != 480)
+    height, width = driver.execute_script("return window.jaxdepth.size()")
+    assert 1_900_000 < height * width < 2_100_000
+    found = driver.execute_script("return window.jaxdepth.depthAt(arguments[0], arguments[1])", height // 2, width // 2)
+    assert found == pytest.approx(shown[240, 320], rel=0.03)
+
+
 def test_the_camera_gives_frames(driver, shown):
     click(driver, "#camera-start")
     wait(lambda: "frames per second" in text(driver, "fps"))
