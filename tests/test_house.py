@@ -62,7 +62,7 @@ def test_heavy_imports_stand_in_one_place_each():
         "tensorboardX": "jaxdepth.runs.events",
         "trimesh": "jaxdepth.output.mesh",
         "rerun": "jaxdepth.output.viewer",
-        "tf2onnx": "jaxdepth.export.onnx_format",
+        "onnx": "jaxdepth.export.onnx_format",
     }
     for module, file in MODULES.items():
         for target, _ in imports(file):

@@ -76,7 +76,7 @@ def export(folder, output, *, format, dtype="float32", flip=None, outputs="final
     if dtype == "int8" and data.get("source") is None:
         raise InputError("dtype='int8': its ranges are measured on frames: expected their source, such as --source=nyu")
     if format == "onnx":
-        onnx_format.library()
+        onnx_format.check_installed()
     output = pathlib.Path(output)
     _check_output(output, is_folder=format == "saved_model")
     predictor = folder if isinstance(folder, Predictor) else predict.load(folder, step=step)

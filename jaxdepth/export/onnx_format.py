@@ -1,7 +1,9 @@
 """ONNX, from the TFLite file by tf2onnx; onnxruntime runs it. The extra `onnx`."""
 
-import logging
+import importlib.util
 import pathlib
+import subprocess
+import sys
 import tempfile
 
 import numpy as np
@@ -10,20 +12,27 @@ from jaxdepth.errors import InputError
 from jaxdepth.export import attached
 
 _OPSET = 17
+_NEEDED = ("onnx", "onnxruntime", "tf2onnx")
 
 
 def program_bytes(tflite, description):
-    """A TFLite file (bytes) as the bytes of an ONNX file, its description in the model's metadata."""
-    onnx, tf2onnx, _ = library()
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # a page about its passes
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder, "network.tflite")
-            path.write_bytes(tflite)
-            model, _ = tf2onnx.convert.from_tflite(str(path), opset=_OPSET)
-    finally:
-        logging.disable(before)
+    """A TFLite file (bytes) as the bytes of an ONNX file, its description in the model's metadata.
+
+    Raises:
+      InputError: if tf2onnx cannot convert it.
+    """
+    import onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        given, made = pathlib.Path(folder, "network.tflite"), pathlib.Path(folder, "network.onnx")
+        given.write_bytes(tflite)
+        # In a process of its own: importing tf2onnx changes the logging of this one.
+        command = [sys.executable, "-m", "tf2onnx.convert", "--tflite", given, "--output", made, "--opset", str(_OPSET)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode or not made.is_file():
+            told = (done.stderr.strip().splitlines() or ["no word"])[-1]
+            raise InputError(f"format='onnx': tf2onnx cannot convert this network ({told})")
+        model = onnx.load(made)
     (image,), (depth,) = model.graph.input, model.graph.output
     names = {image.name: "image", depth.name: "depth"}
     for node in model.graph.node:
@@ -37,17 +46,13 @@ def program_bytes(tflite, description):
 
 def load(path):
     """A file as a function of arrays of numpy, [B, h, w, 3] to metres, one picture after the other."""
-    _, _, onnxruntime = library()
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return lambda image: np.concatenate([session.run(None, {"image": picture[None]})[0] for picture in image])
 
 
-def library():
-    """The modules (onnx, tf2onnx, onnxruntime); raises InputError if one is not installed."""
-    try:
-        import onnx
-        import onnxruntime
-        import tf2onnx
-    except ImportError as error:
-        raise InputError("format='onnx' needs the extra onnx: pip install 'jaxdepth[onnx]'") from error
-    return onnx, tf2onnx, onnxruntime
+def check_installed():
+    """Raises InputError if a library is missing."""
+    if not all(map(importlib.util.find_spec, _NEEDED)):
+        raise InputError("format='onnx' needs the extra onnx: pip install 'jaxdepth[onnx]'")

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import os
 import pathlib
 import tempfile
@@ -123,7 +124,12 @@ def _library():
 
 @contextlib.contextmanager
 def _quiet():
-    """Keeps TensorFlow's warnings away, and what its C++ writes to the error output: pages about its own passes."""
+    """Keeps TensorFlow's warnings away, and what its C++ writes to the error output: pages about its own passes.
+
+    Its converter also silences absl's log, which is undone.
+    """
+    log = logging.getLogger("absl")
+    level = log.level
     with tempfile.TemporaryFile() as kept:
         before = os.dup(2)
         os.dup2(kept.fileno(), 2)
@@ -133,3 +139,4 @@ def _quiet():
         finally:
             os.dup2(before, 2)
             os.close(before)
+            log.setLevel(level)
