@@ -25,7 +25,8 @@ def main(_):
         print(f"{_OUTPUT.value}: {size / 1e6:.0f} MB of files for any host")
         print(f"try it: python -m http.server --bind=127.0.0.1 --directory={_OUTPUT.value}")
         return
-    with server.make(page.network_files(_WORKDIR.value, step=step), port=_PORT.value) as serving:
+    with server.make(port=_PORT.value) as serving:  # the port first: the network may take a while
+        serving.places["network"] = page.network_files(_WORKDIR.value, step=step)
         print(f"http://127.0.0.1:{serving.server_port}/ in a browser; Ctrl-C ends it", flush=True)
         serving.serve_forever()
 

@@ -90,6 +90,7 @@ def test_a_photo_is_found_and_its_focal_length_used(notebook, tmp_path, monkeypa
         assert np.median(depth) > 1.5 * np.median(plain)  # a longer lens: the same picture from farther away
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
     for folder in ("launch", "configs"):
         (tmp_path / folder).symlink_to(ROOT / folder)

@@ -67,6 +67,7 @@ def test_a_camera_is_one_or_two_focal_lengths_or_all(folders):
         evaluate.Data(source="rooms", intrinsics=(50.0,)).open(dict(source="rooms"), evaluate.Rules())
 
 
+@pytest.mark.slow
 def test_endless_rooms_are_those_of_the_same_camera(folders):
     """Seen with twice the focal length, a picture shows a room that is twice as large; what is too far is masked."""
     mesh = sharding.make_mesh(jax.devices()[:1])

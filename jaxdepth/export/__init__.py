@@ -30,7 +30,7 @@ class Report:
       difference: largest relative difference of its metres to the network's, of smooth noise.
       milliseconds: of a picture, one at a time.
       own_milliseconds: the same of the network as `predict` runs it.
-      scores, own_scores: {metric: value} on the source's frames; None of float32.
+      scores, own_scores: {metric: value} on the source's frames; None of float32 without a source.
       frames: how many were scored.
     """
 
@@ -56,8 +56,8 @@ def export(folder, output, *, format, dtype="float32", flip=None, outputs="final
       dtype: of tflite's weights, one of DTYPES.
       flip, outputs: see `program.build`.
       step: a step, "last" or "best".
-      **data: the frames that float16 and int8 are scored on, fields of `evaluate.Data`; of int8, whose ranges are
-        measured on their training part, they must be given. By default built-in rooms.
+      **data: the frames that it is scored on, fields of `evaluate.Data`. By default float32 is not scored, and float16
+        on built-in rooms; int8, whose ranges are measured on their training part, needs them.
 
     Returns:
       A Report.
@@ -94,7 +94,7 @@ def export(folder, output, *, format, dtype="float32", flip=None, outputs="final
                 "most; nothing is written"
             )
         scored = {}
-        if dtype != "float32":
+        if dtype != "float32" or data.get("source"):
             frames = data if data.get("source") else {"source": "rooms"}
             of_program, own, count = check.scores(predictor, call, built, **frames)
             scored = dict(scores=of_program, own_scores=own, frames=count)

@@ -1,7 +1,6 @@
 """Serves the page on this machine: the package's own files and a network, without a copy."""
 
 import errno
-import functools
 import http.server
 import pathlib
 
@@ -12,11 +11,11 @@ _HEADERS = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
 _TYPES = {".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml"}
 
 
-def make(network, *, port):
+def make(network=None, *, port):
     """Makes the server, which listens to this machine only. Its `serve_forever` serves.
 
     Args:
-      network: folder with network.tflite and network.json.
+      network: folder with network.tflite and network.json; None if it is set as `places["network"]` before it serves.
       port: 0 for any that is free.
 
     Returns:
@@ -25,10 +24,10 @@ def make(network, *, port):
     Raises:
       InputError: if the port is in use, or not allowed.
     """
-    places = {"vendor": FOLDER / "vendor", "examples": FOLDER / "examples", "network": pathlib.Path(network)}
-    handler = functools.partial(_Handler, places)
     try:
-        return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+        server.places = {"vendor": FOLDER / "vendor", "examples": FOLDER / "examples", "network": network}
+        return server
     except OverflowError as error:
         raise InputError(f"--port={port}: expected 0 to 65535") from error
     except OSError as error:
@@ -37,18 +36,15 @@ def make(network, *, port):
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    """Files below the folders of `places`, {first part of the path: folder}; all others are the page's own."""
+    """Files below the folders of the server's `places`, {first part of the path: folder}; others are the page's own."""
 
     extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | _TYPES
 
-    def __init__(self, places, *args):
-        self._places = places
-        super().__init__(*args, directory=str(FOLDER / "static"))
-
     def translate_path(self, path):
+        places = self.server.places
         first, _, rest = path.lstrip("/").partition("/")
-        self.directory = str(self._places.get(first, FOLDER / "static"))  # which the parent's method stays below
-        return super().translate_path(f"/{rest}" if first in self._places else path)
+        self.directory = str(places.get(first, FOLDER / "static"))  # which the parent's method stays below
+        return super().translate_path(f"/{rest}" if first in places else path)
 
     def list_directory(self, path):
         self.send_error(404)

@@ -101,7 +101,7 @@ def test_all_outputs_and_who_averages_with_the_mirror_image(predictor):
     np.testing.assert_allclose(np.exp(outside.log_depths(image)["fusion"]), averaged, rtol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "int8"])
+@pytest.mark.parametrize("dtype", [pytest.param("float16", marks=pytest.mark.slow), "int8"])
 def test_fewer_bits_are_scored_beside_the_network(predictor, dtype, tmp_path):
     for part in ("images", "depths"):
         (tmp_path / "own" / part).mkdir(parents=True)

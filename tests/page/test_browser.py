@@ -1,5 +1,7 @@
 """The page in headless Chromium: the depth that predict gives, readings, files, and what it says of bad input."""
 
+import functools
+import http.server
 import math
 import re
 import time
@@ -7,11 +9,13 @@ import time
 import browsers
 import numpy as np
 import pytest
+import small
 import trimesh
 from PIL import Image
 
 import jaxdepth
 from jaxdepth import page
+from jaxdepth.export import check
 from jaxdepth.page import server
 
 EXAMPLE = server.FOLDER / "examples" / "1.jpg"
@@ -231,9 +235,6 @@ def test_nothing_is_asked_of_another_host(driver, shown, site):
 
 def test_it_fits_a_phone_and_a_sub_path_of_any_host(tmp_path):
     """The folder of plain files, below a path, by Python's own server."""
-    import functools
-    import http.server
-
     (tmp_path / "web").mkdir()
     page.write("package", tmp_path / "web" / "depth")
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "web")
@@ -244,6 +245,25 @@ def test_it_fits_a_phone_and_a_sub_path_of_any_host(tmp_path):
         click(phone, "#examples button")
         wait(lambda: state(phone) == "done")
         assert phone.execute_script("return document.documentElement.scrollWidth") <= 390
+
+
+def test_a_network_of_ones_own_whose_crop_is_not_its_frame(tmp_path):
+    run = small.random_run(tmp_path / "run")
+    picture = np.random.default_rng(0).integers(0, 256, (40, 90, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "wide.png")
+    with browsers.serving(server.make(page.network_files(run), port=0)) as address, browsers.browser(tmp_path) as own:
+        own.get(address)
+        wait(lambda: state(own) == "ready")
+        choose(own, tmp_path / "wide.png")
+        wait(lambda: state(own) == "done")
+        found = [
+            own.execute_script("return window.jaxdepth.depthAt(arguments[0], arguments[1])", 20, c) for c in (5, 45)
+        ]
+    averaged = page.program.build(jaxdepth.load(run), flip="inside")
+    predictor = check.Exported(
+        jaxdepth.load(run).trained, functools.partial(averaged.metres, averaged.variables), "inside"
+    )
+    assert found == pytest.approx(predictor.predict(picture).depth[20, [5, 45]], rel=5e-3)
 
 
 def test_a_lost_network_and_no_webassembly_are_told(tmp_path):

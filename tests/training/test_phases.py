@@ -106,9 +106,8 @@ def test_the_autoencoders_phases_freeze_its_coarse_part():
     assert [at(step).trained for step in (0, 4, 5, 9)] == [("coarse",)] * 2 + [("autoencoder",)] * 2
 
 
-@pytest.mark.parametrize(
-    "step", [2, pytest.param(FIRST, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [2, FIRST, 8])
 def test_killed_inside_or_between_the_phases_and_continued_equals_unbroken(settings, unbroken, tmp_path, step):
     process = small.start(settings, tmp_path)
     small.wait_for_step(process, tmp_path, step)
