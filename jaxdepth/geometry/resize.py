@@ -67,21 +67,24 @@ def central_pitch(size, out_size) -> Fraction:
     return min(Fraction(int(n), int(m)) for n, m in zip(size, out_size, strict=True))
 
 
-def central_nearest(array: np.ndarray, *, frame_size, out_size) -> np.ndarray:
+def central_nearest(array: np.ndarray, *, frame_size, out_size, picture_size=None) -> np.ndarray:
     """Takes the largest central part in a frame's shape, resized by the nearest pixels.
 
     Args:
       array: [H, W].
       frame_size: (height, width) whose shape the part has.
       out_size: (h, w).
+      picture_size: (height, width) of the picture whose field of view the array has too; the part is that of the
+        picture. None for the array's own.
 
     Returns:
       [h, w].
     """
-    pitch = central_pitch(array.shape, frame_size)
+    size = picture_size or array.shape
+    pitch = central_pitch(size, frame_size)
     rows, columns = (
-        nearest_index(n, out, pitch=pitch * part / out)
-        for n, part, out in zip(array.shape, frame_size, out_size, strict=True)
+        nearest_index(n, out, pitch=pitch * Fraction(n * part, int(whole) * out))
+        for n, whole, part, out in zip(array.shape, size, frame_size, out_size, strict=True)
     )
     return take_nearest(array, rows, columns)
 

@@ -75,6 +75,7 @@ def check(folder, *, image=None, depth=None, depth_scale=None, invalid=(), max_d
         f"sizes: {n} pictures {p[0]}x{p[1]} with depths {d[0]}x{d[1]}" for (p, d), n in found.sizes.most_common(5)
     ]
     lines += pairs.turned_notes(*found.turned)
+    lines += pairs.view_notes(sum(n for (p, d), n in found.sizes.items() if not pairs.same_shape(p, d)))
     if survey.medians:
         lines += _depth_lines(found, survey, max_depth)
     problem = survey.medians and pairs.depth_problem(survey, max(found.scales))
@@ -145,7 +146,8 @@ def _read_all(listing, errors, survey, *, depth_scale) -> _Found:
 def _small(picture, valid):
     """A pair at SHEET_SIZE, cropped as in training."""
     pitch = resize.central_pitch(picture.shape[:2], SHEET_SIZE)
-    depth = resize.central_nearest(valid, frame_size=SHEET_SIZE, out_size=SHEET_SIZE)
+    sizes = dict(frame_size=SHEET_SIZE, picture_size=picture.shape[:2])
+    depth = resize.central_nearest(valid, out_size=SHEET_SIZE, **sizes)
     return resize.shrink(picture, SHEET_SIZE, pitch=pitch), depth
 
 

@@ -22,7 +22,7 @@ from jaxdepth.geometry.depth_survey import Survey, in_words
 from jaxdepth.geometry.framing import frame_intrinsics
 
 _INTRINSICS = "config.data.folder.intrinsics"
-_LAYOUT = 2  # counted up when what the cache holds changes
+_LAYOUT = 3  # counted up when what the cache holds changes
 
 
 def open_folder(
@@ -112,9 +112,10 @@ def open_folder(
 
 
 def _full_depth(pairs_, index, *, depth_scale, invalid, max_depth, frame_size):
-    depth = pairs.read(pairs_[index], depth_scale=depth_scale).depth
-    valid, _ = mask_invalid(depth, invalid=invalid, max_depth=max_depth)
-    return resize.central_nearest(valid, frame_size=frame_size, out_size=NYU_SIZE)
+    read = pairs.read(pairs_[index], depth_scale=depth_scale)
+    valid, _ = mask_invalid(read.depth, invalid=invalid, max_depth=max_depth)
+    sizes = dict(frame_size=frame_size, picture_size=read.picture.shape[:2])
+    return resize.central_nearest(valid, out_size=NYU_SIZE, **sizes)
 
 
 def _convert(listing, folder: pathlib.Path, *, frame_size, depth_scale, invalid, max_depth) -> dict:
@@ -122,7 +123,7 @@ def _convert(listing, folder: pathlib.Path, *, frame_size, depth_scale, invalid,
     n = len(listing.pairs)
     images = cache.create(folder, "images", (n, *frame_size, 3), np.uint8)
     depths = cache.create(folder, "depths", (n, *frame_size), np.float32)
-    survey, sizes, turned = Survey(invalid=invalid, max_depth=max_depth), set(), np.zeros(2, int)
+    survey, sizes, turned, other_shapes = Survey(invalid=invalid, max_depth=max_depth), set(), np.zeros(2, int), 0
     label = f"{listing.folder.name} -> {frame_size[0]}x{frame_size[1]}"
     for i, pair in enumerate(tqdm(listing.pairs, desc=label, unit="frame", disable=None)):
         read = pairs.read(pair, depth_scale=depth_scale)
@@ -130,14 +131,15 @@ def _convert(listing, folder: pathlib.Path, *, frame_size, depth_scale, invalid,
         turned += read.picture_turned, read.depth_turned
         size = read.picture.shape[:2]
         sizes.add(size)
+        other_shapes += not pairs.same_shape(size, valid.shape)
         images[i] = resize.shrink(read.picture, frame_size, pitch=resize.central_pitch(size, frame_size))
-        depths[i] = resize.central_nearest(valid, frame_size=frame_size, out_size=frame_size)
+        depths[i] = resize.central_nearest(valid, frame_size=frame_size, out_size=frame_size, picture_size=size)
     if problem := pairs.depth_problem(survey, read.scale):
         raise InputError(f"config.data.path={str(listing.folder)!r}: {problem}")
     for written in (images, depths):
         written.flush()
     median = float(np.nanmedian(list(survey.medians.values())))
-    notes = survey.notes() + pairs.turned_notes(*turned)
+    notes = survey.notes() + pairs.turned_notes(*turned) + pairs.view_notes(other_shapes)
     return {"counts": survey.counts, "sizes": sorted(sizes), "median": median, "notes": notes}
 
 

@@ -24,6 +24,7 @@ IMAGE_PATTERNS = tuple(
 )
 DEPTH_PATTERNS = tuple(prefix + name for prefix in ("", "**/") for name in ("depths/*", "depth/*", "*_depth"))
 MIN_SIDE = 16  # pixels
+_SAME_VIEW = 0.02  # largest difference of two shapes, width / height, that are taken as one field of view
 UNITS = {"millimetres": 1e-3, "centimetres": 1e-2, "metres": 1.0}
 
 _UPRIGHT = {  # how an array with an EXIF orientation is turned
@@ -141,8 +142,8 @@ class Read(NamedTuple):
 
     Attributes:
       picture: uint8 [H, W, 3].
-      depth: float32 [h, w], metres, with its invalid values. It may have another size than the picture, but has its
-        shape to within a pixel.
+      depth: float32 [h, w], metres, with its invalid values. It may have another size than the picture; its field of
+        view is the picture's, and its shape too, to within _SAME_VIEW.
       scale: metres per unit of the file.
       picture_turned: whether the picture was turned, as its EXIF orientation says.
       depth_turned: whether the depth was turned.
@@ -171,8 +172,8 @@ def read(pair, *, depth_scale=None) -> Read:
 
     Raises:
       OSError: if a file cannot be opened.
-      InputError: if a file is damaged or has fewer than MIN_SIDE pixels on a side, the two shapes differ, or only the
-        picture has an EXIF orientation and both ways fit.
+      InputError: if a file is damaged or has fewer than MIN_SIDE pixels on a side, the two shapes differ by more than
+        _SAME_VIEW, or only the picture has an EXIF orientation and both ways fit.
     """
     picture = pictures.read(pair.picture).pixels
     depth, scale = depth_maps.read_depth(pair.depth, scale=depth_scale)
@@ -192,7 +193,7 @@ def read(pair, *, depth_scale=None) -> Read:
         if stored_alike:
             depth, depth_turned = np.ascontiguousarray(_UPRIGHT[orientation](depth)), True
     (height, width), (h, w) = size, depth.shape
-    if not same_shape(size, depth.shape):
+    if not same_shape(size, depth.shape) and abs(h * width / (w * height) - 1) > _SAME_VIEW:
         swapped = ", axes swapped?" if same_shape(size, (w, h)) else ""
         raise InputError(
             f"{str(pair.depth)!r}: {h}x{w} (rows x columns), but its picture {str(pair.picture)!r} is "
@@ -206,6 +207,13 @@ def turned_notes(pictures_turned, depths_turned) -> list[str]:
     if not pictures_turned + depths_turned:
         return []
     return [f"EXIF orientation: {pictures_turned} pictures and {depths_turned} depths are turned upright"]
+
+
+def view_notes(count) -> list[str]:
+    """A line about the number of pairs whose shapes differ a little; none if there is none."""
+    if not count:
+        return []
+    return [f"{count} depths differ in shape from their pictures, by up to {_SAME_VIEW:.0%}: taken as the same view"]
 
 
 def same_shape(size, other) -> bool:

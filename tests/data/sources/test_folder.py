@@ -1,6 +1,7 @@
 """A folder of pictures and depths as a source: the same frames as NYU's file, and the folders that it refuses."""
 
 import errno
+import logging
 import os
 import pathlib
 import shutil
@@ -153,6 +154,27 @@ def test_the_centre_in_the_frames_shape_is_cut_from_picture_and_depth(tmp_path):
     assert full.shape == (480, 640) and full.dtype == np.float32
     expected = 1 + (10 + np.floor((np.arange(640) + 0.5) * 30 / 640)) / 10
     np.testing.assert_allclose(full, np.broadcast_to(expected, (480, 640)), rtol=1e-6)
+
+
+def test_a_depth_of_another_size_and_shape_has_the_pictures_field_of_view(tmp_path, caplog):
+    """Both are ramps over the same view, across and down."""
+    (h, w), (height, width) = (60, 80), (600, 814)
+    across, down = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
+    picture = np.stack([200 * across, 200 * down, 0 * down], -1).astype(np.uint8)
+    across, down = np.meshgrid((np.arange(w) + 0.5) / w, (np.arange(h) + 0.5) / h)
+    write_pair(tmp_path / "across", "a", picture, 1 + 2 * across)
+    write_pair(tmp_path / "across", "b", picture, 1 + 2 * across)
+    write_pair(tmp_path / "down", "a", picture, 1 + 2 * down)
+    write_pair(tmp_path / "down", "b", picture, 1 + 2 * down)
+    for size in ((20, 30), (40, 20), (24, 32)):
+        for channel, name in enumerate(("across", "down")):
+            with caplog.at_level(logging.WARNING):
+                frames = open_folder(tmp_path / name, frame_size=size)
+            seen = 1 + 2 * np.float64(frames.images[0][..., channel]) / 200
+            np.testing.assert_allclose(frames.depths[0], seen, atol=2 / min(h, w) + 0.01)  # a pixel of the depth
+            assert abs(frames.depths[0] - seen).mean() < 0.02
+            assert frames.full_depth(0).mean() == pytest.approx(frames.depths[0].mean(), abs=0.02)
+    assert "2 depths differ in shape from their pictures, by up to 2%: taken as the same view" in caplog.text
 
 
 def test_odd_sizes_show_the_same_part(tmp_path):
