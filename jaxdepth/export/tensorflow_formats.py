@@ -29,7 +29,7 @@ _EXTRA = pathlib.Path("assets.extra")  # SavedModel's place for what a program n
 def write_saved_model(program, folder, description):
     """Writes a SavedModel, for any size of a batch, with a signature `image` -> `depth`."""
     tensorflow = _library()
-    module = _module(program, batch=None)
+    module = _module(program, any_batch=True)
     signatures = {_SIGNATURE: module.depth.get_concrete_function()}
     with _quiet():
         tensorflow.saved_model.save(module, str(folder), signatures=signatures)
@@ -60,7 +60,7 @@ def tflite_bytes(program, *, dtype="float32", pictures=None):
       pictures: of int8, a list of inputs, float32 [1, h, w, 3], on which the ranges are measured.
     """
     tensorflow = _library()
-    module = _module(program, batch=1)
+    module = _module(program)
     converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([module.depth.get_concrete_function()], module)
     if dtype == "float16":
         converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
@@ -93,21 +93,28 @@ def load_tflite(path, *, threads=None):
     return lambda image: np.stack([one(picture) for picture in image])
 
 
-def _module(program, *, batch):
-    """A Program as a module with its weights and a function `depth`, of `batch` pictures; None for any number."""
+def _module(program, *, any_batch=False):
+    """A Program as a module with its weights and a function `depth`, of one picture or of any number.
+
+    Several pictures are mapped over: TensorFlow reads a JAX program of any batch size only from a JAX that is not newer
+    than itself.
+    """
     tensorflow = _library()
     from jax.experimental import jax2tf
 
-    shape = ("b" if batch is None else batch, *program.size, 3)
-    shapes = [None, f"({', '.join(map(str, shape))})"]
-    metres = jax2tf.convert(program.metres, polymorphic_shapes=shapes, with_gradient=False)
+    metres = jax2tf.convert(program.metres, with_gradient=False)
     module = tensorflow.Module()
     module.weights = jax.tree.map(tensorflow.Variable, program.variables)
-    module.depth = tensorflow.function(
-        lambda image: {"depth": metres(module.weights, image)},
-        input_signature=[tensorflow.TensorSpec((batch, *program.size, 3), tensorflow.float32, name="image")],
-        autograph=False,
-    )
+
+    def depth(image):
+        if not any_batch:
+            return {"depth": metres(module.weights, image)}
+        one = lambda picture: metres(module.weights, picture[None])[0]  # noqa: E731
+        return {"depth": tensorflow.map_fn(one, image, fn_output_signature=tensorflow.float32)}
+
+    shape = (None if any_batch else 1, *program.size, 3)
+    signature = [tensorflow.TensorSpec(shape, tensorflow.float32, name="image")]
+    module.depth = tensorflow.function(depth, input_signature=signature, autograph=False)
     return module
 
 

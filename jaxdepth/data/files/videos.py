@@ -133,7 +133,9 @@ class Video:
                 raise InputError(f"{named}: an empty file: expected a video")
             file.seek(0)
             try:
-                container = av.open(file, options={"format_whitelist": _CONTAINERS}, metadata_errors="replace")
+                # PyAV 19 takes odd bytes in metadata by itself.
+                odd = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+                container = av.open(file, options={"format_whitelist": _CONTAINERS}, **odd)
             except av.error.FFmpegError as error:
                 told = pictures.one_line(error.strerror)
                 raise InputError(f"{named}: not a video that can be read, or one that is cut off ({told})") from error
