@@ -1,0 +1,86 @@
+"""Raw scenes in folders and archives, whole and damaged."""
+
+import zipfile
+
+import pytest
+
+from jaxdepth.errors import InputError
+from jaxdepth.prepare.nyu_raw import recordings
+
+NAMES = ("INDEX.txt", "a-1.1-4.dump", "d-1.0-2.pgm", "r-1.0-1.ppm", "r-1.1-3.ppm")
+
+
+def content(scene, name):
+    return f"{scene}/{name}".encode() * 100
+
+
+def write_folder(folder, scene):
+    (folder / scene).mkdir(parents=True)
+    for name in NAMES:
+        (folder / scene / name).write_bytes(content(scene, name))
+
+
+def write_archive(path, scenes, *, method=zipfile.ZIP_DEFLATED):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for scene in scenes:
+            for name in NAMES:
+                archive.writestr(f"{scene}/{name}", content(scene, name))
+
+
+def test_scenes_of_folders_and_archives_are_found_in_natural_order(tmp_path):
+    write_folder(tmp_path / "bedrooms", "bedroom_0010")
+    write_folder(tmp_path, "bedroom_0002")
+    write_archive(tmp_path / "bathrooms_part1.zip", ["bathroom_0001", "bathroom_0003b"])
+    (tmp_path / "readme.txt").write_text("raw")
+    found, left_out = recordings.find(tmp_path)
+    assert [recording.scene for recording in found] == [
+        "bathroom_0001",
+        "bathroom_0003b",
+        "bedroom_0002",
+        "bedroom_0010",
+    ]
+    assert not left_out
+    for recording in found:
+        assert recording.names == NAMES
+        for name in NAMES:
+            assert recording.read(name) == content(recording.scene, name)
+
+
+def test_an_archive_of_one_scene_without_a_folder_has_the_archives_name(tmp_path):
+    with zipfile.ZipFile(tmp_path / "kitchen_0007.zip", "w") as archive:
+        for name in NAMES:
+            archive.writestr(name, b"x")
+    ((recording,), _) = recordings.find(tmp_path)
+    assert recording.scene == "kitchen_0007" and recording.read("r-1.0-1.ppm") == b"x"
+
+
+def test_a_damaged_member_is_named_and_the_others_are_read(tmp_path):
+    path = tmp_path / "part.zip"
+    write_archive(path, ["office_0001"], method=zipfile.ZIP_STORED)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"office_0001/r-1.0-1.ppm" * 3) + 50] ^= 1
+    path.write_bytes(data)
+    ((recording,), _) = recordings.find(tmp_path)
+    with pytest.raises(InputError, match=r"part\.zip: r-1\.0-1\.ppm: a damaged member \(Bad CRC-32"):
+        recording.read("r-1.0-1.ppm")
+    assert recording.read("r-1.1-3.ppm") == content("office_0001", "r-1.1-3.ppm")
+
+
+def test_what_is_left_out_is_named(tmp_path):
+    write_folder(tmp_path, "study_0001")
+    write_archive(tmp_path / "zz.zip", ["study_0001", "study_0002"])
+    (tmp_path / "cut.zip").write_bytes((tmp_path / "zz.zip").read_bytes()[:200])
+    found, left_out = recordings.find(tmp_path)
+    assert [recording.scene for recording in found] == ["study_0001", "study_0002"]
+    assert left_out == [
+        (f"{tmp_path}/cut.zip", "an archive that cannot be read (File is not a zip file)"),
+        (f"{tmp_path}/study_0001: study_0001", f"a scene that {tmp_path}/zz.zip has too"),
+    ]
+
+
+def test_no_scene_is_one_line(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such folder: expected raw scenes"):
+        recordings.find(tmp_path / "none")
+    with pytest.raises(InputError, match=r"no raw scene: expected folders or archives with r-\*\.ppm and d-\*\.pgm$"):
+        recordings.find(tmp_path)
