@@ -76,7 +76,7 @@ def test_the_lines_of_the_docs_give_what_predict_gives(exported, predictor, tmp_
     format, output, _ = exported
     blocks = [part.partition("```")[0] for part in DOCS.split("```python\n")[1:]]
     (load,) = [block for block in blocks if f'"{FILES[format]}' in block]
-    assert len([line for line in (load + blocks[-1]).splitlines() if line]) <= 20
+    assert len([line for line in (load + blocks[-1]).splitlines() if line]) <= 14
     for size in ((60, 50), (20, 70), (12, 16)):
         Image.fromarray(noise(*size)).save(tmp_path / "photo.png")
         monkeypatch.chdir(output.parent)
