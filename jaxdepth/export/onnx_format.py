@@ -1,13 +1,13 @@
 """ONNX, from the TFLite file by tf2onnx; onnxruntime runs it. The extra `onnx`."""
 
 import importlib.util
-import pathlib
 import subprocess
 import sys
 import tempfile
 
 import numpy as np
 
+from jaxdepth.data.files import writing
 from jaxdepth.errors import InputError
 from jaxdepth.export import attached
 
@@ -23,8 +23,8 @@ def program_bytes(tflite, description):
     """
     import onnx
 
-    with tempfile.TemporaryDirectory() as folder:
-        given, made = pathlib.Path(folder, "network.tflite"), pathlib.Path(folder, "network.onnx")
+    with writing.removing(tempfile.mkdtemp()) as folder:
+        given, made = folder / "network.tflite", folder / "network.onnx"
         given.write_bytes(tflite)
         # In a process of its own: importing tf2onnx changes the logging of this one.
         command = [sys.executable, "-m", "tf2onnx.convert", "--tflite", given, "--output", made, "--opset", str(_OPSET)]

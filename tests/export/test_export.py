@@ -1,6 +1,8 @@
 """Exports: equal to the network, described, loaded by the lines in the docs, and refused in one line."""
 
 import json
+import re
+import resource
 import zipfile
 
 import numpy as np
@@ -122,6 +124,18 @@ def test_a_program_that_differs_is_not_written(predictor, tmp_path, monkeypatch)
     monkeypatch.setattr(stablehlo, "load", lambda path: lambda image: np.full(image.shape[:3], 2.0))
     with pytest.raises(InputError, match=r"stablehlo differs from the network by .*: expected 0.0001 at most"):
         export.export(predictor, tmp_path / "a", format="stablehlo")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("format", ["stablehlo", "saved_model"])
+def test_a_full_disk_is_one_error_that_names_the_output(predictor, tmp_path, format):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limit[1]))
+    try:
+        with pytest.raises(OSError, match=rf"'{re.escape(str(tmp_path / 'a'))}'"):
+            export.export(predictor, tmp_path / "a", format=format)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert not list(tmp_path.iterdir())
 
 
