@@ -39,7 +39,11 @@ def program_bytes(tflite, description):
         node.input[:] = [names.get(name, name) for name in node.input]
         node.output[:] = [names.get(name, name) for name in node.output]
     image.name, depth.name = "image", "depth"
-    onnx.checker.check_model(model)
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:  # of one that does not look at its picture
+        told = str(error).splitlines()[0]
+        raise InputError(f"format='onnx': ONNX has no such network ({told})") from error
     onnx.helper.set_model_props(model, {attached.NAME: attached.text(description)})
     return model.SerializeToString()
 

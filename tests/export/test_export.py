@@ -5,6 +5,7 @@ import re
 import resource
 import zipfile
 
+import jax.numpy as jnp
 import numpy as np
 import onnx
 import pytest
@@ -12,9 +13,10 @@ import small
 from PIL import Image
 
 import jaxdepth
-from jaxdepth import export
+from jaxdepth import export, models
 from jaxdepth.errors import InputError
 from jaxdepth.export import attached, check, onnx_format, program, stablehlo, tensorflow_formats
+from jaxdepth.models import conv
 
 FILES = {
     "stablehlo": "depth.stablehlo",
@@ -125,6 +127,20 @@ def test_a_program_that_differs_is_not_written(predictor, tmp_path, monkeypatch)
     with pytest.raises(InputError, match=r"stablehlo differs from the network by .*: expected 0.0001 at most"):
         export.export(predictor, tmp_path / "a", format="stablehlo")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["eigen", "residual_coarse", "autoencoder"])
+@pytest.mark.parametrize("any_batch", [True, False])
+def test_the_other_networks_have_programs_of_any_batch_and_for_tflite(name, any_batch):
+    network = small.eigens(name)
+    variables = small.fresh(network, small.EIGENS_SIZE)
+
+    def metres(variables, image):
+        with conv.xla_gradients():
+            return jnp.exp(models.outputs(network, variables, image, flip_tta=False)[network.groups[0]])
+
+    made = program.Program(metres, variables, small.EIGENS_SIZE, network.groups[:1], "none", True)
+    assert stablehlo.program_bytes(made) if any_batch else tensorflow_formats.tflite_bytes(made)
 
 
 @pytest.mark.parametrize("format", ["stablehlo", "saved_model"])
