@@ -101,7 +101,7 @@ def _parse_flags(main, argv):
         try:
             return flags.FLAGS(sys.argv)
         except flags.Error as error:
-            sys.exit(f"error: {_own_error(error)} {_SEE_HELP}")
+            sys.exit(f"error: {' '.join(str(_own_error(error)).split())} {_SEE_HELP}")
 
 
 def _own_error(error):

@@ -4,7 +4,7 @@ It serves a page on this machine. A photo, or what the camera sees, becomes dept
 itself; nothing is uploaded. The folder that --output writes works on any host of static files (docs/page.md).
 """
 
-from absl import flags
+from absl import app, flags
 
 from jaxdepth import cli
 
@@ -14,7 +14,9 @@ _PORT = flags.DEFINE_integer("port", 8000, "Port on 127.0.0.1; 0 for any that is
 _OUTPUT = flags.DEFINE_string("output", None, "Write the page into this folder, a new or empty one, and serve nothing.")
 
 
-def main(_):
+def main(argv):
+    if argv[1:]:
+        raise app.UsageError(f"{argv[1]!r}: expected flags only, such as --output=SITE")
     from jaxdepth import page
     from jaxdepth.page import server
 

@@ -4,7 +4,7 @@ It compares what it wrote with the network, and prints size and time. docs/expor
 each format.
 """
 
-from absl import flags
+from absl import app, flags
 
 from jaxdepth import cli
 
@@ -25,7 +25,11 @@ _SPLIT = flags.DEFINE_string("split", None, "Whose validation frames, or `all`; 
 flags.mark_flags_as_required(["format", "output"])
 
 
-def main(_):
+def main(argv):
+    if argv[1:]:
+        raise app.UsageError(f"{argv[1]!r}: expected flags only, such as --output=FILE")
+    if _SOURCE.value is None:
+        cli.only_with("--source", ["path", "split"])
     from jaxdepth import export
 
     report = export.export(

@@ -1,10 +1,8 @@
 """Exports a network for other programs: `python launch/export.py`."""
 
-import contextlib
 import dataclasses
 import os
 import pathlib
-import shutil
 
 import numpy as np
 
@@ -84,9 +82,9 @@ def export(folder, output, *, format, dtype="float32", flip=None, outputs="final
     batch = 1 if format in ("tflite", "onnx") else None
     described = program.describe(predictor, built, dtype=dtype, batch=batch)
     pictures = _calibration(predictor, data) if dtype == "int8" else None
-    grown = writing.temporary(output)
-    try:
-        call = _write(grown, built, described, format=format, dtype=dtype, pictures=pictures)
+    with writing.removing(writing.temporary(output)) as grown:
+        with writing.naming(output):
+            call = _write(grown, built, described, format=format, dtype=dtype, pictures=pictures)
         difference = check.largest_difference(call, built, batch=batch or 2)
         if dtype == "float32" and not difference <= CLOSE:
             raise InputError(
@@ -101,30 +99,24 @@ def export(folder, output, *, format, dtype="float32", flip=None, outputs="final
         times = check.milliseconds(call, predictor, built)
         size = sum(file.stat().st_size for file in (grown, *grown.rglob("*")) if file.is_file())
         with writing.naming(output):
-            if output.is_dir():
-                shutil.rmtree(output)
-            grown.replace(output)
-    finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(grown) if grown.is_dir() else grown.unlink(missing_ok=True)
+            writing.fill(output, grown) if grown.is_dir() else grown.replace(output)
     return Report(size, difference, *times, **scored)
 
 
 def _write(path, built, described, *, format, dtype, pictures):
     """Writes the program at `path`; the written one as a function of arrays of numpy."""
-    with writing.naming(path):
-        if format == "saved_model":
-            tensorflow_formats.write_saved_model(built, path, writing.json_bytes(described))
-            return tensorflow_formats.load_saved_model(path)
-        if format == "stablehlo":
-            path.write_bytes(attached.attach(stablehlo.program_bytes(built), described))
-            return stablehlo.load(path)
-        found = tensorflow_formats.tflite_bytes(built, dtype=dtype, pictures=pictures)
-        if format == "onnx":
-            path.write_bytes(onnx_format.program_bytes(found, described))
-            return onnx_format.load(path)
-        path.write_bytes(attached.attach(found, described))
-        return tensorflow_formats.load_tflite(path)
+    if format == "saved_model":
+        tensorflow_formats.write_saved_model(built, path, writing.json_bytes(described))
+        return tensorflow_formats.load_saved_model(path)
+    if format == "stablehlo":
+        path.write_bytes(attached.attach(stablehlo.program_bytes(built), described))
+        return stablehlo.load(path)
+    found = tensorflow_formats.tflite_bytes(built, dtype=dtype, pictures=pictures)
+    if format == "onnx":
+        path.write_bytes(onnx_format.program_bytes(found, described))
+        return onnx_format.load(path)
+    path.write_bytes(attached.attach(found, described))
+    return tensorflow_formats.load_tflite(path)
 
 
 def _calibration(predictor, data):

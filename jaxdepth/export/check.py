@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jaxdepth import evaluate, models, predict
+from jaxdepth.data.files import writing
 from jaxdepth.models import compiled
 from jaxdepth.prediction.predictor import Predictor
 
@@ -74,7 +75,7 @@ def scores(predictor, call, program, **data):
     pair = Exported(predictor.trained, call, program.flip), predictor
     found = []
     for one in pair:
-        with tempfile.TemporaryDirectory() as folder:
+        with writing.removing(tempfile.mkdtemp()) as folder:
             count = predict.predict_frames(one, output=folder, **data)
             result = evaluate.evaluate_predictions(folder, **data)
         found.append({name: result["metrics"][name] for name in METRICS})

@@ -1,13 +1,13 @@
 """ONNX, from the TFLite file by tf2onnx; onnxruntime runs it. The extra `onnx`."""
 
 import importlib.util
-import pathlib
 import subprocess
 import sys
 import tempfile
 
 import numpy as np
 
+from jaxdepth.data.files import writing
 from jaxdepth.errors import InputError
 from jaxdepth.export import attached
 
@@ -23,8 +23,8 @@ def program_bytes(tflite, description):
     """
     import onnx
 
-    with tempfile.TemporaryDirectory() as folder:
-        given, made = pathlib.Path(folder, "network.tflite"), pathlib.Path(folder, "network.onnx")
+    with writing.removing(tempfile.mkdtemp()) as folder:
+        given, made = folder / "network.tflite", folder / "network.onnx"
         given.write_bytes(tflite)
         # In a process of its own: importing tf2onnx changes the logging of this one.
         command = [sys.executable, "-m", "tf2onnx.convert", "--tflite", given, "--output", made, "--opset", str(_OPSET)]
@@ -39,7 +39,11 @@ def program_bytes(tflite, description):
         node.input[:] = [names.get(name, name) for name in node.input]
         node.output[:] = [names.get(name, name) for name in node.output]
     image.name, depth.name = "image", "depth"
-    onnx.checker.check_model(model)
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:  # of one that does not look at its picture
+        told = str(error).splitlines()[0]
+        raise InputError(f"format='onnx': ONNX has no such network ({told})") from error
     onnx.helper.set_model_props(model, {attached.NAME: attached.text(description)})
     return model.SerializeToString()
 

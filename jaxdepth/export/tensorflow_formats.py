@@ -1,6 +1,7 @@
 """SavedModel and TFLite, through `jax2tf` and TensorFlow's converter."""
 
 import contextlib
+import errno
 import io
 import logging
 import os
@@ -32,7 +33,11 @@ def write_saved_model(program, folder, description):
     module = _module(program, any_batch=True)
     signatures = {_SIGNATURE: module.depth.get_concrete_function()}
     with _quiet():
-        tensorflow.saved_model.save(module, str(folder), signatures=signatures)
+        try:
+            tensorflow.saved_model.save(module, str(folder), signatures=signatures)
+        except tensorflow.errors.OpError as error:
+            number = errno.ENOSPC if isinstance(error, tensorflow.errors.ResourceExhaustedError) else errno.EIO
+            raise OSError(number, os.strerror(number)) from error
     (pathlib.Path(folder) / _EXTRA).mkdir()
     (pathlib.Path(folder) / _EXTRA / attached.NAME).write_bytes(description)
 

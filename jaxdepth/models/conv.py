@@ -45,9 +45,11 @@ def conv(x, kernel, *, strides=(1, 1), padding=((1, 1), (1, 1))):
     strides, padding = tuple(strides), tuple(tuple(pair) for pair in padding)
     if kernel.shape[:2] == strides == (1, 1) and padding == ((0, 0), (0, 0)):
         return jnp.einsum("bhwc,cd->bhwd", x, kernel[0, 0])  # its gradients are single matrix products
+    if _xla_gradients:
+        return _xla_conv(x, kernel, strides, padding)
     if strides == (1, 1) and (x.shape[1] < kernel.shape[0] or x.shape[2] < kernel.shape[1]):
         return _small_conv(x, kernel, padding)
-    return (_xla_conv if _xla_gradients else _conv)(x, kernel, strides, padding)
+    return _conv(x, kernel, strides, padding)
 
 
 @contextlib.contextmanager

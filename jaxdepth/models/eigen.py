@@ -200,11 +200,11 @@ def fully_connected_map(x, grid, layers, *, width, dropout, train, dtype):
     if not 0 <= dropout < 1:
         raise InputError(f"config.model.dropout={dropout}: expected 0 <= dropout < 1")
     units, pixels = scaled(4096, width), grid.height * grid.width
-    x = nn.Dense(units, kernel_init=nn.initializers.he_uniform(), dtype=dtype, name="full6")(x.reshape(len(x), -1))
+    x = nn.Dense(units, kernel_init=nn.initializers.he_uniform(), dtype=dtype, name="full6")(x.reshape(x.shape[0], -1))
     x = layers["full6"] = nn.relu(x)
     x = nn.Dropout(dropout, deterministic=not train)(x)
     x = nn.Dense(pixels, kernel_init=SMALL_INIT, dtype=jnp.float32, name="full7")(x)
-    x = layers["map"] = x.reshape(len(x), grid.height, grid.width, 1)
+    x = layers["map"] = x.reshape(x.shape[0], grid.height, grid.width, 1)
     return x, layers
 
 

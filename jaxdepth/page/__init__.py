@@ -42,19 +42,23 @@ def write(folder, output, *, step="last"):
     if output.is_dir() and any(output.iterdir()):
         raise FileExistsError(f"output {str(output)!r} is not empty: expected a new folder, or an empty one")
     network = network_files(folder, step=step)
-    grown = writing.temporary(output.absolute())
-    try:
+    with writing.removing(writing.temporary(output)) as grown:
         with writing.naming(output):
             grown.mkdir(parents=True)
             for part, place in _PARTS.items():
-                shutil.copytree(server.FOLDER / part, grown / place, dirs_exist_ok=True)
-            shutil.copytree(network, grown / _NETWORK)
-            if output.is_dir():
-                output.rmdir()
-            grown.replace(output)
-    finally:
-        shutil.rmtree(grown, ignore_errors=True)
+                _copy(server.FOLDER / part, grown / place)
+            _copy(network, grown / _NETWORK)
+            writing.fill(output, grown)
     return sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
+
+
+def _copy(folder, to):
+    """Copies the files of a folder; `shutil.copytree` would go on after an error, and give it no number."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            copied = to / file.relative_to(folder)
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copied)
 
 
 def network_files(folder=PACKAGE, *, step="last"):
@@ -77,8 +81,8 @@ def network_files(folder=PACKAGE, *, step="last"):
     if (kept / "network.json").is_file() and (kept / "network.tflite").is_file():
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{kept.name}.part-", dir=kept.parent) as grown:
-        grown = pathlib.Path(grown, kept.name)
+    with writing.removing(tempfile.mkdtemp(prefix=f"{kept.name}.part-", dir=kept.parent)) as parent:
+        grown = parent / kept.name
         grown.mkdir()
         file = grown / "network.tflite"
         file.write_bytes(tensorflow_formats.tflite_bytes(built, dtype=_DTYPE))

@@ -3,6 +3,7 @@
 import errno
 import http.server
 import pathlib
+import sys
 
 from jaxdepth.errors import InputError
 
@@ -25,7 +26,7 @@ def make(network=None, *, port):
       InputError: if the port is in use, or not allowed.
     """
     try:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+        server = _Server(("127.0.0.1", port), _Handler)
         server.places = {"vendor": FOLDER / "vendor", "examples": FOLDER / "examples", "network": network}
         return server
     except OverflowError as error:
@@ -35,12 +36,19 @@ def make(network=None, *, port):
         raise InputError(f"--port={port} {told}: expected another one, or 0 for any that is free") from error
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # else the browser left, as at a reload
+
+
 class _Handler(http.server.SimpleHTTPRequestHandler):
     """Files below the folders of the server's `places`, {first part of the path: folder}; others are the page's own."""
 
     extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | _TYPES
 
     def translate_path(self, path):
+        path = path.replace("%00", "")  # which no file's name has
         places = self.server.places
         first, _, rest = path.lstrip("/").partition("/")
         self.directory = str(places.get(first, FOLDER / "static"))  # which the parent's method stays below

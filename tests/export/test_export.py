@@ -1,8 +1,11 @@
 """Exports: equal to the network, described, loaded by the lines in the docs, and refused in one line."""
 
 import json
+import re
+import resource
 import zipfile
 
+import jax.numpy as jnp
 import numpy as np
 import onnx
 import pytest
@@ -10,9 +13,10 @@ import small
 from PIL import Image
 
 import jaxdepth
-from jaxdepth import export
+from jaxdepth import export, models
 from jaxdepth.errors import InputError
 from jaxdepth.export import attached, check, onnx_format, program, stablehlo, tensorflow_formats
+from jaxdepth.models import conv
 
 FILES = {
     "stablehlo": "depth.stablehlo",
@@ -122,6 +126,32 @@ def test_a_program_that_differs_is_not_written(predictor, tmp_path, monkeypatch)
     monkeypatch.setattr(stablehlo, "load", lambda path: lambda image: np.full(image.shape[:3], 2.0))
     with pytest.raises(InputError, match=r"stablehlo differs from the network by .*: expected 0.0001 at most"):
         export.export(predictor, tmp_path / "a", format="stablehlo")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["eigen", "residual_coarse", "autoencoder"])
+@pytest.mark.parametrize("any_batch", [True, False])
+def test_the_other_networks_have_programs_of_any_batch_and_for_tflite(name, any_batch):
+    network = small.eigens(name)
+    variables = small.fresh(network, small.EIGENS_SIZE)
+
+    def metres(variables, image):
+        with conv.xla_gradients():
+            return jnp.exp(models.outputs(network, variables, image, flip_tta=False)[network.groups[0]])
+
+    made = program.Program(metres, variables, small.EIGENS_SIZE, network.groups[:1], "none", True)
+    assert stablehlo.program_bytes(made) if any_batch else tensorflow_formats.tflite_bytes(made)
+
+
+@pytest.mark.parametrize("format", ["stablehlo", "saved_model"])
+def test_a_full_disk_is_one_error_that_names_the_output(predictor, tmp_path, format):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limit[1]))
+    try:
+        with pytest.raises(OSError, match=rf"'{re.escape(str(tmp_path / 'a'))}'"):
+            export.export(predictor, tmp_path / "a", format=format)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert not list(tmp_path.iterdir())
 
 

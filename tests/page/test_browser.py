@@ -191,6 +191,18 @@ def test_a_portrait_with_exif_is_upright_and_has_its_focal_length(driver, shown,
     assert focal == pytest.approx(expected.intrinsics.fx)
 
 
+def test_transparent_parts_lie_over_white_as_in_predict(driver, shown, tmp_path):
+    picture = Image.open(EXAMPLE).resize((400, 300)).convert("RGBA")
+    picture.putalpha(Image.fromarray(np.repeat(np.uint8([[0, 128, 255]]), 160, 1)).resize(picture.size))
+    picture.save(tmp_path / "cut out.png")
+    choose(driver, tmp_path / "cut out.png")
+    wait(lambda: state(driver) == "done" and driver.execute_script("return window.jaxdepth.size()") == [300, 400])
+    expected = jaxdepth.load().predict(tmp_path / "cut out.png").depth
+    for row, column in ((50, 50), (150, 200), (250, 350)):
+        found = driver.execute_script("return window.jaxdepth.depthAt(arguments[0], arguments[1])", row, column)
+        assert found == pytest.approx(expected[row, column], rel=0.01)
+
+
 def test_a_camera_that_is_not_allowed_or_not_there_is_told(driver, shown):
     for name, told in (("NotAllowedError", "allow"), ("NotFoundError", "camera")):
         driver.execute_script(
@@ -224,6 +236,28 @@ def test_the_camera_gives_frames(driver, shown):
     wait(lambda: driver.execute_script("return window.jaxdepth.depthAt(5, 5)"))
     click(driver, "#camera-stop")
     wait(lambda: state(driver) == "done")
+
+
+def test_a_camera_clicked_twice_is_one_and_what_stops_by_itself_is_told(driver, shown):
+    driver.execute_script(
+        "const media = navigator.mediaDevices; media.real ??= media.getUserMedia; window.streams = [];"
+        "media.getUserMedia = async (wish) => {"
+        "  const stream = await media.real(wish); window.streams.push(stream); return stream; };"
+        "const button = document.getElementById('camera-start'); button.click(); button.click();"
+    )
+    wait(lambda: "frames per second" in text(driver, "fps"))
+    assert driver.execute_script("return window.streams.length") == 1
+    click(driver, "#outputs input[value=scale3]")  # no cloud while it is on
+    click(driver, "#outputs input[value=fusion]")
+    assert "The camera is on" in text(driver, "status") and "when you stop" in text(driver, "cloud-message")
+    driver.execute_script("for (const track of window.streams[0].getTracks()) track.stop()")  # as if unplugged
+    wait(lambda: text(driver, "status") == "The camera has stopped.")
+    assert not text(driver, "fps") and driver.find_element("id", "camera-start").is_displayed()
+    click(driver, "#camera-start")  # a photo that is chosen while the user is asked comes first
+    click(driver, "#examples button")
+    wait(lambda: state(driver) == "done" and driver.execute_script("return window.jaxdepth.size()") == [480, 640])
+    wait(lambda: driver.execute_script("return window.streams.every((stream) => !stream.active)"))
+    driver.execute_script("navigator.mediaDevices.getUserMedia = navigator.mediaDevices.real")
 
 
 def test_nothing_is_asked_of_another_host(driver, shown, site):

@@ -6,6 +6,7 @@ import http.client
 import json
 import pathlib
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -90,6 +91,40 @@ def test_the_server_gives_its_files_and_no_others(tmp_path):
         for path in ("/network/../secret", "/network/%2e%2e/secret", "/../server.py", "//etc/passwd", "/network/"):
             assert get(address, path)[0] == 404, path
         assert get(address, "/network/network.json", "POST")[0] == 501
+
+
+def test_a_browser_that_leaves_and_a_name_with_a_zero_are_no_faults(tmp_path, capfd):
+    (tmp_path / "network.tflite").write_bytes(bytes(50_000_000))
+    with browsers.serving(server.make(tmp_path, port=0)) as address:
+        with socket.create_connection(("127.0.0.1", int(address.rstrip("/").rpartition(":")[2]))) as leaving:
+            leaving.sendall(b"GET /network/network.tflite HTTP/1.0\r\n\r\n")
+            leaving.recv(100)
+        assert get(address, "/network/a%00b")[0] == 404
+    assert capfd.readouterr().err == ""
+
+
+def test_a_site_in_the_current_folder_and_at_a_link(run, tmp_path, monkeypatch):
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    page.write(run, ".")
+    assert (tmp_path / "here" / "index.html").is_file()
+    (tmp_path / "link").symlink_to("there")
+    page.write(run, tmp_path / "link")
+    assert (tmp_path / "there" / "index.html").is_file() and (tmp_path / "link").is_symlink()
+    assert {path.name for path in tmp_path.iterdir()} == {"here", "there", "link"}
+
+
+def test_a_full_disk_is_one_error_that_names_the_site(run, tmp_path):
+    page.network_files(run)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
+    try:
+        with pytest.raises(OSError, match=rf"Errno .*'{re.escape(str(tmp_path / 'site'))}'"):
+            page.write(run, tmp_path / "site")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_port_in_use_and_a_wrong_one_are_one_line(tmp_path):

@@ -9,6 +9,9 @@ import io
 import json
 import os
 import pathlib
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 
@@ -18,6 +21,15 @@ _PNG_START, _PNG_MARK = b"\x89PNG", b"tEXtSoftware\0jaxdepth"  # the mark stands
 _MARKS = (b'<meta name="generator" content="jaxdepth">', b"id,name,order,group,")
 _RESULT_KEYS = ({"protocol", "metrics"}, {"machine", "rows"})  # of the JSON of an evaluation, and of a benchmark
 _LARGEST_JSON = 1 << 26  # bytes
+_REMOVE_AT_THE_END = """
+import os, shutil, sys
+sys.stdin.read()
+path = sys.argv[1]
+if os.path.isdir(path):
+    shutil.rmtree(path, ignore_errors=True)
+elif os.path.lexists(path):
+    os.unlink(path)
+"""
 
 
 def write_atomically(path, data):
@@ -106,8 +118,39 @@ def write_together(files):
 
 def temporary(path):
     """The name, beside `path`, under which a file or folder of this process grows until it is complete."""
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).absolute()
     return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+@contextlib.contextmanager
+def removing(path):
+    """Removes a file or folder at the end of the block, also where a signal ends the process before.
+
+    A process of its own does that, which waits for the end of this one: no signal handler runs while jax compiles.
+
+    Args:
+      path: the file or folder, which may not be there as yet.
+
+    Yields:
+      `path` as a pathlib.Path.
+    """
+    path = pathlib.Path(path).absolute()
+    command = [sys.executable, "-I", "-S", "-c", _REMOVE_AT_THE_END, path]
+    unseen = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, **unseen):  # whose end closes stdin and waits
+        yield path
+
+
+def fill(folder, grown):
+    """Gives a grown folder the name `folder`, whose content it replaces. A link, a mount and `.` stay what they are."""
+    folder, grown = pathlib.Path(folder), pathlib.Path(grown)
+    if not folder.is_dir():
+        grown.replace(folder)
+        return
+    for old in folder.iterdir():
+        shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
+    for part in grown.iterdir():
+        shutil.move(part, folder / part.name)
 
 
 def check_output(path):

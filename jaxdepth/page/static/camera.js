@@ -20,31 +20,42 @@ export class LiveCamera {
     this.video.muted = true;
     this.canvas = document.createElement("canvas");
     this.stream = null;
+    this.isStarting = false;
   }
 
   get isOn() {
     return this.stream !== null;
   }
 
-  /** Asks for the camera and starts it. */
-  async start() {
+  /**
+   * Asks for the camera and starts it.
+   *
+   * @param {() => boolean} isWanted whether it still is, when the user has allowed it.
+   * @returns {Promise<boolean>} whether it is on now.
+   */
+  async start(isWanted) {
     if (!navigator.mediaDevices?.getUserMedia) {
       const reason = window.isSecureContext ? "This browser gives no camera." : "The camera needs an https address.";
       throw new PlainError(`${reason} You can still choose a photo.`);
     }
+    this.isStarting = true;
     try {
       const wish = { facingMode: { ideal: "environment" }, width: { ideal: 640 }, height: { ideal: 480 } };
-      this.stream = await navigator.mediaDevices.getUserMedia({ video: wish, audio: false });
-      this.video.srcObject = this.stream;
+      this.video.srcObject = await navigator.mediaDevices.getUserMedia({ video: wish, audio: false });
       await this.video.play();
+      if (isWanted()) this.stream = this.video.srcObject;
+      else this.stop();
+      return this.isOn;
     } catch (error) {
       this.stop();
       throw new PlainError(REASONS[error.name] ?? "The camera did not start.", { cause: error });
+    } finally {
+      this.isStarting = false;
     }
   }
 
   stop() {
-    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    for (const track of this.video.srcObject?.getTracks() ?? []) track.stop();
     this.stream = null;
     this.video.srcObject = null;
   }
@@ -65,22 +76,22 @@ export class LiveCamera {
    * Hands pictures to `onPicture(picture)`, one after the other, until the camera stops.
    *
    * @param {(perSecond: number) => void} onRate
+   * @returns {Promise<boolean>} whether the camera has gone, as where it is unplugged; false where it was stopped.
    */
   async run(onPicture, onRate) {
     const times = [];
-    while (this.isOn) {
-      await nextFrame();
-      const picture = this.isOn ? this.takePicture() : null;
-      if (!picture) {
-        if (!this.stream?.active) break; // unplugged
-        continue;
-      }
+    const { stream } = this;
+    for (await nextFrame(); this.stream === stream; await nextFrame()) {
+      if (!stream.active) return true;
+      const picture = this.takePicture();
+      if (!picture) continue;
       await onPicture(picture);
       const now = performance.now();
       times.push(now);
       while (now - times[0] > SECONDS * 1000) times.shift();
-      if (times.length > 1) onRate(((times.length - 1) * 1000) / (now - times[0]));
+      if (times.length > 1 && this.stream === stream) onRate(((times.length - 1) * 1000) / (now - times[0]));
     }
+    return false;
   }
 }
 

@@ -71,8 +71,9 @@ async function startNetwork(fresh) {
   element("about").textContent = aboutText(page.network.description);
   makeOutputs(page.network.description.outputs);
   setState("ready");
+  if (live.isOn) return;
   say("Ready. Choose a photo.");
-  if (page.picture && !live.isOn) await runPhoto(page.turn);
+  if (page.picture) await runPhoto(page.turn);
 }
 
 function showLoading(isOn) {
@@ -166,7 +167,7 @@ async function openExample(number) {
 // What is shown
 
 /** Makes depth of the chosen output and the camera, and shows it. */
-function showOutput({ keepView = false, isLive = false } = {}) {
+function showOutput({ keepView = false } = {}) {
   if (!page.outputs) return;
   const { description, height, width } = page.network;
   const { size, focal35 } = page.picture;
@@ -177,7 +178,7 @@ function showOutput({ keepView = false, isLive = false } = {}) {
   depthView.showDepth(page.depth, size, page.camera);
   element("focal").textContent = focalText(page);
   element("fov").placeholder = horizontalView(page.camera, size).toFixed(1);
-  if (isLive) return;
+  if (live.isOn) return;
   const note = kindNote(page.depth, page.framing.depthRange[1]);
   say(`Done in ${page.seconds.toFixed(2)} s. ${note || "Point anywhere to read its depth."}`);
   showCloud(keepView);
@@ -200,39 +201,41 @@ async function showCloud(keepView) {
   }
 }
 
+/** Sets the horizontal field of view in degrees; NaN for none. */
 function setView(degrees) {
   const size = page.picture?.size;
-  if (degrees && !cameraOfView(degrees, size ?? [1, 1])) {
+  if (!Number.isNaN(degrees) && !cameraOfView(degrees, size ?? [1, 1])) {
     say("Choose a field of view between 3 and 150 degrees, also from top to bottom.", true);
     return;
   }
   page.view = degrees || null;
   element("fov-clear").hidden = !degrees;
-  showOutput({ isLive: live.isOn });
+  showOutput();
 }
 
 // The camera
 
 async function startCamera() {
-  if (live.isOn) return;
-  page.request++;
+  if (live.isOn || live.isStarting) return;
+  const request = ++page.request;
   try {
-    await live.start();
+    if (!(await live.start(() => request === page.request))) return;
   } catch (error) {
-    sayProblem(error);
+    if (request === page.request) sayProblem(error);
     return;
   }
   const turn = ++page.turn;
   showCameraButtons(true);
-  Object.assign(page, { outputs: null, depth: null });
+  Object.assign(page, { picture: null, outputs: null, depth: null, camera: null });
   element("result").hidden = false;
   depthView.forget();
   cloudView?.clear();
   element("cloud-message").textContent = "The cloud comes when you stop the camera.";
   say("The camera is on. Stop it to see the cloud.");
   try {
-    await live.run((picture) => showLive(picture, turn), showRate);
-    if (live.isOn) throw new PlainError("The camera has stopped.");
+    if (!(await live.run((picture) => showLive(picture, turn), showRate))) return;
+    await keepLastPicture();
+    if (page.turn === turn + 1) say("The camera has stopped.", true);
   } catch (error) {
     if (turn === page.turn) sayProblem(error);
     stopCamera();
@@ -250,7 +253,7 @@ async function showLive(picture, turn) {
   if (turn !== page.turn) return;
   Object.assign(page, { picture, outputs });
   depthView.showPictureLive(picture);
-  showOutput({ isLive: true });
+  showOutput();
 }
 
 function stopCamera() {
@@ -263,8 +266,12 @@ function stopCamera() {
 async function keepLastPicture() {
   stopCamera();
   const turn = ++page.turn;
-  if (page.outputs) await runPhoto(turn);
-  else element("result").hidden = true;
+  if (page.outputs) {
+    await runPhoto(turn);
+  } else {
+    element("result").hidden = true;
+    say("The camera is off.");
+  }
 }
 
 function showCameraButtons(isOn) {
@@ -315,7 +322,7 @@ function listen() {
   });
   on("fov-clear", "click", () => {
     element("fov").value = "";
-    setView(null);
+    setView(NaN);
     element("fov").focus();
   });
   on("cloud-reset", "click", () => cloudView?.reset());

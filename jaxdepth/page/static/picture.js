@@ -3,6 +3,7 @@
 import { PlainError } from "./errors.js";
 
 const MOST_PIXELS = 2_000_000; // of the size that is worked with
+const LONGEST_SIDE = 16_384; // which every browser draws on
 const HEAD_BYTES = 256 * 1024; // where EXIF is looked for
 const EXIF_IFD = 0x8769;
 const FOCAL_35MM = 0xa405;
@@ -24,15 +25,26 @@ export async function readPicture(file, name) {
   [canvas.height, canvas.width] = size;
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   context.imageSmoothingQuality = "high";
+  context.fillStyle = "white"; // behind what is transparent, as in the Python package
+  context.fillRect(0, 0, size[1], size[0]);
   context.drawImage(image, 0, 0, size[1], size[0]);
   URL.revokeObjectURL(image.src);
-  const { data } = context.getImageData(0, 0, size[1], size[0]);
+  const data = pixelsOf(context, size, name);
   return { size, pixels: data, focal35, fileSize: [height, width], name };
 }
 
-/** The size to work with: the picture's own, or smaller where that is more than MOST_PIXELS. */
+function pixelsOf(context, [height, width], name) {
+  try {
+    return context.getImageData(0, 0, width, height).data;
+  } catch (error) {
+    if (error.name !== "SecurityError") throw error; // as of an SVG file with a page in it
+    throw new PlainError(`The browser does not let the page read “${name}”. Save it as PNG first.`, { cause: error });
+  }
+}
+
+/** The size to work with: the picture's own, or smaller where that is too large. */
 export function workingSize([height, width], most = MOST_PIXELS) {
-  const scale = Math.min(1, Math.sqrt(most / (height * width)));
+  const scale = Math.min(1, Math.sqrt(most / (height * width)), LONGEST_SIDE / Math.max(height, width));
   return [Math.max(1, Math.round(height * scale)), Math.max(1, Math.round(width * scale))];
 }
 

@@ -5,6 +5,10 @@ import io
 import json
 import os
 import resource
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -207,3 +211,18 @@ def test_commands_refuse_before_the_work_what_they_have_not_written(tmp_path, co
 def test_our_pictures_may_be_replaced(tmp_path):
     figures.features(tmp_path / "figure.png", np.ones((2, 2, 1)))
     writing.check_output(tmp_path / "figure.png")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_what_grows_is_removed_where_a_signal_ends_the_process(tmp_path, number):
+    code = (
+        "import os, signal, sys; from jaxdepth.data.files import writing\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+        "with writing.removing(sys.argv[1]) as grown: grown.mkdir(); (grown / 'a').touch(); os.kill(os.getpid(), "
+        f"{int(number)})"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, tmp_path / "grown"], cwd=small.ROOT)
+    deadline = time.monotonic() + 10
+    while (tmp_path / "grown").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert ended.returncode == -number and not list(tmp_path.iterdir())
