@@ -128,6 +128,31 @@ def fetch(folder, urls=()) -> pathlib.Path:
     return target
 
 
+def official_test_scenes(path) -> frozenset[str]:
+    """The names of the scenes that the official test frames are from.
+
+    Args:
+      path: the labelled .mat file, with all test frames.
+
+    Raises:
+      InputError: if the file does not name its scenes, or lacks a test frame; as `open_nyu`.
+    """
+    _, wanted = nyu_lists()["official"]
+    with hdf5.open_file(path) as file:
+        ids = check(file, path)
+        scenes = _scenes(file, path, len(ids))
+    if scenes is None:
+        raise InputError(
+            f"{path}: no array 'scenes': expected NYU's labelled file, which names the scene of each frame"
+        )
+    scene_of = dict(zip(ids.tolist(), scenes, strict=True))
+    if missing := [frame for frame in wanted if frame not in scene_of]:
+        raise InputError(
+            f"{path}: {len(missing)} of {len(wanted)} official test frames are missing: expected NYU's whole file"
+        )
+    return frozenset(scene_of[frame] for frame in wanted)
+
+
 def frame_ids(path) -> np.ndarray:
     """The official ids of the frames in a .mat file, int64 [N]; raises as `open_nyu`."""
     with hdf5.open_file(path) as file:

@@ -296,6 +296,18 @@ def test_malformed_scenes_are_refused(tmp_path, scenes, message):
     assert not list((tmp_path / "cache").iterdir())
 
 
+def test_the_scenes_of_the_test_frames_are_known_or_it_is_said_why_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(nyu, "nyu_lists", lambda: {"official": ((1, 3), (2, 4, 5))})
+    scenes = ["den_0001", "attic_0002", "den_0001", "attic_0002", "study_0003"]
+    path = fake_nyu.write_mat(tmp_path / "a.mat", 5, scenes=scenes)
+    assert nyu.official_test_scenes(path) == {"attic_0002", "study_0003"}
+    with pytest.raises(InputError, match="no array 'scenes': expected NYU's labelled file"):
+        nyu.official_test_scenes(fake_nyu.write_mat(tmp_path / "b.mat", 5))
+    part = fake_nyu.write_mat(tmp_path / "c.mat", 3, ids=[1, 2, 3], scenes=scenes[:3])
+    with pytest.raises(InputError, match="2 of 3 official test frames are missing: expected NYU.s whole file"):
+        nyu.official_test_scenes(part)
+
+
 def test_a_file_without_labels_has_none(tmp_path):
     path = fake_nyu.write_mat(tmp_path / "a.mat", 2, labels=None)
     frames = nyu.open_nyu(path, frame_size=(24, 32), cache_dir=tmp_path / "cache")
