@@ -18,7 +18,7 @@ _FLIP = flags.DEFINE_string(
 )
 _OUTPUTS = flags.DEFINE_string("outputs", "final", "The final output [batch, h, w], or all [batch, n, h, w].")
 _SOURCE = flags.DEFINE_string(
-    "source", None, "Frames to score on: nyu, folder, tfds or rooms; default: of float16, rooms. int8 needs them."
+    "source", None, "Frames to score on: nyu, folder, tfds or rooms; default: of float16, a few rooms. int8 needs them."
 )
 _PATH = flags.DEFINE_string("path", None, "Where the source is; default: the run's config.data.path.")
 _SPLIT = flags.DEFINE_string("split", None, "Whose validation frames, or `all`; default: the run's.")

@@ -55,7 +55,7 @@ def export(folder, output, *, format, dtype="float32", flip=None, outputs="final
       flip, outputs: see `program.build`.
       step: a step, "last" or "best".
       **data: the frames that it is scored on, fields of `evaluate.Data`. By default float32 is not scored, and float16
-        on built-in rooms; int8, whose ranges are measured on their training part, needs them.
+        on a few rendered rooms; int8, whose ranges are measured on their training part, needs them.
 
     Returns:
       A Report.
@@ -92,10 +92,12 @@ def export(folder, output, *, format, dtype="float32", flip=None, outputs="final
                 "most; nothing is written"
             )
         scored = {}
-        if dtype != "float32" or data.get("source"):
-            frames = data if data.get("source") else {"source": "rooms"}
-            of_program, own, count = check.scores(predictor, call, built, **frames)
+        if data.get("source"):
+            of_program, own, count = check.scores(predictor, call, built, **data)
             scored = dict(scores=of_program, own_scores=own, frames=count)
+        elif dtype != "float32":
+            of_program, own = check.room_scores(predictor, call, built)
+            scored = dict(scores=of_program, own_scores=own, frames=check.ROOMS)
         times = check.milliseconds(call, predictor, built)
         size = sum(file.stat().st_size for file in (grown, *grown.rglob("*")) if file.is_file())
         with writing.naming(output):

@@ -9,12 +9,14 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from jaxdepth import evaluate, models, predict
+from jaxdepth import evaluate, models, predict, rooms
 from jaxdepth.data.files import writing
+from jaxdepth.geometry import camera, framing
 from jaxdepth.models import compiled
 from jaxdepth.prediction.predictor import Predictor
 
 METRICS = ("delta1", "abs_rel")
+ROOMS = 32  # of `room_scores`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +82,33 @@ def scores(predictor, call, program, **data):
             result = evaluate.evaluate_predictions(folder, **data)
         found.append({name: result["metrics"][name] for name in METRICS})
     return *found, count
+
+
+def room_scores(predictor, call, program, *, count=ROOMS):
+    """METRICS of the final output on rendered rooms, which need no file: their means over the rooms.
+
+    Args:
+      predictor, call, program: as for `scores`.
+      count: of rooms.
+
+    Returns:
+      ({metric: value} of the exported program, the same of the network).
+    """
+    into, max_depth = predictor.framing, predictor.trained.run.max_depth
+    made = rooms.frames(0, 0, count, size=into.frame_size, sensor=True)
+    image, depth = framing.centre_crop(made["image"], made["depth"], crop_size=into.crop_size)
+    image = np.float32(image) / 255
+    focal_ratio = framing.frames_focal_ratio(into.frame_size, camera.nyu_intrinsics(into.frame_size), into)
+    found = []
+    for one in (Exported(predictor.trained, call, program.flip), predictor):
+        per_room = []
+        for picture, truth in zip(image, depth, strict=True):
+            metres = focal_ratio * np.exp(np.asarray(one.log_depths(picture[None])[one.groups[0]])[0])
+            valid = (truth > 0) & (truth <= max_depth)
+            ratio = metres[valid] / truth[valid]
+            per_room.append((np.mean(np.maximum(ratio, 1 / ratio) < 1.25), np.mean(np.abs(ratio - 1))))
+        found.append(dict(zip(METRICS, np.mean(per_room, 0).tolist(), strict=True)))
+    return tuple(found)
 
 
 def milliseconds(call, predictor, program, *, repetitions=20):

@@ -122,6 +122,24 @@ def test_fewer_bits_are_scored_beside_the_network(predictor, dtype, tmp_path):
         assert json.loads(archive.read("network.json"))["dtype"] == dtype
 
 
+def test_without_a_source_float16_is_scored_on_rooms(predictor, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    made = {"image": rng.integers(0, 256, (32, *small.SIZE, 3), np.uint8)}
+    made["depth"] = rng.uniform(0, 11, (32, *small.SIZE)).astype(np.float32)  # some beyond 10 m
+    monkeypatch.setattr(check.rooms, "frames", lambda seed, start, count, size, sensor: made)
+    report = export.export(predictor, tmp_path / "a.tflite", format="tflite", dtype="float16")
+    assert report.frames == 32
+    expected = []
+    for image, truth in zip(made["image"], made["depth"], strict=True):
+        metres = np.exp(np.asarray(predictor.log_depths(np.float32(image[None]) / 255)["fusion"], np.float64)[0])
+        seen = (truth > 0) & (truth <= 10)
+        ratio = metres[seen] / truth[seen]
+        expected.append([((ratio < 1.25) & (ratio > 0.8)).mean(), np.abs(ratio - 1).mean()])
+    delta1, abs_rel = np.mean(expected, 0)
+    assert report.own_scores == pytest.approx({"delta1": delta1, "abs_rel": abs_rel}, rel=1e-3)
+    assert report.scores == pytest.approx(report.own_scores, rel=0.02)
+
+
 def test_a_program_that_differs_is_not_written(predictor, tmp_path, monkeypatch):
     monkeypatch.setattr(stablehlo, "load", lambda path: lambda image: np.full(image.shape[:3], 2.0))
     with pytest.raises(InputError, match=r"stablehlo differs from the network by .*: expected 0.0001 at most"):
