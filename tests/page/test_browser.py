@@ -134,6 +134,23 @@ def test_downloads_hold_the_same_numbers(driver, shown, downloads):
     np.testing.assert_allclose(np.sort(upright[:, 1]), np.sort(-cloud.vertices[:, 1]), atol=1e-4)  # y up
 
 
+def test_readings_and_ruler_by_keyboard(driver, shown):
+    """As a person without a mouse: the crosshair starts in the middle, a step is a hundredth of the longer side."""
+    from selenium.webdriver import Keys
+
+    click(driver, "#examples button")  # forgets the crosshair
+    wait(lambda: text(driver, "reading") == "–" and state(driver) == "done")
+    canvas = driver.find_element("id", "depth")
+    canvas.send_keys(Keys.ENTER)
+    assert float(text(driver, "reading").removesuffix(" m")) == pytest.approx(shown[ROW, COLUMN], abs=0.006)
+    canvas.send_keys(Keys.ARROW_RIGHT * 10 + Keys.ARROW_DOWN * 5 + Keys.ENTER)
+    points = jaxdepth.load().predict(EXAMPLE).points()
+    distance = math.dist(points[ROW, COLUMN], points[ROW + 30, COLUMN + 60])
+    assert float(text(driver, "ruler").split(" m apart")[0]) == pytest.approx(distance, rel=0.01, abs=0.006)
+    canvas.send_keys(Keys.ESCAPE)
+    assert "Choose two points" in text(driver, "ruler")
+
+
 def test_each_scale_has_its_own_depth(driver, shown):
     names = driver.execute_script("return [...document.querySelectorAll('#outputs input')].map((x) => x.value)")
     assert names == ["fusion", *(f"scale{k}" for k in range(1, 7))]
@@ -233,9 +250,12 @@ def test_fifty_megapixels_are_scaled_and_shown(driver, shown, tmp_path):
 def test_the_camera_gives_frames(driver, shown):
     click(driver, "#camera-start")
     wait(lambda: "frames per second" in text(driver, "fps"))
-    wait(lambda: driver.execute_script("return window.jaxdepth.depthAt(5, 5)"))
+    assert float(text(driver, "fps").split()[0]) > 0
+    live = wait(lambda: driver.execute_script("return window.jaxdepth.depthAt(5, 5)"))
+    assert 0.001 <= live <= 10
     click(driver, "#camera-stop")
     wait(lambda: state(driver) == "done")
+    assert text(driver, "status").startswith("Done in")  # its last picture, as a photo
 
 
 def test_a_camera_clicked_twice_is_one_and_what_stops_by_itself_is_told(driver, shown):
