@@ -1,0 +1,31 @@
+"""Other people's test sets, each read as its authors lay it out."""
+
+import importlib
+from typing import Any, NamedTuple
+
+
+class Kind(NamedTuple):
+    """A test set, as `data.source` and `check --kind` name it.
+
+    Attributes:
+      title: what it is called.
+      protocol: name of the protocol that is usual for it, see `protocols`.
+      max_depth: metres, the usual cap.
+      module: the file here that reads it; its `find(path, **options)` gives a TestSet.
+      options: of `find`, where one file reads several kinds.
+    """
+
+    title: str
+    protocol: str
+    max_depth: float
+    module: str
+    options: dict[str, Any] = {}
+
+    def find(self, path):
+        """The TestSet in a folder; raises InputError for another layout, FileNotFoundError for no folder."""
+        return importlib.import_module(f"{__name__}.{self.module}").find(path, **self.options)
+
+
+KINDS = {
+    "ibims": Kind("iBims-1", "full", 50.0, "ibims"),
+}
