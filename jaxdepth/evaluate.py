@@ -9,7 +9,7 @@ import numpy as np
 from jaxdepth import config as settings
 from jaxdepth.data import splits
 from jaxdepth.data.files.writing import check_output, json_bytes, write_together
-from jaxdepth.data.sources import selection
+from jaxdepth.data.sources import selection, testsets
 from jaxdepth.errors import InputError
 from jaxdepth.evaluation import comparison, mean_depth, measures, protocols, report, scorer
 from jaxdepth.evaluation import predictions as files
@@ -30,26 +30,28 @@ class Rules:
     """How predictions are scored; see `protocols`.
 
     Attributes:
-      protocol: name of a protocol.
+      protocol: name of a protocol; None for the usual one of the source.
       truth: "filled" or "raw" depth of NYU's file; None for the run's, or filled.
       resize: what is interpolated where a prediction has another size, one of `framing.RESIZES`.
       pooling: one of `protocols.POOLINGS`.
-      max_depth: metres; truth beyond it is not scored, predictions are clipped to it. None for the run's, or 10 m.
+      max_depth: metres; truth beyond it is not scored, predictions are clipped to it. None for a test set's usual cap,
+        else the run's, or 10 m.
       measures: names of the further measures, see `measures.chosen`.
     """
 
-    protocol: str = "eigen_crop"
+    protocol: str | None = None
     truth: str | None = None
     resize: str = "depth"
     pooling: str = "images"
     max_depth: float | None = None
     measures: tuple[str, ...] = (measures.STANDARD,)
 
-    def chosen(self):
-        """The Protocol and the names of the further measures; raises InputError for an unknown name."""
+    def chosen(self, source):
+        """The Protocol for a source, and the names of the further measures; raises InputError for an unknown name."""
         if self.truth not in (None, "filled", "raw"):
             raise InputError(f"truth={self.truth!r}: expected filled or raw")
-        chosen = protocols.choose(self.protocol, resize=self.resize, pooling=self.pooling)
+        name = self.protocol or usual_protocol(source)
+        chosen = protocols.choose(name, resize=self.resize, pooling=self.pooling)
         return chosen, measures.chosen(self.measures)
 
 
@@ -87,8 +89,16 @@ class Data:
         if arguments["source"] != "folder" and (wrong := [k for k, value in of_folders.items() if value is not None]):
             told = f"{wrong[0].removesuffix('_files')}={of_folders[wrong[0]]}"
             raise InputError(f"{told}: only for source=folder; the source is {arguments['source']}")
-        given = of_folders | dict(invalid=self.invalid, max_depth=rules.max_depth, depth=rules.truth)
+        cap = rules.max_depth
+        if cap is None and arguments["source"] in testsets.KINDS:
+            cap = testsets.KINDS[arguments["source"]].max_depth
+        given = of_folders | dict(invalid=self.invalid, max_depth=cap, depth=rules.truth)
         return selection.open_frames(**arguments | {k: value for k, value in given.items() if value is not None})
+
+
+def usual_protocol(source):
+    """The name of the protocol that is usual for a source, or for a run's where it is None."""
+    return testsets.KINDS[source].protocol if source in testsets.KINDS else "eigen_crop"
 
 
 def options_of(options):
@@ -120,7 +130,7 @@ def evaluate_checkpoint(folder, *, step="last", frames_of=None, output=None, **o
       FileNotFoundError: for a workdir without a run or checkpoint, or an output in a missing folder.
     """
     data, rules = options_of(options)
-    protocol, names = rules.chosen()
+    protocol, names = rules.chosen(data.source)
     _check_outputs(output)
     run = record.read(network_folder(folder))
     frames, split, seen = frames_of_run(run, frames_of=frames_of, data=data, rules=rules)
@@ -140,6 +150,7 @@ def evaluate_checkpoint(folder, *, step="last", frames_of=None, output=None, **o
         mean_depth_image=workdir.read_mean_depth(network_folder(folder), size=run.frame_size),
         batch_size=-(-run.config["batch_size"] // mesh.size) * mesh.size,  # the last batch is padded anyway
         crop_size=crop_size,
+        camera=network.framing.camera,
     )
     groups = network.network.groups
     if bad := [name for name in groups if not np.isfinite(made.per_frame[name]["mean_log_depth"]).all()]:
@@ -153,6 +164,8 @@ def evaluate_checkpoint(folder, *, step="last", frames_of=None, output=None, **o
         "trained_on": lineage.in_words(run.trained_on),
         "frames_seen_in_training": seen,
     }
+    if frames.own_sizes is not None:
+        described |= {"cameras": _cameras(frames, split.val)}
     if run.mean_depth_frames:
         described["mean_depth_image"] = f"of {run.mean_depth_frames} of {run.train_frames} training frames"
     judged = {"checkpoint": {"workdir": str(folder), "step": network.step}}
@@ -196,7 +209,7 @@ def evaluate_predictions(folder, *, kind="depth", scale=None, key=None, allow_mi
       FileNotFoundError: if there is no such folder.
     """
     data, rules = options_of(options)
-    protocol, names = rules.chosen()
+    protocol, names = rules.chosen(data.source)
     files.check_kind(kind, scale)
     _check_outputs(output)
     made_by = files.record_of(folder)
@@ -270,7 +283,7 @@ def default_output(folder, *, step="last", **options):
     """
     data, rules = options_of(options)
     folder = files.folder_of(folder) if files.is_pattern(folder) else folder
-    parts = [PACKAGE if folder == PACKAGE else None, rules.protocol, data.source]
+    parts = [PACKAGE if folder == PACKAGE else None, rules.protocol or usual_protocol(data.source), data.source]
     folder = "" if folder == PACKAGE else folder
     if data.path is not None:
         resolved = expanded(data.path).resolve()
@@ -306,6 +319,15 @@ def _score(frames, indices, *, protocol, names, crop_size, groups, outputs=None,
         further, breakdown, best, worst = examination.finish()
     per_frame = {name: values | further.get(name, {}) for name, values in per_frame.items()}
     return _Made(per_frame, groups, breakdown, best, worst)
+
+
+def _cameras(frames, indices):
+    """In words, whether the cameras of pictures with sizes of their own are known."""
+    known = sum(frames.own_sizes.cameras[index] is not None for index in indices)
+    if not known:
+        return "unknown: depths are as for the camera of the training"
+    rest = f", of {len(indices) - known} unknown" if known < len(indices) else ""
+    return f"each picture's own{rest}: depths are multiplied by the ratio of its focal length to that of the training"
 
 
 def _finish(made, frames, indices, described, judged, *, rules, output):

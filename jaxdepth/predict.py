@@ -162,6 +162,8 @@ def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **da
     predictor = folder if isinstance(folder, Predictor) else load(folder, step=step)
     run = predictor.trained.run
     frames, split, seen = evaluate.frames_of_run(run, frames_of=frames_of, data=evaluate.Data(**data))
+    if frames.own_sizes is not None:
+        raise InputError(f"source={frames.name!r}: a test set: expected its pictures as arguments, without --source")
     focal_ratio = framing.frames_focal_ratio(frames.size, frames.intrinsics, predictor.framing)
     record = {
         "network": run.model["name"],

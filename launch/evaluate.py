@@ -22,14 +22,20 @@ _COMPARE = flags.DEFINE_list(
     "compare", None, "JSON files of evaluations of the same frames, the first to compare with."
 )
 
-_PROTOCOL = flags.DEFINE_string("protocol", "eigen_crop", "paper, eigen_crop, silberman_crop or full.")
+_PROTOCOL = flags.DEFINE_string(
+    "protocol",
+    None,
+    "paper, eigen_crop, silberman_crop, full, garg_crop or kitti_eigen_crop; default: the source's usual one.",
+)
 _TRUTH = flags.DEFINE_string("truth", None, "filled or raw depth of NYU's file; default: the run's, or filled.")
 _RESIZE = flags.DEFINE_string("resize", "depth", "What is interpolated to the scored size: depth or log_depth.")
 _POOLING = flags.DEFINE_string("pooling", "images", "Means over images, or over all pixels of all images (pixels).")
-_MAX_DEPTH = flags.DEFINE_float("max_depth", None, "Metres up to which depth is scored; default: the run's, or 10.")
+_MAX_DEPTH = flags.DEFINE_float(
+    "max_depth", None, "Metres up to which depth is scored; default: a test set's, else the run's, or 10."
+)
 _MEASURES = flags.DEFINE_list("measures", ["standard"], "standard, all, or some of the further measures by name.")
 
-_SOURCE = flags.DEFINE_string("source", None, "Source of the frames; default: the run's.")
+_SOURCE = flags.DEFINE_string("source", None, "Source of the frames, also a test set's name; default: the run's.")
 _PATH = flags.DEFINE_string("path", None, "Where that source is; default: the run's config.data.path.")
 _SPLIT = flags.DEFINE_string("split", None, "Whose validation frames, or `all` for every frame; default: the run's.")
 _IMAGE = flags.DEFINE_string("image", None, "Pattern of a folder's pictures; default: the run's.")

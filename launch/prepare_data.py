@@ -21,7 +21,10 @@ _DEPTH_SCALE = flags.DEFINE_float(
     "depth_scale", None, "check: metres per unit; default: .001 for integers, 1 for floating point."
 )
 _INVALID = flags.DEFINE_list("invalid", [], "check: depths in metres that are no measurement, such as 65.535.")
-_MAX_DEPTH = flags.DEFINE_float("max_depth", 10.0, "check: metres up to which depth counts.")
+_MAX_DEPTH = flags.DEFINE_float(
+    "max_depth", None, "check: metres up to which depth counts; default: 10, or what is usual for the test set."
+)
+_KIND = flags.DEFINE_string("kind", None, "check: a test set's name, such as ibims; default: a folder of your own.")
 _FROM = flags.DEFINE_string("from", None, "nyu, tfds: the .mat file or its folder; default: download it.")
 _TO = flags.DEFINE_string("to", "data", "nyu, tfds: folder for the download and the dataset.")
 _URL = flags.DEFINE_multi_string(
@@ -55,6 +58,8 @@ def _tfds():
 
 
 def _check(folder):
+    if _KIND.value is not None:
+        return _check_testset(folder)
     from jaxdepth.prepare import check
 
     report = check.check(
@@ -63,10 +68,19 @@ def _check(folder):
         depth=_DEPTH.value,
         depth_scale=_DEPTH_SCALE.value,
         invalid=cli.numbers("invalid", _INVALID.value),
-        max_depth=_MAX_DEPTH.value,
+        max_depth=10.0 if _MAX_DEPTH.value is None else _MAX_DEPTH.value,
         sheet=_OUTPUT.value or _SHEET,
     )
     print(cli.in_own_flags(str(report)))
+    return 1 if report.errors else 0
+
+
+def _check_testset(folder):
+    cli.only_with("a folder of your own, not with --kind", ("image", "depth", "depth_scale", "invalid"))
+    from jaxdepth.prepare import check_testset
+
+    report = check_testset.check(_KIND.value, folder, max_depth=_MAX_DEPTH.value, sheet=_OUTPUT.value or _SHEET)
+    print(report)
     return 1 if report.errors else 0
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,29 +42,45 @@ class LazyArray:
         return frames
 
 
+class OwnSizes(NamedTuple):
+    """How frames are scored that are whole pictures of sizes and cameras of their own, such as those of test sets.
+
+    Attributes:
+      sizes: int64 [N, 2], (height, width) of each truth.
+      cameras: of each, in pixels of its truth; None where unknown.
+      annotations: index -> a NamedTuple with `edges` and `planes`, see `testset.Annotations`; None without.
+    """
+
+    sizes: np.ndarray
+    cameras: tuple[Intrinsics | None, ...]
+    annotations: Callable[[int], NamedTuple] | None = None
+
+
 @dataclass(frozen=True)
 class Frames:
     """The frames of one source at the working resolution H x W. Arrays are numpy arrays, memory-mapped or not, or lazy.
 
     Attributes:
-      name: the source's name in metrics and protocols: "nyu", "folder", "tfds" or "rooms".
+      name: the source's name in metrics and protocols: "nyu", "folder", "tfds", "rooms", or of a test set.
       images: uint8 [N, H, W, 3], RGB.
       depths: float32 [N, H, W], metres, finite; 0 where there is no measurement.
       ids: int64 [N], distinct names of the frames: NYU's official 1-based ids; for a folder, hashes of file names.
       intrinsics: camera in pixels of H x W; None if unknown.
       full_depth: index -> float32 [480, 640], truth at NYU's full size, masked like `depths`: read from the file,
-        rendered once more for rooms, resized for a folder.
+        rendered once more for rooms, resized for a folder. With `own_sizes`, at the size of that frame's truth.
       splits: {name of a split: (train ids, val ids)}, for `splits.split`.
       counts: what was masked when the source was read, see `geometry.depth.mask_invalid`; empty if it was not counted.
       truth: what the depths are, for protocols, such as "filled depth".
       description: one line for the log: which source, where it was found, and why it was chosen.
       picture_size: index -> (height, width) of the picture whose centre a frame is; None where all have its shape.
+        With `own_sizes`, of the picture that is placed in the frame as a whole, see `framing.place`.
       labels: uint16 [N, H, W], classes of the source, 0 where unlabelled, read only when indexed; None without labels.
       invalid: depths in metres that were masked as no measurement.
       max_depth: metres; depth beyond it was masked.
       label_names: names of the classes, by label; None if unknown.
       names: of the frames, where ids tell a person nothing; None otherwise.
       scenes: name of the scene of each frame; None if unknown.
+      own_sizes: for frames that are scored at sizes of their own; None where all have NYU's.
     """
 
     name: str
@@ -81,6 +98,7 @@ class Frames:
     label_names: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = None
     scenes: tuple[str, ...] | None = None
+    own_sizes: OwnSizes | None = None
     invalid: tuple[float, ...] = ()
     max_depth: float = MAX_DEPTH
 

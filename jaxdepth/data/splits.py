@@ -14,7 +14,7 @@ from jaxdepth.errors import InputError
 
 NYU_FRAMES = 1449
 NYU_SPLITS = ("paper", "official", "dev", "final", "scene")
-OWN_SPLITS = ("rooms", "lists", "blocks", "tfds")  # of sources with a single split, see `split`
+OWN_SPLITS = ("rooms", "lists", "blocks", "tfds", "test")  # of sources with a single split, see `split`
 BLOCK = 100  # frames
 _PURPOSES = {"train": "train on", "val": "validate on"}
 
@@ -60,6 +60,12 @@ def nyu_lists() -> Lists:
         "dev": _part(sorted(official_train), official_train - dev_val),
         "final": (tuple(sorted(official_train)), tuple(sorted(dev_val))),
     }
+
+
+def name_ids(names: Sequence[str]) -> np.ndarray:
+    """Ids of frames that have names only, int64 [N]: 63 bits of the sha256 of each."""
+    digests = [hashlib.sha256(name.encode("utf8", "surrogateescape")).digest() for name in names]
+    return np.array([int.from_bytes(digest[:8]) >> 1 for digest in digests], np.int64)
 
 
 def scene_lists(ids: Sequence[int], scenes: Sequence[str]) -> Lists:

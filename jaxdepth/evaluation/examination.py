@@ -10,9 +10,7 @@ import numpy as np
 
 from jaxdepth.evaluation import measures
 from jaxdepth.evaluation.breakdown import Breakdown
-from jaxdepth.geometry import resize
-from jaxdepth.geometry.camera import NYU_SIZE
-from jaxdepth.geometry.framing import centre_crop
+from jaxdepth.evaluation.windows import make_windows
 
 SHOWN = 3  # best frames, and as many worst ones
 
@@ -46,10 +44,8 @@ class Examination:
     """
 
     def __init__(self, frames, indices, *, protocol, crop_size, names, final):
-        self._frames, self._indices, self._protocol, self._crop_size = frames, indices, protocol, crop_size
-        self._names, self._final = names, final
-        sizes = dict(frame_size=frames.size, crop_size=crop_size)
-        self._camera = protocol.camera(frames.intrinsics, **sizes)
+        self._frames, self._indices, self._names, self._final = frames, indices, names, final
+        self._windows = make_windows(frames, protocol=protocol, crop_size=crop_size)
         self._breakdown = Breakdown(max_depth=frames.max_depth, label_names=frames.label_names)
         self._values = {}
         self._best, self._worst = [], []
@@ -58,8 +54,11 @@ class Examination:
 
     def __call__(self, rank, depths, truth, edges):
         """Examines a frame's {output: depth}, truth and its edges inside the window: float32 metres and bool [H, W]."""
-        labels = self._labels(rank)  # files are read in this thread alone
-        future = self._pool.submit(self._examine, rank, depths, truth, edges, labels)
+        index = int(self._indices[rank])
+        depths = {name: self._windows.own(index, depth) for name, depth in depths.items()}
+        truth, edges = (self._windows.own(index, window) for window in (truth, edges))
+        known = self._windows.known(index)  # files are read in this thread alone
+        future = self._pool.submit(self._examine, index, depths, truth, edges, known)
         self._waiting.append((rank, depths, truth, future))
         while len(self._waiting) > 2 * (os.cpu_count() or 1):
             self._take()
@@ -84,17 +83,17 @@ class Examination:
             *([self._window(*entry[1:]) for entry in heap] for heap in (best, worst)),
         )
 
-    def _examine(self, rank, depths, truth, edges, labels):
+    def _examine(self, index, depths, truth, edges, known):
         valid = truth > 0
         if not valid.any():
             return None
-        parts = self._breakdown.parts(depths, truth, edges, labels)
+        parts = self._breakdown.parts(depths, truth, edges, known.get("labels"))
         of_places = parts[self._final]["place"].sum(1)
         delta1 = float(of_places[1] / of_places[0])
         if not self._names:
             return parts, dict.fromkeys(depths, {}), delta1
-        of_frame = dict(truth=truth.astype(np.float64), valid=valid, camera=self._camera, labels=labels)
-        of_frame |= dict(label_names=self._frames.label_names, seed=int(self._frames.ids[self._indices[rank]]))
+        of_frame = dict(truth=truth.astype(np.float64), valid=valid, camera=self._windows.camera(index))
+        of_frame |= known | dict(seed=int(self._frames.ids[index]))
         values = {
             output: measures.measure(self._names, prediction=depth.astype(np.float64), **of_frame)
             for output, depth in depths.items()
@@ -119,19 +118,4 @@ class Examination:
                 heapq.heappop(heap)
 
     def _window(self, rank, depth, truth):
-        image = self._frames.images[self._indices[rank]]
-        return Window(rank, self._sized(image), depth, truth)
-
-    def _labels(self, rank):
-        """The classes inside the window, by the nearest pixel; None without labels."""
-        labels = self._frames.labels
-        return None if labels is None else self._sized(labels[int(self._indices[rank])])
-
-    def _sized(self, array):
-        """The protocol's window of an array [H, W, ...] at the frame's size, by nearest pixels."""
-        if self._protocol.full_size:
-            rows, columns = (resize.nearest_index(n, out) for n, out in zip(array.shape[:2], NYU_SIZE, strict=True))
-            return self._protocol.cut(resize.take_nearest(array, rows, columns)[None])[0]
-        image, flat = (array, array[..., 0]) if array.ndim == 3 else (array[..., None], array)
-        image, flat = centre_crop(image, flat, crop_size=self._crop_size)
-        return self._protocol.cut((image if array.ndim == 3 else flat)[None])[0]
+        return Window(rank, self._windows.image(int(self._indices[rank])), depth, truth)

@@ -12,8 +12,7 @@ import numpy as np
 from jaxdepth.data.files import depth_maps
 from jaxdepth.data.sources import pairs
 from jaxdepth.errors import InputError
-from jaxdepth.geometry.camera import NYU_SIZE
-from jaxdepth.geometry.framing import central_bilinear, centre_crop
+from jaxdepth.evaluation.windows import make_windows
 from jaxdepth.paths import shown
 
 KINDS = ("depth", "inverse_depth", "disparity")
@@ -176,7 +175,8 @@ class Reader:
         if key is not None and not any(path.suffix.lower() == ".npz" for path in listing.files.values()):
             raise InputError(f"key={key!r}: only for .npz files, and {str(listing.folder)!r} has none of these frames")
         self._listing, self._frames, self._kind, self._scale, self._key = listing, frames, kind, scale, key
-        self._protocol, self._crop_size = protocol, crop_size
+        self._interpolated = protocol.resize
+        self._windows = make_windows(frames, protocol=protocol, crop_size=crop_size)
         self.not_finite_pixels, self.not_finite_frames, self.constant = 0, [], []
         self._seen = set()
 
@@ -203,7 +203,7 @@ class Reader:
         if self._kind == "depth":
             missing |= values <= 0
         self._count(int(index), values, missing)
-        return self._sized(self._converted(values, missing), missing, size)
+        return self._sized(int(index), self._converted(values, missing), missing, size)
 
     def describe(self):
         """What was read, for the result's JSON."""
@@ -274,21 +274,17 @@ class Reader:
             return values
         if self._kind == "inverse_depth":
             values = 1 / np.maximum(values, np.float32(1 / (10 * self._frames.max_depth)))
-        return np.log(np.maximum(values, _NEAREST)) if self._protocol.resize == "log_depth" else values
+        return np.log(np.maximum(values, _NEAREST)) if self._interpolated == "log_depth" else values
 
-    def _sized(self, values, missing, picture):
-        """Brings values to the protocol's size, as log depth or disparity."""
-        frame_size = self._frames.size
-        sizes = dict(size=picture, frame_size=frame_size, out_size=NYU_SIZE if self._protocol.full_size else frame_size)
-        resized = np.asarray(central_bilinear(values, **sizes))
-        if self._kind != "disparity" and self._protocol.resize == "depth":
+    def _sized(self, index, values, missing, picture):
+        """Brings values to the size that is scored, as log depth or disparity."""
+        resized = self._windows.resized(index, values, picture)
+        if self._kind != "disparity" and self._interpolated == "depth":
             resized = np.log(np.maximum(resized, _NEAREST))
         if missing.any():
-            covered = central_bilinear(missing.astype(np.float32), **sizes)
-            resized = np.where(np.asarray(covered) > 0, np.float32(np.nan), resized)
-        if self._protocol.full_size:
-            return resized
-        return centre_crop(resized[..., None], resized, crop_size=self._crop_size)[1]
+            covered = self._windows.resized(index, missing.astype(np.float32), picture)
+            resized = np.where(covered > 0, np.float32(np.nan), resized)
+        return resized
 
 
 def _same_shape(shape, size):

@@ -3,9 +3,9 @@
 import dataclasses
 
 from jaxdepth.errors import InputError
-from jaxdepth.geometry.camera import NYU_SIZE, Intrinsics, crop_intrinsics, resize_intrinsics
+from jaxdepth.geometry.camera import NYU_SIZE
 from jaxdepth.geometry.depth import MIN_DEPTH
-from jaxdepth.geometry.framing import RESIZES, centre_corner, to_nyu_size
+from jaxdepth.geometry.framing import RESIZES, to_nyu_size
 
 POOLINGS = {
     "images": "mean over images of per-image values",
@@ -19,9 +19,12 @@ class Protocol:
 
     Attributes:
       name: what `--protocol` takes.
-      full_size: whether they are scored at 480x640; otherwise at the network's size, inside the centre crop.
+      full_size: whether they are scored at 480x640, or at sizes of the pictures' own; otherwise at the network's
+        size, inside the centre crop.
       rows: (first, past the last) row of the window, or None for all.
       columns: (first, past the last) column of the window, or None for all.
+      shares: (top, bottom, left, right) of the window in shares of the height and width, rounded down to pixels; for
+        pictures of several sizes.
       origin: who scores so, for the docs.
       resize: what is interpolated where a prediction has another size: "depth" or "log_depth".
       pooling: one of POOLINGS.
@@ -31,6 +34,7 @@ class Protocol:
     full_size: bool
     rows: tuple | None = None
     columns: tuple | None = None
+    shares: tuple[float, float, float, float] | None = None
     origin: str = ""
     resize: str = "depth"
     pooling: str = "images"
@@ -55,16 +59,19 @@ class Protocol:
         rows, columns = (slice(*part) if part else slice(None) for part in (self.rows, self.columns))
         return array[:, rows, columns]
 
-    def camera(self, intrinsics, *, frame_size, crop_size):
-        """Intrinsics in pixels of the window, from those in pixels of the frame; None of None."""
-        if intrinsics is None:
-            return None
-        if self.full_size:
-            full = resize_intrinsics(Intrinsics(*intrinsics), from_size=frame_size, to_size=NYU_SIZE)
-        else:
-            top, left = centre_corner(frame_size, crop_size=crop_size)
-            full = crop_intrinsics(Intrinsics(*intrinsics), top=top, left=left)
-        return crop_intrinsics(full, top=(self.rows or (0,))[0], left=(self.columns or (0,))[0])
+    def _several_sizes(self, frames, split):
+        """What `describe` says of pictures that differ in size."""
+        if frames.own_sizes is None:
+            return {}
+        sizes = {tuple(size) for size in frames.own_sizes.sizes[split.val].tolist()}
+        return {"sizes": [list(size) for size in sorted(sizes)]} if len(sizes) > 1 else {}
+
+    def part(self, size):
+        """The window of a picture of `size` (height, width): slices of its rows and columns."""
+        if self.shares is None:
+            return tuple(slice(*part) if part else slice(None) for part in (self.rows, self.columns))
+        top, bottom, left, right = self.shares
+        return slice(int(top * size[0]), int(bottom * size[0])), slice(int(left * size[1]), int(right * size[1]))
 
     def describe(self, frames, split, *, crop_size):
         """Everything that a number needs beside it, for JSON.
@@ -76,6 +83,11 @@ class Protocol:
         """
         size = NYU_SIZE if self.full_size else tuple(crop_size)
         what = self.resize.replace("_", " ")
+        resize = f"border replicated to the frame, then bilinear {what}" if self.full_size else "none"
+        if frames.own_sizes is not None:
+            largest = frames.own_sizes.sizes[split.val].max(0)
+            size = tuple(largest.tolist())
+            resize = f"the picture's part of the frame, then bilinear {what}"
         return {
             "name": self.name,
             "source": frames.name,
@@ -84,9 +96,11 @@ class Protocol:
             "frames": len(split.val),
             "truth": frames.truth,
             "scored_at": list(size),
-            "resize": f"border replicated to the frame, then bilinear {what}" if self.full_size else "none",
+            **self._several_sizes(frames, split),
+            "resize": resize,
             "rows": list(self.rows or (0, size[0])),
             "columns": list(self.columns or (0, size[1])),
+            **({"shares": list(self.shares)} if self.shares else {}),
             "min_depth": MIN_DEPTH,
             "max_depth": frames.max_depth,
             "clipping": "predictions are clipped to the depth range",
@@ -114,6 +128,18 @@ PROTOCOLS = {
             origin="the mask of NYU's MATLAB toolbox, which counts from 1: a row and a column more",
         ),
         Protocol("full", full_size=True, origin="the whole frame, its white border too"),
+        Protocol(
+            "garg_crop",
+            full_size=True,
+            shares=(0.40810811, 0.99189189, 0.03594771, 0.96405229),
+            origin="Garg 2016, for KITTI: most numbers since",
+        ),
+        Protocol(
+            "kitti_eigen_crop",
+            full_size=True,
+            shares=(0.3324324, 0.91351351, 0.0359477, 0.96405229),
+            origin="Eigen 2014, for KITTI, as the authors of Garg's crop have it",
+        ),
     )
 }
 

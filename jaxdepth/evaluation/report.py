@@ -126,14 +126,24 @@ def csv_bytes(result):
 def heading(result):
     """The frames and the protocol of a result, in two lines."""
     p = result["protocol"]
-    (top, bottom), (left, right), (height, width) = p["rows"], p["columns"], p["scored_at"]
     scored = result.get("frames_scored", result["frames"])  # earlier results do not have it
     left_out = f", of which {scored} were scored: the others have no valid depth" if scored < result["frames"] else ""
     return (
         f"{p['source']}, split {p['split']} ({p['split_hash']}), {result['frames']} frames{left_out}\n"
-        f"protocol {p['name']}: rows {top}:{bottom}, columns {left}:{right} of {height}x{width}, "
-        f"{p['truth']} up to {p['max_depth']:g} m, {p['pooling']}"
+        f"protocol {p['name']}: {_window(p)}, {p['truth']} up to {p['max_depth']:g} m, {p['pooling']}"
     )
+
+
+def _window(protocol):
+    """The rows and columns that are scored, in words."""
+    (top, bottom), (left, right), (height, width) = (protocol[name] for name in ("rows", "columns", "scored_at"))
+    sizes = protocol.get("sizes")
+    if shares := protocol.get("shares"):
+        top, bottom, left, right = (f"{share:.3g}" for share in shares)
+    elif sizes:
+        return f"whole pictures of {len(sizes)} sizes up to {height}x{width}"
+    of = f"the height and width of {len(sizes)} sizes" if sizes else f"{height}x{width}"
+    return f"rows {top}:{bottom}, columns {left}:{right} of {of}"
 
 
 def text(result):

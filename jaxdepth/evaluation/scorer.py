@@ -11,6 +11,7 @@ from jaxdepth import models
 from jaxdepth.data.batches import evaluation
 from jaxdepth.errors import InputError
 from jaxdepth.evaluation import alignment, mean_depth, metrics, standard
+from jaxdepth.evaluation.windows import make_windows
 from jaxdepth.geometry.depth import MIN_DEPTH
 from jaxdepth.models import compiled
 from jaxdepth.training import sharding
@@ -45,6 +46,7 @@ def make_scorer(
     crop_size,
     mesh,
     groups,
+    camera=None,
     load=None,
     is_disparity=False,
     examine=None,
@@ -62,7 +64,9 @@ def make_scorer(
       crop_size: (h, w) of the frames' centre crop.
       mesh: the devices.
       groups: names of the outputs, the final one first.
-      load: index -> float32 [H, W] at the size that the protocol scores, log depth or disparity; NaN where there is no
+      camera: Intrinsics of the training, in pixels of the frame: depths of pictures with cameras of their own
+        (`Frames.own_sizes`) are multiplied by the ratio of the focal lengths; None leaves them as they are.
+      load: index -> float32 [H, W] at the size that is scored, log depth or disparity; NaN where there is no
         prediction, which counts as the end of the depth range that is farther from the truth.
       is_disparity: whether `load` gives disparity: fitted to the truth, see `alignment.align_disparity`.
       examine: (rank in `indices`, {output: depth [h, w]}, truth [h, w], edges [h, w]) -> None, called in order with the
@@ -75,13 +79,16 @@ def make_scorer(
       "aligned.HOW.METRIC", see `alignment`, "edges.THRESHOLD.METRIC", see `metrics.edges`, "slope" and
       "log_median_ratio". Frames without a valid depth have NaN. The function raises InputError if no frame has one.
     """
-    sizes = dict(frame_size=frames.size, crop_size=crop_size)
+    window = make_windows(frames, protocol=protocol, crop_size=crop_size)
+    central_mean = None if mean_depth_image is None else _central(mean_depth_image, crop_size=crop_size)
+    if window.of_crops is None and jax.process_count() > 1:
+        raise InputError(f"source {frames.name!r}: scored by one process only, not by {jax.process_count()}")
     batched = sharding.batched(mesh)
     forward = outputs and compiled.jit(outputs, in_shardings=(None, batched), out_shardings=batched)
     measure = _make_measure(
-        window_of=None if outputs is None else lambda log_depth: protocol.cut(protocol.enlarge(log_depth, **sizes)),
+        window_of=outputs and window.of_crops,
         final=groups[0],
-        baseline=_baseline(mean_depth_image, protocol=protocol, **sizes),
+        baseline=None if central_mean is None or window.of_crops is None else window.of_crops(central_mean),
         max_depth=frames.max_depth,
         mesh=mesh,
         is_disparity=is_disparity,
@@ -102,12 +109,18 @@ def make_scorer(
             bar.update(count)
             return values
 
-        for start, batch in _batches(frames, indices, protocol=protocol, batch_size=batch_size, crop_size=crop_size):
-            chosen = batch.pop("index")
+        for start, batch in _batches(frames, indices, window=window, batch_size=batch_size, crop_size=crop_size):
+            chosen = batch.pop("index").tolist()
             if load is not None:
-                batch["loaded"] = np.stack([protocol.cut(load(index)[None])[0] for index in chosen])
+                batch["loaded"] = np.stack([window.cut(load(index)) for index in chosen])
             batch = sharding.put(batch, batched)
             maps = {groups[0]: batch["loaded"]} if forward is None else forward(variables, batch)
+            if window.of_crops is None:
+                if forward is not None:
+                    maps = sharding.put(window.of_outputs(jax.device_get(maps), chosen, camera=camera), batched)
+                if central_mean is not None:
+                    floor = {mean_depth.NAME: np.repeat(central_mean, len(chosen), axis=0)}
+                    maps |= sharding.put(window.of_outputs(floor, chosen, camera=None), batched)
             scored = measure(maps, batch["truth"])  # runs while the next frames are read
             if running is not None:
                 per_frame.append(take(*running))
@@ -132,7 +145,7 @@ def _make_measure(*, window_of, final, baseline, max_depth, mesh, is_disparity, 
       window_of: of a map, log depth [B, h, w] of the crop, its window [B, H, W] at the size that is scored. None for
         maps that are windows, with NaN where there is no prediction.
       final: name of the final output.
-      baseline: from `_baseline`.
+      baseline: window of the mean depth image, log depth [1, H, W]; None without one, or if it is among the maps.
       max_depth, mesh, is_disparity: as for `make_scorer`.
       with_windows: whether `examine` is called.
     """
@@ -149,6 +162,7 @@ def _make_measure(*, window_of, final, baseline, max_depth, mesh, is_disparity, 
         if baseline is not None:
             windows[mean_depth.NAME] = jnp.broadcast_to(baseline, truth.shape)
             mean_log_depths[mean_depth.NAME] = jnp.broadcast_to(baseline.mean(), len(truth))
+        if mean_depth.NAME in windows:
             detailed.append(mean_depth.NAME)
         options = dict(detailed=detailed, fill=fill, frame_by_frame=frame_by_frame)
         per_frame, edges = standard.measure(windows, truth, **cap, **options)
@@ -170,12 +184,9 @@ def _make_measure(*, window_of, final, baseline, max_depth, mesh, is_disparity, 
     return jax.jit(measure, in_shardings=(batched, batched), out_shardings=sharding.replicated(mesh))
 
 
-def _baseline(mean_depth_image, *, protocol, frame_size, crop_size):
-    """The window of the mean depth image, log depth [1, H, W]; None without one."""
-    if mean_depth_image is None:
-        return None
-    log_depth = jnp.asarray(mean_depth.central_log_depth(mean_depth_image, crop_size=crop_size))[None]
-    return protocol.cut(protocol.enlarge(log_depth, frame_size=frame_size, crop_size=crop_size))
+def _central(mean_depth_image, *, crop_size):
+    """Log depth of the centre crop of the mean depth image, float32 [1, h, w]."""
+    return np.asarray(mean_depth.central_log_depth(mean_depth_image, crop_size=crop_size), np.float32)[None]
 
 
 def _keep_one_alignment(per_frame, kept):
@@ -185,15 +196,11 @@ def _keep_one_alignment(per_frame, kept):
     per_frame |= kept
 
 
-def _batches(frames, indices, *, protocol, batch_size, crop_size):
-    """Yields (rank of the first frame, {"image", "truth" inside the window, "index"}) of this process."""
+def _batches(frames, indices, *, window, batch_size, crop_size):
+    """Yields (rank of the first frame, {"image", "truth" in the window, "index"}) of this process."""
     sizes = dict(batch_size=batch_size, crop_size=crop_size)
     processes = dict(process_index=jax.process_index(), process_count=jax.process_count())
     batches = evaluation.eval_batches(frames, indices, **sizes, **processes)
     for start, batch in zip(range(0, len(indices), batch_size), batches, strict=True):
-        truth = batch["depth"]
-        if protocol.full_size:
-            truth = np.stack([protocol.cut(frames.full_depth(index)[None])[0] for index in batch["index"]])
-        else:
-            truth = protocol.cut(truth)
+        truth = np.stack([window.truth(int(i), crop) for i, crop in zip(batch["index"], batch["depth"], strict=True)])
         yield start, {"image": batch["image"], "truth": truth, "index": batch["index"]}

@@ -136,6 +136,21 @@ def place(size, *, frame_size):
     return Placement(scale, top, left, height, width)
 
 
+def framed(picture, *, frame_size):
+    """Places a picture in a frame: uint8 [H, W, 3], scaled to fit and centred, with replicated borders.
+
+    Args:
+      picture: uint8 [h, w, 3], of any size: averaged over areas where it shrinks, interpolated bilinearly where it
+        grows.
+      frame_size: (H, W).
+    """
+    at = place(picture.shape[:2], frame_size=frame_size)
+    method = Image.Resampling.BOX if at.scale < 1 else Image.Resampling.BILINEAR  # as NYU's frames are halved
+    inner = np.asarray(Image.fromarray(picture).resize((at.width, at.height), method))
+    below, right = frame_size[0] - at.top - at.height, frame_size[1] - at.left - at.width
+    return np.pad(inner, ((at.top, below), (at.left, right), (0, 0)), mode="edge")
+
+
 def network_input(picture, framing):
     """Prepares a picture for a network.
 
@@ -144,14 +159,9 @@ def network_input(picture, framing):
       framing: the network's Framing.
 
     Returns:
-      float32 [1, h, w, 3] in [0, 1]: the picture averaged over areas where it shrinks, interpolated bilinearly where it
-      grows, with replicated borders.
+      float32 [1, h, w, 3] in [0, 1]: the centre crop of the frame in which it is placed, see `framed`.
     """
-    at = place(picture.shape[:2], frame_size=framing.frame_size)
-    method = Image.Resampling.BOX if at.scale < 1 else Image.Resampling.BILINEAR  # as NYU's frames are halved
-    inner = np.asarray(Image.fromarray(picture).resize((at.width, at.height), method))
-    below, right = framing.frame_size[0] - at.top - at.height, framing.frame_size[1] - at.left - at.width
-    frame = np.pad(inner, ((at.top, below), (at.left, right), (0, 0)), mode="edge")
+    frame = framed(picture, frame_size=framing.frame_size)
     top, left = centre_corner(framing.frame_size, crop_size=framing.crop_size)
     return np.float32(frame[None, top : top + framing.crop_size[0], left : left + framing.crop_size[1]]) / 255
 

@@ -31,13 +31,15 @@ class Report:
     Attributes:
       lines: what was found, to print.
       errors: the reasons for which training would refuse the folder; empty if it would not.
+      refused: what the errors mean.
     """
 
     lines: list[str]
     errors: list[str]
+    refused: str = "training would refuse this folder"
 
     def __str__(self) -> str:
-        last = f"{len(self.errors)} errors: training would refuse this folder" if self.errors else "no errors"
+        last = f"{len(self.errors)} errors: {self.refused}" if self.errors else "no errors"
         return "\n".join([*self.lines, *(f"error: {error}" for error in self.errors), last])
 
 

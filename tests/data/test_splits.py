@@ -88,9 +88,9 @@ def test_rooms_have_one_split_whatever_the_name():
 def test_an_unknown_name_is_refused(lists):
     with pytest.raises(
         InputError,
-        match="config.data.split='test': expected one of paper, official, dev, final, scene, rooms, lists, blocks",
+        match="config.data.split='tests': expected one of paper, official, dev, final, scene, rooms, lists, blocks",
     ):
-        splits.split("test", ALL_IDS, lists=lists)
+        splits.split("tests", ALL_IDS, lists=lists)
 
 
 def test_a_split_of_another_source_is_refused():

@@ -23,7 +23,15 @@ NO_EDGES = np.zeros((8, 10), bool)
 def made_frames(count=7, *, size=(12, 16), **changes):
     """Frames whose pictures and labels tell rows and columns; ids count down from 100."""
     images = np.random.default_rng(0).integers(0, 256, (count, *size, 3), np.uint8)
-    made = dict(images=images, size=size, ids=100 - np.arange(count), max_depth=10.0, labels=None, label_names=None)
+    made = dict(
+        images=images,
+        size=size,
+        ids=100 - np.arange(count),
+        max_depth=10.0,
+        labels=None,
+        label_names=None,
+        own_sizes=None,
+    )
     return types.SimpleNamespace(**made | dict(intrinsics=Intrinsics(20.0, 21.0, 7.5, 5.5)) | changes)
 
 

@@ -28,6 +28,7 @@ def made_frames():
     depths[3] = 0.0
     images = np.zeros((5, 32, 48, 3), np.uint8) + np.uint8(50 * np.arange(5))[:, None, None, None]
     frames = types.SimpleNamespace(name="made", images=images, depths=depths, size=(32, 48), max_depth=7.5)
+    frames.intrinsics = frames.own_sizes = None
     return frames, np.log(log_depths)
 
 

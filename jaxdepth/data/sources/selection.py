@@ -7,8 +7,10 @@ import pathlib
 from absl import logging
 
 from jaxdepth.data.frames import Frames
+from jaxdepth.data.sources import testsets
 from jaxdepth.data.sources.folder import open_folder
 from jaxdepth.data.sources.nyu import FILE_NAME, PAGE, open_nyu
+from jaxdepth.data.sources.testsets.frames import open_testset
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.depth import MAX_DEPTH, check_range
 from jaxdepth.paths import expanded
@@ -37,9 +39,10 @@ def open_frames(
     """Opens the frames of a source, and logs which they are and why.
 
     Args:
-      source: "nyu", "folder", "tfds" or "rooms"; "auto" takes NYU if its file is found, else rooms.
+      source: "nyu", "folder", "tfds" or "rooms"; "auto" takes NYU if its file is found, else rooms. Or a test set, one
+        of `testsets.KINDS`.
       path: NYU's file or the folder that holds it; None looks at $JAXDEPTH_DATA, then at `data/`. For
-        "folder" and "tfds", the folder. Rooms have none.
+        "folder", "tfds" and test sets, the folder. Rooms have none.
       frame_size: (h, w) of the frames.
       image: for "folder", pattern of the pictures, see `pairs.find`.
       depth_files: for "folder", pattern of the depths.
@@ -62,21 +65,25 @@ def open_frames(
         ignored), or if source is "nyu" and there is no file.
     """
     check_range(invalid=invalid, max_depth=max_depth)
-    if source not in SOURCES:
-        raise InputError(f"config.data.source={source!r}: expected one of {', '.join(SOURCES)}")
-    if source in ("folder", "tfds") and not path:
-        what = {"folder": "pictures and depths", "tfds": "a prepared dataset"}[source]
+    known = (*SOURCES, *testsets.KINDS)
+    if source not in known:
+        raise InputError(f"config.data.source={source!r}: expected one of {', '.join(known)}")
+    of_folders = {"folder": "pictures and depths", "tfds": "a prepared dataset"}
+    of_folders |= {name: kind.title for name, kind in testsets.KINDS.items()}
+    if source in of_folders and not path:
+        what = of_folders[source]
         raise InputError(f"config.data.path={path!r}: expected a folder with {what} for data.source={source!r}")
     if source == "rooms" and path:
         raise InputError(
             f"config.data.path={str(path)!r}: data.source='rooms' reads no file; for NYU's file give source=nyu"
         )
-    file, reason = (None, "as set") if source in ("folder", "tfds", "rooms") else find_nyu(path)
+    file, reason = (None, "as set") if source in ("rooms", *of_folders) else find_nyu(path)
     if depth != "filled" and file is None:
         raise InputError(
             f"config.data.depth={depth!r} (evaluate.py: --truth): only NYU's file has another depth than 'filled'"
         )
     names = {"folder": f"folder {path}", "tfds": f"TFDS in {path}", "nyu": "NYU Depth V2"}
+    names |= {name: f"{kind.title} in {path}" for name, kind in testsets.KINDS.items()}
     logging.info("data: %s (%s)", names.get("nyu" if file is not None else source, "built-in rooms"), reason)
     rule = dict(invalid=invalid, max_depth=max_depth)
     if source == "folder":
@@ -86,6 +93,8 @@ def open_frames(
         from jaxdepth.data.sources.tfds import open_tfds  # imports tensorflow
 
         frames = open_tfds(path, frame_size=frame_size, **rule)
+    elif source in testsets.KINDS:
+        frames = open_testset(source, expanded(path), frame_size=frame_size, **rule)
     elif file is not None:
         frames = open_nyu(file, frame_size=frame_size, depth=depth, cache_dir=cache_dir, **rule)
     elif source == "nyu":

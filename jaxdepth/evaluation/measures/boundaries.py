@@ -47,7 +47,7 @@ def edges_hu(frame: ScoredFrame) -> dict[str, float]:
     return values
 
 
-def depth_boundary_error(frame: ScoredFrame, *, true_edges: np.ndarray | None = None) -> dict[str, float]:
+def depth_boundary_error(frame: ScoredFrame) -> dict[str, float]:
     """Distances between predicted and true boundaries (iBims-1: Koch 2018, "Evaluation of CNN-based Single-Image Depth
     Estimation Methods", depth boundary errors).
 
@@ -67,21 +67,21 @@ def depth_boundary_error(frame: ScoredFrame, *, true_edges: np.ndarray | None = 
     the window counts, valid or not, as in the script.
 
     Args:
-      frame: the prediction and its truth.
-      true_edges: bool [H, W], annotated edges; None to find them in the true depth.
+      frame: the prediction and its truth, with annotated edges or without.
 
     Returns:
       {"accuracy": pixels, "completeness": pixels}, NaN if the truth has no edge.
 
     Raises:
-      ValueError: if `true_edges` has another shape than the truth.
+      ValueError: if the annotated edges have another shape than the truth.
     """
+    true_edges = frame.edges
     if true_edges is None:
         seen = frame.valid
         true_edges = _normalised_canny(frame.truth, seen)
     else:
         if true_edges.shape != frame.truth.shape:
-            raise ValueError(f"true_edges {true_edges.shape}, truth {frame.truth.shape}: expected equal shapes")
+            raise ValueError(f"edges {true_edges.shape}, truth {frame.truth.shape}: expected equal shapes")
         seen = np.ones_like(frame.valid)
     if not true_edges.any():
         return {"accuracy": np.nan, "completeness": np.nan}

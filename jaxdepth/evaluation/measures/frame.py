@@ -17,6 +17,8 @@ class ScoredFrame(NamedTuple):
       camera: intrinsics in pixels of the window; None if unknown.
       labels: uint16 [H, W], indices into `label_names`; None without labels.
       label_names: names of the classes, the first for what is not labelled; None if unknown.
+      edges: bool [H, W], annotated depth boundaries; None without.
+      planes: bool [H, W] each, surfaces that are known to be planes; None without.
       seed: a number that belongs to the frame alone, for measures that draw random pixels.
     """
 
@@ -26,4 +28,6 @@ class ScoredFrame(NamedTuple):
     camera: Intrinsics | None = None
     labels: np.ndarray | None = None
     label_names: tuple[str, ...] | None = None
+    edges: np.ndarray | None = None
+    planes: tuple[np.ndarray, ...] | None = None
     seed: int = 0

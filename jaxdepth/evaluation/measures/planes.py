@@ -1,7 +1,7 @@
 """Planarity: whether flat surfaces are predicted flat, and turned as they are."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from scipy import ndimage
@@ -11,29 +11,29 @@ from jaxdepth.geometry.camera import rays64
 
 SURFACES = ("wall", "floor", "ceiling", "table")  # labels whose parts may be flat
 SMALLEST = 0.01  # of the frame's pixels
+SMALLEST_KNOWN = 0.05
 FLAT = 0.01  # of the distance
 INSIDE = 5  # pixels
 _NARROW = 1e-6  # ratio of variances below which points are a line
 
 
-def planarity(frame: ScoredFrame, *, masks: Iterable[np.ndarray] | None = None) -> dict[str, float]:
+def planarity(frame: ScoredFrame) -> dict[str, float]:
     """Planarity errors of the frame's flat surfaces (iBims-1, Koch 2018).
 
     A plane is fitted to the 3D points of each surface, by least squares of the distances to it. As in the authors'
     script, the predicted depth of each surface is first multiplied by the factor that fits its median to the truth's:
     the errors tell of its shape, not of its distance.
 
-    Without masks, the surfaces are the 4-connected parts of what is labelled wall, floor, ceiling or table, without the
-    pixels whose window of 5x5 has a second label, as outlines are drawn roughly. A part is often two walls: it is left
-    out unless the root mean square distance of its true points to their plane is at most 1 % of their mean depth, about
-    the noise of the first Kinect at 5 m.
+    Where the frame's planes are not known, the surfaces are the 4-connected parts of what is labelled wall, floor,
+    ceiling or table, without the pixels whose window of 5x5 has a second label, as outlines are drawn roughly. A part
+    is often two walls: it is left out unless the root mean square distance of its true points to their plane is at most
+    1 % of their mean depth, about the noise of the first Kinect at 5 m.
 
-    A surface is also left out if its valid pixels are less than 1 % of the frame's (5 % in the authors' script) or lie
-    in one line.
+    A surface is also left out if its valid pixels are less than 1 % of the frame's, or lie in one line. Of known planes
+    it is 5 %, as in the authors' script. That takes their normals from the annotation, this one from the true depth.
 
     Args:
-      frame: its camera is needed; without masks, labels and their names too.
-      masks: bool [H, W] each, a plane that is known to be one; None takes those of the labels.
+      frame: its camera is needed, and its planes, or labels and their names.
 
     Returns:
       {name: float}, means over the frame's planes; all NaN without a camera or a plane.
@@ -43,10 +43,13 @@ def planarity(frame: ScoredFrame, *, masks: Iterable[np.ndarray] | None = None) 
     errors = []
     if frame.camera is not None:
         rays = rays64(frame.camera, frame.valid.shape)
-        regions, tolerance = (_parts(frame), FLAT) if masks is None else (masks, math.inf)
+        known = frame.planes is not None
+        regions, tolerance, smallest = (
+            (frame.planes, math.inf, SMALLEST_KNOWN) if known else (_parts(frame), FLAT, SMALLEST)
+        )
         for region in regions:
             region = region & frame.valid
-            if region.sum() < SMALLEST * region.size:
+            if region.sum() < smallest * region.size:
                 continue
             errors += _errors(frame.prediction[region], frame.truth[region], rays[region], tolerance=tolerance)
     flatness, orientation = np.mean(errors, axis=0) if errors else (math.nan, math.nan)

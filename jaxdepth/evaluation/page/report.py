@@ -14,7 +14,15 @@ _EDGES = {"f1": "F1 ↑", "precision": "precision ↑", "recall": "recall ↑"}
 _ARROWS = "↑: higher is better, ↓: lower."
 # What the protocol says of the predictions, which results of the same frames need not share.
 _OF_PREDICTIONS = (
-    *("network_input", "flip_tta", "focal_ratio", "trained_on", "frames_seen_in_training", "mean_depth_image"),
+    *(
+        "network_input",
+        "flip_tta",
+        "focal_ratio",
+        "cameras",
+        "trained_on",
+        "frames_seen_in_training",
+        "mean_depth_image",
+    ),
     *("fitted", "scale_shift_in"),
 )
 

@@ -37,17 +37,24 @@ _MEASURES = {
 }
 
 
+def _window(p: Mapping) -> str:
+    """The size at which depth is compared, and the part of it."""
+    (top, bottom), (left, right), (height, width) = p["rows"], p["columns"], p["scored_at"]
+    size = f"{height} x {width} (rows x columns)"
+    if sizes := p.get("sizes"):
+        size = f"the size of each truth, of {len(sizes)} sizes up to {size}"
+    if shares := p.get("shares"):
+        top, bottom, left, right = (f"{share:.1%}" for share in shares)
+        return f"{size}, from {top} to {bottom} of the height and {left} to {right} of the width"
+    if (bottom - top, right - left) == (height, width):
+        return f"{size}, over the whole of it"
+    inside = f"inside rows {top} to {bottom - 1} and columns {left} to {right - 1}, counted from 0"
+    return f"{size}, {inside}: {bottom - top} x {right - left} pixels"
+
+
 def protocol(result: Mapping) -> list[str]:
     """The protocol of a result in sentences that a reader elsewhere can repeat."""
     p = result["protocol"]
-    (top, bottom), (left, right), (height, width) = p["rows"], p["columns"], p["scored_at"]
-    whole = (bottom - top, right - left) == (height, width)
-    window = (
-        "over the whole of it"
-        if whole
-        else f"inside rows {top} to {bottom - 1} and columns {left} to {right - 1}, counted from 0: "
-        f"{bottom - top} x {right - left} pixels"
-    )
     scored = result.get("frames_scored", result["frames"])
     scored = f", {scored} of them scored" if scored < result["frames"] else ""
     over = result.get("interval_over")
@@ -57,7 +64,7 @@ def protocol(result: Mapping) -> list[str]:
         f"Frames: {p['frames']} of {p['source']}, split {p['split']}{scored}; hash of the list: {p['split_hash']}.",
         f"Truth: {p['truth']}. Pixels count whose truth is above {p['min_depth']:g} and at most {p['max_depth']:g} m.",
         invalid and f"The value {invalid} in a depth file stands for no measurement.",
-        f"Window: prediction and truth are compared at {height} x {width} (rows x columns), {window}.",
+        f"Window: prediction and truth are compared at {_window(p)}.",
         f"Resize: {p['resize']}.",
         f"Clipping: {p.get('clipping', 'predictions are clipped to the depth range')}.",
         f"Pooling: {p['pooling']}.",
@@ -65,6 +72,7 @@ def protocol(result: Mapping) -> list[str]:
         "network_input" in p and f"Input of the network: {p['network_input']}.",
         p.get("focal_ratio", 1) != 1
         and f"Depths are multiplied by {p['focal_ratio']:.3g}, the ratio of the focal length to that of the training.",
+        "cameras" in p and f"Cameras: {p['cameras']}.",
         p.get("flip_tta") and "Predictions are the mean of those for the picture and for its mirror image.",
         "trained_on" in p and f"Trained on: {p['trained_on']}.",
         seen == 0 and "None of these frames was seen in training.",

@@ -102,7 +102,9 @@ def test_rooms_take_no_path():
 
 
 def test_an_unknown_source_is_refused():
-    with pytest.raises(InputError, match="config.data.source='nyuv2': expected one of auto, nyu, folder, tfds, rooms$"):
+    with pytest.raises(
+        InputError, match="config.data.source='nyuv2': expected one of auto, nyu, folder, tfds, rooms, ibims"
+    ):
         selection.open_frames("nyuv2")
 
 

@@ -103,10 +103,10 @@ def test_equal_loops_by_definition(measure, frames):
 @pytest.mark.parametrize("seed", range(2))
 def test_annotated_edges_equal_loops_at_every_pixel(seed):
     frame, true_edges = boxes(seed, holes=0.1), np.random.default_rng(seed).random(SHAPE) < 0.02
-    found = boundaries.depth_boundary_error(frame, true_edges=true_edges)
+    found = boundaries.depth_boundary_error(frame._replace(edges=true_edges))
     assert found == pytest.approx(loops_boundaries.depth_boundary_error(*frame[:3], true_edges=true_edges), abs=1e-6)
     without_truth = frame_of(frame.prediction, frame.truth, valid=False)
-    assert boundaries.depth_boundary_error(without_truth, true_edges=true_edges) == found
+    assert boundaries.depth_boundary_error(without_truth._replace(edges=true_edges)) == found
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -153,8 +153,8 @@ def test_hu_the_border_of_the_picture_is_no_edge():
     assert hu(stepped((31, 1)), stepped((31, 1), (16, 1)))[0.25] == pytest.approx([1, 1 / 2, 2 / 3])
 
 
-def dbe(prediction, truth, **edges):
-    return tuple(boundaries.depth_boundary_error(frame_of(prediction, truth), **edges).values())
+def dbe(prediction, truth, edges=None):
+    return tuple(boundaries.depth_boundary_error(frame_of(prediction, truth)._replace(edges=edges)).values())
 
 
 @pytest.mark.parametrize(
@@ -188,9 +188,9 @@ def test_dbe_thresholds_are_shares_of_the_range():
 
 def test_dbe_annotated_edges():
     edges = (COLUMNS == 10) & (ROWS > 0) & (ROWS < 23)  # the columns 9 and 10 are beside the predicted step
-    assert dbe(stepped((10, 1)), np.zeros(SHAPE), true_edges=edges) == (0.5, 0)
-    with pytest.raises(ValueError, match=r"true_edges \(2, 3\), truth \(24, 32\)"):
-        dbe(stepped((10, 1)), np.zeros(SHAPE), true_edges=np.ones((2, 3), bool))
+    assert dbe(stepped((10, 1)), np.zeros(SHAPE), edges) == (0.5, 0)
+    with pytest.raises(ValueError, match=r"edges \(2, 3\), truth \(24, 32\)"):
+        dbe(stepped((10, 1)), np.zeros(SHAPE), np.ones((2, 3), bool))
 
 
 def f1(prediction, truth):

@@ -70,8 +70,9 @@ def test_masks_stand_for_labels(name):
     masks[0, :9, 2:30], masks[1, 10:, 8:20], masks[2, 2:3, 2:6] = True, True, True
     by_definition, planes = expected(frame, [list(zip(*np.nonzero(mask), strict=True)) for mask in masks])
     assert planes == 2
-    assert planarity(frame, masks=masks) == pytest.approx(by_definition, abs=1e-6)
-    assert planarity(frame._replace(labels=None, label_names=None), masks=masks) == planarity(frame, masks=masks)
+    assert planarity(frame._replace(planes=masks)) == pytest.approx(by_definition, abs=1e-6)
+    without = frame._replace(labels=None, label_names=None, planes=masks)
+    assert planarity(without) == planarity(frame._replace(planes=masks))
 
 
 def wall(prediction, truth, **attributes):
@@ -114,7 +115,7 @@ def test_two_walls_with_one_label_are_no_plane():
     assert not undefined(planarity(frame))
     as_one = frame._replace(labels=np.ones(SIZE, np.uint16))
     assert undefined(planarity(as_one))
-    assert not undefined(planarity(as_one, masks=[np.ones(SIZE, bool)]))  # who gives a mask vouches for it
+    assert not undefined(planarity(as_one._replace(planes=[np.ones(SIZE, bool)])))  # who gives a mask vouches for it
 
 
 def test_walls_that_touch_at_their_outline_are_two():
@@ -130,8 +131,10 @@ def test_walls_that_touch_at_their_outline_are_two():
 def test_what_is_not_a_surface_is_left_out():
     truth = plane_depth((0.3, 0.1, 0.9), 2.0)
     assert undefined(planarity(wall(truth, truth, labels=np.full(SIZE, 2, np.uint16))))  # a chair
-    line = np.zeros(SIZE, bool)
-    line[5] = True  # 32 pixels, more than 1 %, but any plane through them fits
-    assert undefined(planarity(wall(truth, truth), masks=[line]))
+    line = np.zeros((8, SIZE[1]), bool)
+    line[5] = True  # an eighth of the pixels, but any plane through them fits
+    low = wall(truth, truth)._replace(prediction=truth[:8], truth=truth[:8], valid=np.ones(line.shape, bool))
+    assert undefined(planarity(low._replace(planes=[line])))
+    assert not undefined(planarity(low._replace(planes=[line | np.roll(line, 1, axis=0)])))
     for unknown in ("camera", "labels", "label_names"):
         assert undefined(planarity(wall(truth, truth)._replace(**{unknown: None})))

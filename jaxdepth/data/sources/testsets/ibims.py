@@ -124,6 +124,7 @@ def _from_mat(path, folder, names):
         _mat_depth,
         "laser scan",
         read_image=lambda example: _field(_mat(example.depth), example.depth, "rgb", (*SIZE, 3)).astype(np.uint8),
+        picture_size=lambda _: SIZE,
         read_annotations=_annotations,
     )
 

@@ -52,6 +52,11 @@ def read_picture(example) -> np.ndarray:
     return pictures.read(example.picture).pixels
 
 
+def size_of_picture(example) -> tuple[int, int]:
+    """The (height, width) of the picture of an Example, from its header; raises as `pictures.size`."""
+    return pictures.size(example.picture)
+
+
 @dataclasses.dataclass(frozen=True)
 class TestSet:
     """A test set on the disk.
@@ -64,6 +69,7 @@ class TestSet:
       truth: what the depth is, for protocols, such as "laser scan".
       notes: what was left out and why, a line each.
       read_image: Example -> uint8 [H, W, 3].
+      picture_size: Example -> (height, width) of what `read_image` gives.
       read_annotations: Example -> Annotations; None for a set without.
     """
 
@@ -73,6 +79,7 @@ class TestSet:
     truth: str
     notes: tuple[str, ...] = ()
     read_image: Callable[[Example], np.ndarray] = read_picture
+    picture_size: Callable[[Example], tuple[int, int]] = size_of_picture
     read_annotations: Callable[[Example], Annotations] | None = None
 
 
