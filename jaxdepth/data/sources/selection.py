@@ -109,6 +109,14 @@ def open_frames(
     return frames
 
 
+def check_trainable(source):
+    """Raises InputError for a test set, which is for evaluation only."""
+    if source in testsets.KINDS:
+        raise InputError(
+            f"config.data.source={source!r}: a test set, for evaluate.py: expected one of {', '.join(SOURCES)}"
+        )
+
+
 def find_nyu(path=None) -> tuple[pathlib.Path | None, str]:
     """Finds NYU's file.
 

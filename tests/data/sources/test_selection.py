@@ -102,9 +102,8 @@ def test_rooms_take_no_path():
 
 
 def test_an_unknown_source_is_refused():
-    with pytest.raises(
-        InputError, match="config.data.source='nyuv2': expected one of auto, nyu, folder, tfds, rooms, ibims"
-    ):
+    told = "config.data.source='nyuv2': expected one of auto, nyu, folder, tfds, rooms, ibims"
+    with pytest.raises(InputError, match=told):
         selection.open_frames("nyuv2")
 
 

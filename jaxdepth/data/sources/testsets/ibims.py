@@ -134,9 +134,9 @@ def _mat(file):
     """The struct `data` of a .mat file."""
     try:
         return scipy.io.loadmat(file)["data"][0, 0]
-    except OSError:
-        raise
     except Exception as error:  # of a damaged file, many kinds
+        if getattr(error, "filename", None) is not None:  # missing, or no permission
+            raise
         told = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{shown(file)}: not a .mat file of iBims-1 ({told}): expected a struct 'data'") from error
 
