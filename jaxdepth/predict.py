@@ -12,6 +12,8 @@ from jaxdepth.data.batches import evaluation
 from jaxdepth.data.files import videos, writing
 from jaxdepth.errors import InputError
 from jaxdepth.evaluation import predictions
+from jaxdepth.evaluation.protocols import PROTOCOLS
+from jaxdepth.evaluation.windows import make_windows
 from jaxdepth.geometry import framing
 from jaxdepth.geometry.surface import EDGE, check_edge
 from jaxdepth.output import encode, picture_paths
@@ -132,8 +134,8 @@ def predict_files(
 def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **data):
     """Writes the depth of a source's frames as a folder of predictions, which `evaluate.py --predictions` scores.
 
-    Each frame's depth is a file NAME.npy, float32 [H, W] metres at the size of the network's frames, named by the
-    frame's id or name. A file predictions.json tells how they were made.
+    Each frame's depth is a file NAME.npy, float32 [H, W] metres at the size of the network's frames, of a test set at
+    the size of its truth, named by the frame's id or name. A file predictions.json tells how they were made.
 
     Args:
       folder: workdir of the network, "package" for the one that comes with the package; or a Predictor.
@@ -162,8 +164,6 @@ def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **da
     predictor = folder if isinstance(folder, Predictor) else load(folder, step=step)
     run = predictor.trained.run
     frames, split, seen = evaluate.frames_of_run(run, frames_of=frames_of, data=evaluate.Data(**data))
-    if frames.own_sizes is not None:
-        raise InputError(f"source={frames.name!r}: a test set: expected its pictures as arguments, without --source")
     focal_ratio = framing.frames_focal_ratio(frames.size, frames.intrinsics, predictor.framing)
     record = {
         "network": run.model["name"],
@@ -191,7 +191,10 @@ def predict_frames(folder, *, output, step="last", batch=8, frames_of=None, **da
         for examples in evaluation.eval_batches(frames, split.val, batch_size=batch, crop_size=run.crop_size):
             image = sharding.put({"x": examples["image"]}, sharding.batched(mesh))["x"]
             log_depth = predictor.finite(predictor.log_depths(image)[predictor.groups[0]])
-            depths = np.asarray(framing.extend_to_frame(focal_ratio * np.exp(log_depth), **sizes), np.float32)
+            if frames.own_sizes is None:
+                depths = np.asarray(framing.extend_to_frame(focal_ratio * np.exp(log_depth), **sizes), np.float32)
+            else:
+                depths = _own_sizes(frames, examples["index"].tolist(), log_depth, predictor)
             for index, depth, weight in zip(examples["index"], depths, examples["weight"], strict=True):
                 if weight:
                     file = output / f"{frames.file_name(int(index))}.npy"
@@ -229,6 +232,13 @@ def _predict_clips(predictor, clips, pictures, **options):
             line += "; most of the depth is at an end of its range: is the focal length right?"
         lines.append(line)
     return lines, skipped
+
+
+def _own_sizes(frames, indices, log_depth, predictor):
+    """Depths of pictures with sizes of their own, float32 [h, w] metres each; log depth is [B, h, w] of their crops."""
+    windows = make_windows(frames, protocol=PROTOCOLS["full"], crop_size=predictor.framing.crop_size)
+    made = windows.of_outputs({"final": np.asarray(log_depth)}, indices, camera=predictor.framing.camera)["final"]
+    return [np.exp(windows.own(index, x)) for index, x in zip(indices, made, strict=True)]
 
 
 def _skipped(skipped):

@@ -248,7 +248,8 @@ class Reader:
         Other networks see a folder's pictures, ours has seen the frames that are cut from them.
         """
         size = self._frames.size
-        if self._frames.picture_size is not None and self._listing.record is None:
+        own = self._frames.own_sizes is not None
+        if self._frames.picture_size is not None and (own or self._listing.record is None):
             size = self._frames.picture_size(index)
         if not _same_shape(shape, size):
             found, (height, width) = f"{shape[0]}x{shape[1]} (rows x columns)", size
