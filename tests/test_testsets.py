@@ -1,0 +1,119 @@
+"""Every test set from its files to a result: predictions of files and of a network, and the check before it."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+import small
+from prepare_command import prepare
+from tiny_sets import ibims_set
+
+from jaxdepth import config as settings
+from jaxdepth import evaluate, predict, train
+from jaxdepth.data.sources import selection, testsets
+from jaxdepth.errors import InputError
+from jaxdepth.prepare import check_testset
+from jaxdepth.training import sharding
+
+WRITERS = {
+    "ibims": ibims_set.write,
+}
+CROPS = {"full": (0, 1, 0, 1), "garg_crop": (0.40810811, 0.99189189, 0.03594771, 0.96405229)}
+
+
+@pytest.fixture(autouse=True)
+def one_device(monkeypatch):
+    mesh = sharding.make_mesh(jax.devices()[:1])
+    monkeypatch.setattr(sharding, "make_mesh", lambda: mesh)
+    monkeypatch.setattr(evaluate, "_BATCH", 1)
+
+
+def numpy_metrics(predictions, truths, *, crop, max_depth):
+    """Means over pictures of delta1, abs_rel and rmse, each of the picture's valid pixels inside the crop."""
+    rows = []
+    for name, truth in truths.items():
+        (h, w), (top, bottom, left, right) = truth.shape, crop
+        part = slice(int(top * h), int(bottom * h)), slice(int(left * w), int(right * w))
+        y, t = predictions[name][part].astype(np.float64), truth[part].astype(np.float64)
+        valid = (t > 1e-3) & (t <= max_depth)
+        y, t = np.clip(y[valid], 1e-3, max_depth), t[valid]
+        if valid.any():
+            rows.append(
+                (np.mean(np.maximum(y / t, t / y) < 1.25), np.mean(abs(y - t) / t), np.sqrt(np.mean((y - t) ** 2)))
+            )
+    return dict(zip(("delta1", "abs_rel", "rmse"), np.mean(rows, axis=0), strict=True))
+
+
+@pytest.mark.parametrize("kind", testsets.KINDS)
+def test_predictions_have_the_metrics_of_an_independent_reader(kind, tmp_path):
+    """Files of the truth's size, half a factor of 1.25 off here and more there; the usual protocol and cap."""
+    expected = WRITERS[kind](tmp_path / "set")
+    truths = {name: depth for name, (_, depth, _) in expected.items()}
+    rng, made = np.random.default_rng(0), {}
+    for name, truth in truths.items():
+        made[name] = np.float32(np.where(truth > 0, truth, 3) * rng.uniform(0.8, 1.4, truth.shape))
+        file = tmp_path / "predictions" / f"{name}.npy"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, made[name])
+    options = dict(source=kind, path=str(tmp_path / "set"), output=tmp_path / "result.json")
+    result = evaluate.evaluate_predictions(tmp_path / "predictions", **options)
+    of_kind = testsets.KINDS[kind]
+    by_numpy = numpy_metrics(made, truths, crop=CROPS[of_kind.protocol], max_depth=of_kind.max_depth)
+    for name, value in by_numpy.items():
+        assert result["metrics"][name] == pytest.approx(value, rel=2e-4), name
+    said = result["protocol"]
+    assert (said["name"], said["source"], said["split"]) == (of_kind.protocol, kind, "test")
+    assert said["max_depth"] == of_kind.max_depth and said["truth"]
+    assert json.loads((tmp_path / "result.json").read_text())["per_frame"]["name"] == list(expected)
+
+
+@pytest.mark.parametrize("kind", testsets.KINDS)
+def test_the_check_reads_every_picture(kind, tmp_path):
+    expected = WRITERS[kind](tmp_path / "set")
+    report = check_testset.check(kind, tmp_path / "set", sheet=tmp_path / "sheet.png")
+    lines = str(report).splitlines()
+    assert lines[0] == f"{testsets.KINDS[kind].title}: {len(expected)} pictures in {tmp_path / 'set'}"
+    assert lines[-1] == "no errors" and (tmp_path / "sheet.png").stat().st_size > 10_000
+    medians = [np.median(depth[depth > 0]) for _, depth, _ in expected.values() if (depth > 0).any()]
+    assert f"depth: median {np.median(medians):.3g} m" in str(report)
+
+
+def test_a_networks_files_have_the_result_of_the_network(tmp_path):
+    """With each picture's own camera; and the mean depth image of its training beside it."""
+    ibims_set.write(tmp_path / "set")
+    run = tmp_path / "run"
+    small.random_run(run)
+    data = dict(source="ibims", path=str(tmp_path / "set"))
+    data |= dict(measures=("planarity", "depth_boundary_error"))
+    of_network = evaluate.evaluate_checkpoint(run, **data)
+    predict.predict_frames(run, output=tmp_path / "written", batch=1, source="ibims", path=data["path"])
+    of_files = evaluate.evaluate_predictions(tmp_path / "written", **data)
+    assert of_files["metrics"] == pytest.approx(of_network["metrics"], rel=1e-3)
+    assert of_files["measures"]["planarity"] == pytest.approx(of_network["measures"]["planarity"], rel=1e-2)
+    assert of_network["mean_depth_baseline"] and of_network["measures"]["depth_boundary_error"]["accuracy"] > 0
+    assert "each picture's own: depths are multiplied" in of_network["protocol"]["cameras"]
+
+
+def test_a_damaged_picture_is_an_error_of_the_check_and_the_rest_is_read(tmp_path):
+    expected = ibims_set.write(tmp_path / "set", raw=True)
+    (tmp_path / "set/ibims1_core_raw/depth/corridor_10.png").write_bytes(b"no picture")
+    done = prepare("check", tmp_path / "set", "--kind=ibims", cwd=tmp_path)
+    assert done.returncode == 1 and f"{len(expected)} pictures" in done.stdout
+    assert "error: " in done.stdout and "corridor_10.png" in done.stdout
+    assert done.stdout.splitlines()[-1] == "1 errors: evaluation would fail at these pictures"
+
+
+def test_what_does_not_belong_to_a_test_set_is_refused(tmp_path):
+    told = "config.data.path=None: expected a folder with iBims-1 for data.source='ibims'"
+    with pytest.raises(InputError, match=told):
+        selection.open_frames("ibims")
+    config = settings.load(small.CONFIGS / "kscale.py")
+    settings.change(config, {"data.source": "ibims"})
+    told = "config.data.source='ibims': a test set, for evaluate.py: expected one of auto"
+    with pytest.raises(InputError, match=told):
+        train.train_and_evaluate(config, tmp_path / "run")
+    done = prepare("check", tmp_path, "--kind=ibims", "--image=images/*")
+    assert "--image=images/*: only with a folder of your own, not with --kind" in done.stderr and done.returncode == 1
+    with pytest.raises(InputError, match="kind='ibims2': expected one of ibims"):
+        check_testset.check("ibims2", tmp_path)
