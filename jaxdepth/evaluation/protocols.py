@@ -127,7 +127,7 @@ PROTOCOLS = {
             columns=(40, 601),
             origin="the mask of NYU's MATLAB toolbox, which counts from 1: a row and a column more",
         ),
-        Protocol("full", full_size=True, origin="the whole frame, its white border too"),
+        Protocol("full", full_size=True, origin="the whole frame, NYU's white border too; usual for test sets"),
         Protocol(
             "garg_crop",
             full_size=True,

@@ -156,6 +156,12 @@ def _protocols(_, __):
     for protocol in PROTOCOLS.values():
         size = "640x480" if protocol.full_size else "the frame's centre crop: 304x228 of 320x240, or the network's"
         window = ["all" if part is None else f"{part[0]}:{part[1]}" for part in (protocol.rows, protocol.columns)]
+        if protocol.shares:
+            size = "the size of each truth"
+            shares = [f"{share:.1%}" for share in protocol.shares]
+            window = [f"{shares[0]} to {shares[1]}", f"{shares[2]} to {shares[3]}"]
+        elif protocol.full_size and protocol.rows is None:
+            size = f"{size}, or the size of each truth"
         rows.append([f"`{protocol.name}`", size, *window, protocol.origin])
     return markdown_table(rows)
 
