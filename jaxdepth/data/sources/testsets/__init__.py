@@ -28,4 +28,6 @@ class Kind(NamedTuple):
 
 KINDS = {
     "ibims": Kind("iBims-1", "full", 50.0, "ibims"),
+    "diode_indoor": Kind("DIODE, indoors", "full", 10.0, "diode", {"part": "indoors"}),
+    "diode_outdoor": Kind("DIODE, outdoors", "full", 80.0, "diode", {"part": "outdoor"}),
 }
