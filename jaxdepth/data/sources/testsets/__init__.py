@@ -32,4 +32,5 @@ KINDS = {
     "diode_outdoor": Kind("DIODE, outdoors", "full", 80.0, "diode", {"part": "outdoor"}),
     "sun_rgbd": Kind("SUN RGB-D without NYU's part", "full", 8.0, "sun_rgbd", {"nyu": False}),
     "sun_rgbd_all": Kind("SUN RGB-D", "full", 8.0, "sun_rgbd", {"nyu": True}),
+    "hypersim": Kind("Hypersim", "full", 80.0, "hypersim"),
 }
