@@ -1,16 +1,18 @@
 """DIODE (Vasiljevic 2019): pictures of 1024x768 with laser depth, indoors and outdoors; the official validation split.
 
 Layout, as the authors' val.tar.gz unpacks: val/indoors or val/outdoor, in these scene_XXXXX/scan_XXXXX with NAME.png,
-NAME_depth.npy (float [768, 1024, 1], metres) and NAME_depth_mask.npy ([768, 1024], 1 where the laser saw something, 0
-elsewhere; README of diode-devkit). diode_meta.json there lists the same files: 325 indoors, 446 outdoors. The test
-split has no public truth, so everybody scores this one.
+NAME_depth.npy (float [768, 1024, 1], metres, 0 where the laser saw nothing) and NAME_depth_mask.npy ([768, 1024], 1
+where depth counts, else 0; README of diode-devkit). The archive has 325 pictures indoors and 446 outdoors, as the
+authors' data_list.zip, and Marigold and others score all 771; the devkit's diode_meta.json lists only 220 and 392 of
+them. The test split has no public truth.
 
 The camera is that of the devkit's intrinsics.txt, one for all pictures, which calls its two focal lengths slightly
 different: a field of view of 60 by 45 degrees. Metric3D and UniDepth take it; ZoeDepth knows none, plumbline takes
 886.81 for both. Metric3D counts its pixels from 0, and so is it taken here.
 
-The authors do not say whether depth is along z or along the ray. Every public reader that makes points of it (Metric3D,
-UniDepth) takes it along z, the others score it as it stands, and so is it taken here.
+The authors do not say whether depth is along z or along the ray. The public readers that make points of it (Metric3D,
+UniDepth) take it along z, the others score it as it stands, and so is it taken here. (Views of one scan overlap, and
+their names have yaw and pitch in degrees: what is along the ray would be the same in both.)
 
 The mask lets wrong depths at edges through (the authors, diode-devkit issue 3), and most readers score them; MoGe
 scores a copy of its own, 770 pictures with other masks. Caps: ZoeDepth 10 m indoors and 80 m outdoors, inside the Eigen
