@@ -28,4 +28,9 @@ class Kind(NamedTuple):
 
 KINDS = {
     "ibims": Kind("iBims-1", "full", 50.0, "ibims"),
+    "diode_indoor": Kind("DIODE, indoors", "full", 10.0, "diode", {"part": "indoors"}),
+    "diode_outdoor": Kind("DIODE, outdoors", "full", 80.0, "diode", {"part": "outdoor"}),
+    "sun_rgbd": Kind("SUN RGB-D without NYU's part", "full", 8.0, "sun_rgbd", {"nyu": False}),
+    "sun_rgbd_all": Kind("SUN RGB-D", "full", 8.0, "sun_rgbd", {"nyu": True}),
+    "hypersim": Kind("Hypersim", "full", 80.0, "hypersim"),
 }
