@@ -47,9 +47,17 @@ def open_testset(kind, path, *, frame_size=(240, 320), invalid=(), max_depth=Non
     def full_depth(i):
         return mask_invalid(found.read_depth(examples[i]), invalid=invalid, max_depth=max_depth)[0]
 
-    @functools.cache
+    sizes = {}  # of the pictures that were read: many headers of PNGs take as long as the pictures
+
+    def image(i):
+        picture = found.read_image(examples[i])
+        sizes[i] = picture.shape[:2]
+        return framing.framed(picture, frame_size=(h, w))
+
     def picture_size(i):
-        return found.picture_size(examples[i])
+        if i not in sizes:
+            sizes[i] = found.picture_size(examples[i])
+        return sizes[i]
 
     def depth(i):
         at = framing.place(picture_size(i), frame_size=(h, w))
@@ -61,9 +69,7 @@ def open_testset(kind, path, *, frame_size=(240, 320), invalid=(), max_depth=Non
     annotate = found.read_annotations
     return Frames(
         name=kind,
-        images=LazyArray(
-            lambda i: framing.framed(found.read_image(examples[i]), frame_size=(h, w)), (len(ids), h, w, 3), np.uint8
-        ),
+        images=LazyArray(image, (len(ids), h, w, 3), np.uint8),
         depths=LazyArray(depth, (len(ids), h, w), np.float32),
         ids=ids,
         intrinsics=None,
