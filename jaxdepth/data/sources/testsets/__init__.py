@@ -28,4 +28,8 @@ class Kind(NamedTuple):
 
 KINDS = {
     "ibims": Kind("iBims-1", "full", 50.0, "ibims"),
+    "kitti": Kind("KITTI, Eigen's test split", "garg_crop", 80.0, "kitti"),
+    "kitti_selection": Kind("KITTI, validation selection", "full", 80.0, "kitti_selection"),
+    "scannet": Kind("ScanNet", "full", 10.0, "scannet"),
+    "tum_rgbd": Kind("TUM RGB-D", "full", 10.0, "tum_rgbd"),
 }
