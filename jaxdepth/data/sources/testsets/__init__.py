@@ -30,6 +30,7 @@ KINDS = {
     "ibims": Kind("iBims-1", "full", 50.0, "ibims"),
     "kitti": Kind("KITTI, Eigen's test split", "garg_crop", 80.0, "kitti"),
     "kitti_selection": Kind("KITTI, validation selection", "full", 80.0, "kitti_selection"),
+    "kitti_velodyne": Kind("KITTI, Eigen's test split by one scan", "garg_crop", 80.0, "kitti_velodyne"),
     "scannet": Kind("ScanNet", "full", 10.0, "scannet"),
     "tum_rgbd": Kind("TUM RGB-D", "full", 10.0, "tum_rgbd"),
 }

@@ -173,7 +173,7 @@ def test_a_damaged_truth_names_its_file(tmp_path, written):
         found.read_depth(found.examples[0])
 
 
-@pytest.mark.parametrize("kind", ["kitti", "kitti_selection", "scannet", "tum_rgbd"])
+@pytest.mark.parametrize("kind", ["kitti", "kitti_velodyne", "kitti_selection", "scannet", "tum_rgbd"])
 def test_a_missing_folder_is_named(tmp_path, kind):
     with pytest.raises(FileNotFoundError, match="nowhere.*: no such folder: expected"):
         testsets.KINDS[kind].find(tmp_path / "nowhere")
@@ -206,3 +206,76 @@ def test_another_layout_of_the_selection_is_refused(tmp_path, change, message):
     change(tmp_path / "depth_selection" / "val_selection_cropped")
     with pytest.raises(InputError, match=message):
         testsets.KINDS["kitti_selection"].find(tmp_path)
+
+
+@pytest.fixture
+def scans(tmp_path):
+    return kitti_set.write_velodyne(tmp_path / "set")
+
+
+def test_reads_all_pictures_of_eigens_split_with_one_scan(tmp_path, scans):
+    found = testsets.KINDS["kitti_velodyne"].find(tmp_path / "set")
+    assert [example.name for example in found.examples] == list(scans) and len(scans) == 4 and found.notes == ()
+    for example in found.examples:
+        picture, depth, camera = scans[example.name]
+        assert np.array_equal(found.read_image(example), picture)
+        read = found.read_depth(example)
+        assert read.dtype == np.float32 and read.shape == example.size == depth.shape
+        assert np.array_equal(read > 0, depth > 0) and (read > 0).sum() > 500 and read.max() > 80
+        np.testing.assert_allclose(read, depth, rtol=1e-6)
+        np.testing.assert_allclose(example.camera, camera)
+
+
+def test_the_nearest_point_of_a_pixel_counts_and_none_from_behind(tmp_path, scans):
+    """By hand: with both cameras at the scanner, a point ahead is at the principal point, less 1."""
+    date = tmp_path / "set" / "2011_09_26"
+    (date / "calib_velo_to_cam.txt").write_text("R: 0 -1 0 0 0 -1 1 0 0\nT: 0 0 0\n")
+    (date / "calib_cam_to_cam.txt").write_text(
+        "S_rect_02: 1242 375\nR_rect_00: 1 0 0 0 1 0 0 0 1\nP_rect_02: 700 0 600 0 0 700 180 0 0 0 1 0\n"
+    )
+    points = [(20, 0, 0, 0), (10, 0, 0, 0), (30, 0, 0, 0), (-5, 0, 0, 0), (7, 1, 0, 0), (7, 0, -1, 0), (7, 90, 0, 0)]
+    scan = date / DRIVE / "velodyne_points/data/0000000054.bin"
+    np.array(points, np.float32).tofile(scan)
+    found = testsets.KINDS["kitti_velodyne"].find(tmp_path / "set")
+    depth = found.read_depth(next(example for example in found.examples if example.depth == scan))
+    assert {(int(row), int(column)): depth[row, column] for row, column in zip(*np.nonzero(depth), strict=True)} == {
+        (179, 599): 10.0,  # ahead
+        (179, 499): 7.0,  # a metre to the left
+        (279, 599): 7.0,  # a metre below
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (unlink("2011_09_26/calib_velo_to_cam.txt"), r"no 2011_09_26/calib_velo_to_cam.txt \(1 files are missing\)"),
+        (unlink("2011_09_26/calib_cam_to_cam.txt"), r"no 2011_09_26/calib_cam_to_cam.txt \(1 files are missing\)"),
+        (unlink(f"2011_09_26/{DRIVE}/velodyne_points/data/0000000000.bin"),
+         r"no .*/velodyne_points/data/0000000000.bin \(1 files are missing\)"),
+        (unlink(f"2011_09_26/{DRIVE}/image_02/data/0000000000.png"), r"no .*/image_02/data/0000000000.png \(1 files"),
+        (unlink("test_files.txt"), "no list of Eigen's test pictures"),
+        (calibration("S_rect_02: 1242 375\nP_rect_02: 1 0 0 0 0 1 0 0 0 0 1 0"), "no R_rect_00 of 3x3 numbers"),
+        (calibration("S_rect_02: a b\nR_rect_00: 1 0 0 0 1 0 0 0 1\nP_rect_02: 1 0 0 0 0 1 0 0 0 0 1 0"),
+         "no S_rect_02 of 2 numbers: expected KITTI's calib_cam_to_cam.txt"),
+        (small_picture, "0000000054.png: 1216x352 pixels: expected 1242x375"),
+    ],
+)  # fmt: skip
+def test_another_layout_of_scans_is_refused(tmp_path, scans, change, message):
+    change(tmp_path / "set")
+    with pytest.raises(InputError, match=message):
+        testsets.KINDS["kitti_velodyne"].find(tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "0 bytes: expected points of 4 float32 each"),
+        (b"abc", "3 bytes"),
+        (np.full(4, np.nan, np.float32).tobytes(), "not finite"),
+    ],
+)
+def test_a_damaged_scan_names_its_file(tmp_path, scans, data, message):
+    found = testsets.KINDS["kitti_velodyne"].find(tmp_path / "set")
+    found.examples[0].depth.write_bytes(data)
+    with pytest.raises(InputError, match=f"0000000000.bin: .*{message}"):
+        found.read_depth(found.examples[0])

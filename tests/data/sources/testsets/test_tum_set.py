@@ -57,7 +57,7 @@ def brute_force(first, second):
 
 
 def test_pairs_are_one_to_one_and_the_closest_first():
-    # By hand: 1.005 is nearest to 1.010, so that 1.000 must take .990, though 1.005 is nearer to it.
+    # 1.006 is nearest to 1.010, so that 1.000 gets .990, though 1.006 is nearer to it.
     assert tum_rgbd.associate([1.000, 1.010], [0.990, 1.006]) == [(1.000, 0.990), (1.010, 1.006)]
     assert tum_rgbd.associate([1.0, 2.0], [1.03, 1.99]) == [(2.0, 1.99)]
     assert tum_rgbd.associate([], [1.0]) == []
