@@ -2,7 +2,7 @@
 
 Pictures, list and cameras are those of `kitti_raw`. Beside the pictures of a drive lie
 velodyne_points/data/0000000005.bin, float32 x, y, z, reflectance of points in metres, and in the folder of the date
-calib_velo_to_cam.txt. A point with x >= 0 projects by P_rect_02 R_rect_00 (R T), its pixel is the rounded position less
+calib_velo_to_cam.txt. A point projects by P_rect_02 R_rect_00 (R T), its pixel is the rounded position less
 1, and the nearest of the points in a pixel counts, as in monodepth, monodepth2 and SfMLearner.
 
 Depth is the camera's z. monodepth and monodepth2, as they score this split, take the scanner's forward x instead, which
@@ -60,7 +60,6 @@ def _read_depth(projections, example):
     """Depth of an Example whose `depth` is a scan; `projections` are by drive."""
     height, width = example.size
     points = _points(example.depth)
-    points = points[points[:, 0] >= 0]
     positions = np.column_stack([points[:, :3], np.ones(len(points))]) @ projections[example.scene].T  # [N, 3]
     positions = positions[positions[:, 2] > 0]
     x, y = np.round(positions[:, :2] / positions[:, 2:]).T - 1
