@@ -118,25 +118,14 @@ def _from_sample(path):
     """The frames of SAMPLE."""
     lines = testset.lines_of(path / SAMPLE, columns=2, expected="a picture and its depth")
     files = [tuple(codes.listed_path(path / SAMPLE, path, name) for name in line) for line in lines]
-    for picture, _ in files:
-        if not _SCENE.fullmatch(picture.parent.parent.name):
-            raise InputError(
-                f"{shown(path / SAMPLE)}: {shown(picture.relative_to(path))}: expected a path as "
-                "sceneXXXX_YY/color/000000.jpg"
-            )
     testset.missing_files(path, [file for pair in files for file in pair])
-    cameras = {scene: _camera(scene) for scene in {picture.parent.parent for picture, _ in files}}
-    examples = tuple(
-        testset.Example(
-            picture.relative_to(path).with_suffix("").as_posix(),
-            picture,
-            depth,
-            SIZE,
-            cameras[picture.parent.parent],
-            picture.parent.parent.name,
-        )
-        for picture, depth in files
-    )
+    cameras = {folder: _camera(folder) for folder in {picture.parent.parent for picture, _ in files}}
+    examples = []
+    for picture, depth in files:
+        name = picture.relative_to(path).with_suffix("").as_posix()
+        scene = _SCENE.search(name)
+        camera = cameras[picture.parent.parent]
+        examples.append(testset.Example(name, picture, depth, SIZE, camera, scene and scene[0]))
     unknown = sum(example.camera is None for example in examples)
     notes = (f"{unknown} pictures without a camera: no {_CAMERAS[0]} in their scene",) if unknown else ()
-    return testset.TestSet(path, examples, read_depth, "structured light", notes)
+    return testset.TestSet(path, tuple(examples), read_depth, "structured light", notes)
