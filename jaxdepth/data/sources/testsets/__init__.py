@@ -33,4 +33,9 @@ KINDS = {
     "sun_rgbd": Kind("SUN RGB-D without NYU's part", "full", 8.0, "sun_rgbd", {"nyu": False}),
     "sun_rgbd_all": Kind("SUN RGB-D", "full", 8.0, "sun_rgbd", {"nyu": True}),
     "hypersim": Kind("Hypersim", "full", 80.0, "hypersim"),
+    "kitti": Kind("KITTI, Eigen's test split", "garg_crop", 80.0, "kitti"),
+    "kitti_selection": Kind("KITTI, validation selection", "full", 80.0, "kitti_selection"),
+    "kitti_velodyne": Kind("KITTI, Eigen's test split by one scan", "garg_crop", 80.0, "kitti_velodyne"),
+    "scannet": Kind("ScanNet", "full", 10.0, "scannet"),
+    "tum_rgbd": Kind("TUM RGB-D", "full", 10.0, "tum_rgbd"),
 }
