@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import small
 from prepare_command import prepare
-from tiny_sets import diode_set, hypersim_set, ibims_set, sun_rgbd_set
+from tiny_sets import diode_set, hypersim_set, ibims_set, kitti_set, scannet_set, sun_rgbd_set, tum_set
 
 from jaxdepth import config as settings
 from jaxdepth import evaluate, predict, train
@@ -24,6 +24,11 @@ WRITERS = {
     "sun_rgbd": lambda folder: {k: v for k, v in sun_rgbd_set.write(folder).items() if "NYU" not in k},
     "sun_rgbd_all": sun_rgbd_set.write,
     "hypersim": hypersim_set.write,
+    "kitti": kitti_set.write,
+    "kitti_selection": kitti_set.write_selection,
+    "kitti_velodyne": kitti_set.write_velodyne,
+    "scannet": scannet_set.write,
+    "tum_rgbd": tum_set.write,
 }
 CROPS = {"full": (0, 1, 0, 1), "garg_crop": (0.40810811, 0.99189189, 0.03594771, 0.96405229)}
 
