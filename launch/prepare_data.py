@@ -20,6 +20,7 @@ _DEPTH = flags.DEFINE_string(
 _DEPTH_SCALE = flags.DEFINE_float(
     "depth_scale", None, "check: metres per unit; default: .001 for integers, 1 for floating point."
 )
+_INTRINSICS = cli.define_intrinsics("check's pictures", "unknown")
 _INVALID = flags.DEFINE_list("invalid", [], "check: depths in metres that are no measurement, such as 65.535.")
 _MAX_DEPTH = flags.DEFINE_float("max_depth", 10.0, "check: metres up to which depth counts.")
 _FROM = flags.DEFINE_string("from", None, "nyu, tfds: the .mat file or its folder; default: download it.")
@@ -62,6 +63,7 @@ def _check(folder):
         image=_IMAGE.value,
         depth=_DEPTH.value,
         depth_scale=_DEPTH_SCALE.value,
+        intrinsics=cli.intrinsics(_INTRINSICS),
         invalid=cli.numbers("invalid", _INVALID.value),
         max_depth=_MAX_DEPTH.value,
         sheet=_OUTPUT.value or _SHEET,
