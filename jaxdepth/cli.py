@@ -20,6 +20,7 @@ from jaxdepth.errors import InputError, tell
 from jaxdepth.runs.upgrade import RENAMED
 
 _SEE_HELP = "(--help lists the flags)"
+flags.disclaim_key_flags()  # what is defined here for a command is in its --help
 
 
 def run(main):

@@ -20,6 +20,7 @@ _DEPTH = flags.DEFINE_string(
 _DEPTH_SCALE = flags.DEFINE_float(
     "depth_scale", None, "check: metres per unit; default: .001 for integers, 1 for floating point."
 )
+_INTRINSICS = cli.define_intrinsics("check's pictures", "unknown")
 _INVALID = flags.DEFINE_list("invalid", [], "check: depths in metres that are no measurement, such as 65.535.")
 _MAX_DEPTH = flags.DEFINE_float(
     "max_depth", None, "check: metres up to which depth counts; default: 10, or what is usual for the test set."
@@ -67,6 +68,7 @@ def _check(folder):
         image=_IMAGE.value,
         depth=_DEPTH.value,
         depth_scale=_DEPTH_SCALE.value,
+        intrinsics=cli.intrinsics(_INTRINSICS),
         invalid=cli.numbers("invalid", _INVALID.value),
         max_depth=10.0 if _MAX_DEPTH.value is None else _MAX_DEPTH.value,
         sheet=_OUTPUT.value or _SHEET,

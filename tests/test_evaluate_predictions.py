@@ -247,7 +247,7 @@ def test_nothing_is_half_written(made, depths, tmp_path, monkeypatch):
         ({"resize": "area"}, "resize='area': expected one of depth, log_depth"),
         ({"pooling": "frames"}, "pooling='frames': expected one of images, pixels"),
         ({"truth": "dense"}, "truth='dense': expected filled or raw"),
-        ({"split": "tests"}, "config.data.split='tests': expected one of paper, official,"),
+        ({"split": "vals"}, "config.data.split='vals': expected one of paper, official,"),
         ({"output": "gone/a.json"}, "output 'gone/a.json': expected a file in a folder that exists"),
         ({"output": "a.html"}, "output 'a.html': expected a JSON file, such as evaluation.json"),
         ({"output": "."}, "output '.': expected a JSON file, such as evaluation.json"),

@@ -317,7 +317,7 @@ def test_continuing_another_run_is_refused_with_the_difference(unbroken, data, c
         ({"accumulate": 0}, "config.accumulate=0: expected 1 or more"),
         ({"data.batches": "disk"}, "config.data.batches='disk': expected one of auto, tfdata, device"),
         ({"data.source": "kinect"}, "config.data.source='kinect': expected one of auto, nyu"),
-        ({"data.split": "test"}, "config.data.split='test': expected one of paper, official, dev"),
+        ({"data.split": "vals"}, "config.data.split='vals': expected one of paper, official, dev"),
         ({"data.path": "/nowhere"}, "config.data.path='/nowhere'"),
         ({"data.path": "a.mat", "data.source": "rooms"}, "config.data.path='a.mat': data.source='rooms' reads no file"),
         ({"batch_size": 6}, "config.batch_size=6: expected a multiple of the 4 devices"),
@@ -355,10 +355,10 @@ def test_a_run_that_explodes_ends_without_a_checkpoint_of_it(data, tmp_path, cap
 
 
 def test_the_command_reports_an_error_in_one_line(data, tmp_path):
-    line = [*small.command(small.settings(data), tmp_path / "run"), "--config.data.split=test"]
+    line = [*small.command(small.settings(data), tmp_path / "run"), "--config.data.split=vals"]
     done = subprocess.run(line, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("error: config.data.split='test': expected one of paper")
+    assert done.stderr.strip().splitlines()[-1].startswith("error: config.data.split='vals': expected one of paper")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
 
@@ -399,7 +399,7 @@ def test_a_run_on_rooms_is_evaluated_on_nyus_frames(data, tmp_path, monkeypatch)
     ("change", "message"),
     [
         (dict(protocol="kitti"), "protocol='kitti': expected one of paper, eigen_crop, silberman_crop, full"),
-        (dict(split="test"), "config.data.split='test'"),
+        (dict(split="vals"), "config.data.split='vals'"),
         (dict(source="kinect"), "config.data.source='kinect'"),
         (dict(step=4), "no checkpoint 4: expected last, best or one of"),
         (dict(folder="/nowhere"), "workdir '/nowhere' has no config.json"),

@@ -21,6 +21,8 @@ from jaxdepth.data.files.arrays import map_array, read_header
 from jaxdepth.data.frames import LazyArray
 from jaxdepth.errors import InputError
 
+LIMIT = 16 << 30  # bytes of an entry, see `has_room`
+_FREE_SHARE = 0.9  # of the free disk
 _LARGE = 1 << 28  # bytes
 _DAY = 86400  # seconds
 _META = "meta.json"
@@ -53,7 +55,7 @@ def arrays(kind, key, make, *, cache_dir=None):
       InputError: if an entry cannot be read right after it was written; later, if a frame of a lazy array is damaged.
       OSError: if it cannot be written; nothing of it remains then.
     """
-    folder = root(cache_dir) / f"{kind}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
+    folder = _entry(kind, key, cache_dir)
     cached = _load(folder)
     if cached is not None:
         logging.info("cache: %s, from an earlier run", folder)
@@ -66,6 +68,18 @@ def arrays(kind, key, make, *, cache_dir=None):
     if cached is None:
         raise InputError(f"{folder}: the cache cannot be read right after it was written")
     return cached
+
+
+def has(kind, key, *, cache_dir=None) -> bool:
+    """Whether there is an entry, see `arrays`; it may be damaged."""
+    return (_entry(kind, key, cache_dir) / _META).is_file()
+
+
+def has_room(nbytes, *, cache_dir=None) -> bool:
+    """Whether a new entry of `nbytes` is neither above LIMIT nor nearly all of the free disk."""
+    folder = root(cache_dir).absolute()
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    return nbytes <= min(LIMIT, _FREE_SHARE * shutil.disk_usage(there).free)
 
 
 def create(folder: pathlib.Path, name, shape, dtype) -> np.ndarray:
@@ -131,6 +145,10 @@ def remove(names, *, cache_dir=None) -> list[Entry]:
     for name in chosen:
         _discard(known[name].folder)
     return [known[name] for name in chosen]
+
+
+def _entry(kind, key, cache_dir):
+    return root(cache_dir) / f"{kind}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
 
 
 def _load(folder: pathlib.Path):

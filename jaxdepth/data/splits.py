@@ -14,11 +14,11 @@ from jaxdepth.errors import InputError
 
 NYU_FRAMES = 1449
 NYU_SPLITS = ("paper", "official", "dev", "final", "scene")
-OWN_SPLITS = ("rooms", "lists", "blocks", "tfds", "test")  # of sources with a single split, see `split`
+OWN_SPLITS = ("rooms", "lists", "folders", "scenes", "blocks", "tfds", "test")  # of sources but NYU, see `split`
 BLOCK = 100  # frames
 _PURPOSES = {"train": "train on", "val": "validate on"}
 
-Lists = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
+Lists = Mapping[str, tuple[Sequence[int] | np.ndarray, Sequence[int] | np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,6 @@ def nyu_lists() -> Lists:
     }
 
 
-def name_ids(names: Sequence[str]) -> np.ndarray:
-    """Ids of frames that have names only, int64 [N]: 63 bits of the sha256 of each."""
-    digests = [hashlib.sha256(name.encode("utf8", "surrogateescape")).digest() for name in names]
-    return np.array([int.from_bytes(digest[:8]) >> 1 for digest in digests], np.int64)
-
-
 def scene_lists(ids: Sequence[int], scenes: Sequence[str]) -> Lists:
     """The split `scene`: whole scenes, about 80/20, so that no room is in both parts.
 
@@ -105,55 +99,6 @@ def rooms_lists(ids: Sequence[int], n_train: int) -> Lists:
     return {"rooms": (ids[:n_train], ids[n_train:])}
 
 
-def folder_lists(folder, names: Sequence[str], ids: Sequence[int]) -> Lists:
-    """The only split of a folder of pairs: `lists` if it has train.txt or val.txt, else `blocks`.
-
-    lists: the names in train.txt and in val.txt, one per line. If one file is missing, it stands for all frames that
-      the other does not name. Frames in neither are left out.
-    blocks: 80/20. The frames are cut, in order, into blocks of about 100, and the last fifth of each is for validation.
-      Neighbours often show the same room: this way only the ends of a stretch have a neighbour in the other part.
-
-    Args:
-      folder: the folder.
-      names: of the frames, in the order of `pairs.find`.
-      ids: of the frames.
-
-    Returns:
-      {name of the split: (train ids, val ids)}.
-
-    Raises:
-      InputError: for an unknown name in a file, a name in both files, or fewer than two frames.
-    """
-    files = {part: pathlib.Path(folder, f"{part}.txt") for part in ("train", "val")}
-    if any(file.is_file() for file in files.values()):
-        by_name = dict(zip(names, (int(i) for i in ids), strict=True))
-        found = {part: _listed(file, by_name) for part, file in files.items() if file.is_file()}
-        for part, other in (("train", "val"), ("val", "train")):
-            named = set(found.get(other, ()))
-            found.setdefault(part, tuple(i for i in by_name.values() if i not in named))
-        if both := set(found["train"]) & set(found["val"]):
-            name = next(name for name, i in by_name.items() if i in both)
-            raise InputError(f"{files['val']}: {name!r} is in train.txt too ({len(both)} names are in both)")
-        return {"lists": (found["train"], found["val"])}
-    if len(names) < 2:
-        raise InputError(f"{folder}: {len(names)} pair: expected two or more, for training and validation")
-    blocks = np.array_split(np.arange(len(names)), max(1, round(len(names) / BLOCK)))
-    val = {int(i) for block in blocks for i in block[len(block) - max(1, round(len(block) / 5)) :]}
-    train = {int(ids[i]) for i in range(len(names)) if i not in val}
-    return {"blocks": _part([int(i) for i in ids], train)}
-
-
-def _listed(file: pathlib.Path, ids_by_name) -> tuple[int, ...]:
-    """The ids of the names in a file, one per line."""
-    lines = [line.strip() for line in file.read_text("utf-8-sig", errors="replace").splitlines()]
-    for number, line in enumerate(lines, 1):
-        if line and line not in ids_by_name:
-            raise InputError(
-                f"{file}, line {number}: {line!r}: expected the name of a pair such as {min(ids_by_name)!r}"
-            )
-    return tuple(ids_by_name[line] for line in lines if line)
-
-
 def check_name(name: str):
     """Checks a split's name before any data is read.
 
@@ -169,8 +114,9 @@ def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("
     """Finds the frames of a split in a source.
 
     Args:
-      name: one of NYU_SPLITS or OWN_SPLITS, or "all", which puts every frame into val (for evaluation). Sources other
-        than NYU have a single split; it is taken whatever the name, unless that is "all".
+      name: one of NYU_SPLITS or OWN_SPLITS; "test", where a source has test frames; or "all", which puts every frame
+        into val (for evaluation). For a name that they do not have, sources other than NYU take their own split, unless
+        it is "test" or "all".
       ids: int64 [N], ids of the source's frames.
       lists: the source's splits, `Frames.splits`.
       parts: which of "train" and "val" must not be empty.
@@ -182,7 +128,7 @@ def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("
       InputError: for an unknown name, a split that the source does not have, or an empty part.
     """
     check_name(name)
-    if name != "all":
+    if name not in (*lists, "test", "all"):
         name = next((own for own in OWN_SPLITS if own in lists), name)
     if name == "all":
         train_ids, val_ids = (), tuple(ids)
@@ -198,7 +144,7 @@ def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("
     for part in parts:
         if not indices[part].size:
             if name == "lists":
-                raise InputError(f"split 'lists': no frame to {_PURPOSES[part]}: change train.txt or val.txt")
+                raise InputError(f"split 'lists': no frame to {_PURPOSES[part]}: change train.txt, val.txt or test.txt")
             frames = "official test frames" if (name, part) == ("official", "val") else f"{part} frames of this split"
             raise InputError(
                 f"config.data.split={name!r}: the {frames} are not in this source: "

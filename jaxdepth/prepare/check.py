@@ -10,8 +10,7 @@ from tqdm import tqdm
 from jaxdepth.data import splits
 from jaxdepth.data.files import depth_maps
 from jaxdepth.data.files.writing import check_output
-from jaxdepth.data.sources import pairs
-from jaxdepth.data.splits import folder_lists
+from jaxdepth.data.sources import folder_splits, pairs
 from jaxdepth.errors import InputError
 from jaxdepth.geometry import resize
 from jaxdepth.geometry.depth import MAX_DEPTH, MIN_DEPTH, PLAUSIBLE_MEDIAN, check_range
@@ -43,7 +42,17 @@ class Report:
         return "\n".join([*self.lines, *(f"error: {error}" for error in self.errors), last])
 
 
-def check(folder, *, image=None, depth=None, depth_scale=None, invalid=(), max_depth=MAX_DEPTH, sheet=None) -> Report:
+def check(
+    folder,
+    *,
+    image=None,
+    depth=None,
+    depth_scale=None,
+    intrinsics=None,
+    invalid=(),
+    max_depth=MAX_DEPTH,
+    sheet=None,
+) -> Report:
     """Reads every pair of a folder as training would, and reports all errors, not only the first.
 
     Args:
@@ -51,6 +60,7 @@ def check(folder, *, image=None, depth=None, depth_scale=None, invalid=(), max_d
       image: pattern of the pictures, see `pairs.find`.
       depth: pattern of the depths, see `pairs.find`.
       depth_scale: metres per unit, see `depth_maps.read_depth`.
+      intrinsics: of the pictures, see `open_folder`.
       invalid: depths in metres that are no measurement.
       max_depth: metres; depth beyond it is masked.
       sheet: a PNG to write: up to SHEET_PAIRS pictures beside their depths, cropped as in training. None for no file.
@@ -67,7 +77,7 @@ def check(folder, *, image=None, depth=None, depth_scale=None, invalid=(), max_d
     check_range(invalid=invalid, max_depth=max_depth)
     listing = pairs.find(folder, image=image, depth=depth)
     errors = listing.missing()
-    lines = [f"{len(listing.pairs)} pairs in {listing.folder}: pictures {listing.image}, depths {listing.depth}"]
+    lines = [f"{len(listing)} pairs in {listing.folder}: pictures {listing.image}, depths {listing.depth}"]
     if sheet is not None:
         pathlib.Path(sheet).parent.mkdir(parents=True, exist_ok=True)  # fails before the work, not after it
         check_output(sheet)
@@ -83,10 +93,15 @@ def check(folder, *, image=None, depth=None, depth_scale=None, invalid=(), max_d
     problem = survey.medians and pairs.depth_problem(survey, max(found.scales))
     if problem:
         errors.append(problem)
+    if found.sizes:
+        try:
+            lines.append(_camera_line(intrinsics, sorted({size for size, _ in found.sizes})))
+        except InputError as error:
+            errors.append(str(error))
     try:
-        lists = folder_lists(listing.folder, [pair.name for pair in listing.pairs], listing.ids)
-        split = splits.split(next(iter(lists)), listing.ids, lists=lists)
-        lines.append(f"split: {split.name}, {len(split.train)} to train on, {len(split.val)} to validate")
+        lists, ids = folder_splits.folder_lists(listing), listing.ids
+        split = splits.split(next(iter(lists)), ids, lists=lists)
+        lines.append(folder_splits.in_words(lists, folder_splits.scenes_of(listing.names), ids))
         if not problem:
             splits.check_depths(lambda index: index not in found.empty, split, source="folder", max_depth=max_depth)
     except InputError as error:
@@ -124,8 +139,8 @@ class _Found:
 def _read_all(listing, errors, survey, *, depth_scale) -> _Found:
     """Reads all pairs; appends what cannot be read to `errors`."""
     found = _Found()
-    chosen = set(np.linspace(0, len(listing.pairs) - 1, SHEET_PAIRS).astype(int))
-    for i, pair in enumerate(tqdm(listing.pairs, desc=listing.folder.name, unit="pair", disable=None)):
+    chosen = set(np.linspace(0, len(listing) - 1, SHEET_PAIRS).astype(int))
+    for i, pair in enumerate(tqdm(listing, desc=listing.folder.name, unit="pair", disable=None)):
         try:
             read = pairs.read(pair, depth_scale=depth_scale)
         except (OSError, InputError) as error:
@@ -151,6 +166,19 @@ def _small(picture, valid):
     sizes = dict(frame_size=SHEET_SIZE, picture_size=picture.shape[:2])
     depth = resize.central_nearest(valid, out_size=SHEET_SIZE, **sizes)
     return resize.shrink(picture, SHEET_SIZE, pitch=pitch), depth
+
+
+def _camera_line(intrinsics, sizes) -> str:
+    """A line about the camera; raises InputError where training would refuse it."""
+    if not intrinsics:
+        return "camera: not given, so NYU's is assumed: metres of another may be wrong"
+    from jaxdepth.data.sources import folder  # imports jax, for seconds
+    from jaxdepth.geometry import camera, framing
+
+    of_frames = framing.frame_intrinsics(folder.camera_of(intrinsics, sizes), size=sizes[0], frame_size=SHEET_SIZE)
+    (h, w), (fx, fy) = SHEET_SIZE, of_frames[:2]
+    across, down = (camera.field_of_view((f, f), (0, n)) for f, n in ((fx, w), (fy, h)))
+    return f"camera: the frames' field of view is {across:.1f} x {down:.1f} degrees at {w}x{h}"
 
 
 def _depth_lines(found, survey, max_depth) -> list[str]:

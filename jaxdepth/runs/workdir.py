@@ -148,6 +148,8 @@ def check_same_run(before, now, *, where):
     """
     old, new = (upgrade.flatten(run.to_json()) for run in (before, now))
     free = {f"config.{name}" for name in FREE_SETTINGS} | {"format", "data.began_with", "data.mean_depth_frames"}
+    if not (before.masked and now.masked):  # not counted where frames are read lazily
+        free |= {name for name in {*old, *new} if name.startswith("data.masked.")}
     if new["config.gate.name"] == "coarse_to_fine":
         free -= {"config.epochs", "config.steps"}
     if names := [n for n in sorted({*old, *new} - free) if old.get(n) != new.get(n)]:

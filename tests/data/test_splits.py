@@ -88,9 +88,22 @@ def test_rooms_have_one_split_whatever_the_name():
 def test_an_unknown_name_is_refused(lists):
     with pytest.raises(
         InputError,
-        match="config.data.split='tests': expected one of paper, official, dev, final, scene, rooms, lists, blocks",
+        match="config.data.split='vals': expected one of paper, official, dev, final, scene, rooms, lists, .*test, all",
     ):
-        splits.split("tests", ALL_IDS, lists=lists)
+        splits.split("vals", ALL_IDS, lists=lists)
+
+
+def test_a_source_without_test_frames_offers_none_in_their_place():
+    with pytest.raises(InputError, match="config.data.split='test': this source has rooms, all"):
+        splits.split("test", ALL_IDS, lists=splits.rooms_lists(ALL_IDS, 10))
+    lists = {"lists": ([1, 2], [3]), "test": ([], [4, 5])}
+    assert splits.split("test", np.arange(6), lists=lists, parts=("val",)).val.tolist() == [4, 5]
+    assert splits.split("official", np.arange(6), lists=lists).name == "lists"
+
+
+def test_a_split_that_a_source_has_besides_its_own_is_taken_by_its_name():
+    lists = {"scenes": ([1, 2], [3]), "blocks": ([1, 3], [2])}
+    assert [splits.split(name, np.arange(4), lists=lists).name for name in ("paper", "blocks")] == ["scenes", "blocks"]
 
 
 def test_a_split_of_another_source_is_refused():

@@ -41,6 +41,7 @@ def test_a_good_folder_gets_a_report_and_a_contact_sheet(own, tmp_path):
         "sizes: 20 pictures 80x120 with depths 40x60",
         "depth: median 2.5 m, of single frames 2.5 to 2.5 m, one unit is 0.001 m",
         "invalid: 25.0% of the pixels (0 25.0%, NaN 0.0%, infinite 0.0%, negative 0.0%), at most 25.0% in a frame",
+        "camera: not given, so NYU's is assumed: metres of another may be wrong",
         "split: blocks, 16 to train on, 4 to validate",
         "contact sheet: contact_sheet.png",
         "no errors",
@@ -63,6 +64,33 @@ def test_the_flags_reach_the_check(own, tmp_path):
     assert "median 4 m" in done.stdout and "depths raw/*.png" in done.stdout and "one unit is 0.002 m" in done.stdout
     assert "listed 37.5%" in done.stdout  # 3000 units are 6 m
     assert (tmp_path / "new/sheet.png").is_file()
+
+
+def test_the_camera_is_judged_as_by_training(own, tmp_path):
+    """Frames of 320x240 show the middle 107 of 120 columns: 2 atan(53.3 / 80) and 2 atan(40 / 80)."""
+    done = prepare("check", own, "--fx=80", "--fy=80", "--cx=59.5", "--cy=39.5", f"--output={tmp_path}/sheet.png")
+    assert done.returncode == 0, done.stderr
+    assert "camera: the frames' field of view is 67.4 x 53.1 degrees at 320x240" in done.stdout.splitlines()
+    (error,) = check(own, intrinsics=(4.0,)).errors
+    assert "config.data.folder.intrinsics: fx=4, fy=4 is a field of view of 172 degrees" in error
+    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(own / "images/03.jpg")
+    (error,) = check(own, intrinsics=(80.0,)).errors
+    assert error == "config.data.folder.intrinsics: pictures of sizes 40x60, 80x120: expected one size"
+    done = prepare("check", own, "--cx=3", cwd=tmp_path)
+    assert done.returncode == 1 and "--fx, --fy, --cx, --cy: expected a focal length" in done.stderr
+
+
+def test_scenes_are_held_back_and_told(own, tmp_path):
+    for i, kind in enumerate(("images", "depths") * 4):
+        (own / f"room{i // 2}" / kind).mkdir(parents=True)
+        for j in range(5 * (i // 2), 5 * (i // 2) + 5):
+            name = f"{kind}/{j:02d}.{'jpg' if kind == 'images' else 'png'}"
+            (own / name).rename(own / f"room{i // 2}" / name)
+    report = check(own)
+    assert f"20 pairs in {own}: pictures **/images/*, depths **/depths/*" in report.lines
+    assert "split: scenes, 15 to train on, 5 to validate: 1 of 4 scenes" in report.lines
+    (own / "test.txt").write_text("room1/07\nroom9/01\n")
+    assert check(own).errors[0].startswith(f"{own}/test.txt, line 2: 'room9/01': expected the name of a pair")
 
 
 def test_all_errors_are_reported_together(own, tmp_path):

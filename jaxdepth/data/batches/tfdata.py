@@ -40,7 +40,7 @@ def train_batches(
       `frames`}, with b = batch_size / process_count.
 
     Raises:
-      InputError: if tensorflow is not installed.
+      InputError: if tensorflow is not installed; from the iterator, if a file of the source cannot be read.
     """
     try:
         import tensorflow as tf  # here, as it takes seconds and evaluation does without
@@ -61,10 +61,17 @@ def train_batches(
         example = (count // local) * batch_size + process_index * local + count % local
         return example, table[_rank(example, count=n, seed=seed)]
 
+    raised = []  # by a source that reads its files here
+
+    def read(i):
+        try:
+            return frames.images[i], frames.depths[i]
+        except (InputError, OSError) as error:
+            raised.append(error)
+            raise
+
     def load(example, index):
-        image, depth = tf.numpy_function(
-            lambda i: (frames.images[i], frames.depths[i]), [index], (tf.uint8, tf.float32), stateful=False
-        )
+        image, depth = tf.numpy_function(read, [index], (tf.uint8, tf.float32), stateful=False)
         image.set_shape((*frames.size, 3))
         depth.set_shape(frames.size)
         key = tf.random.fold_in(tf.stack([tf.cast(seed, tf.int32), 1]), tf.cast(example, tf.int32))
@@ -73,7 +80,7 @@ def train_batches(
 
     dataset = tf.data.Dataset.range(start_step * local, np.iinfo(np.int64).max).map(locate)
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return _closed_at_exit(dataset.batch(local, drop_remainder=True).prefetch(2))
+    return _closed_at_exit(dataset.batch(local, drop_remainder=True).prefetch(2), raised)
 
 
 def draw_indices(indices, step, *, batch_size, seed):
@@ -93,11 +100,20 @@ def _rank(example, *, count, seed):
     return tf.random.experimental.index_shuffle(example % count, tf.stack([seed, example // count]), last)
 
 
-def _closed_at_exit(dataset):
-    """The dataset's elements as numpy; closed before the interpreter ends, which would wait for its threads forever."""
+def _closed_at_exit(dataset, raised):
+    """The dataset's elements as numpy; closed before the interpreter ends, which would wait for its threads forever.
+
+    An error of TensorFlow is replaced by the one in `raised` that it comes from.
+    """
+    import tensorflow as tf
 
     def generate():
-        yield from dataset.as_numpy_iterator()
+        try:
+            yield from dataset.as_numpy_iterator()
+        except tf.errors.OpError:
+            if raised:
+                raise raised[0] from None
+            raise
 
     batches = generate()
     alive = weakref.ref(batches)

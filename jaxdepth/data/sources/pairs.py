@@ -1,30 +1,22 @@
 """Finds and reads the pairs of a picture and its depth in a folder. No jax, no tensorflow."""
 
-import functools
 import hashlib
-import os
 import pathlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxdepth.data.files import depth_maps, pictures
+from jaxdepth.data.sources import layouts
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.depth import PLAUSIBLE_MEDIAN
 
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
-# The usual layouts; the first pattern that matches a file is taken.
-IMAGE_PATTERNS = tuple(
-    prefix + name
-    for prefix in ("", "**/")
-    for name in ("images/*", "image/*", "rgb/*", "color/*", "*_rgb", "*_color", "*_colors", "*_image")
-)
-DEPTH_PATTERNS = tuple(prefix + name for prefix in ("", "**/") for name in ("depths/*", "depth/*", "*_depth"))
 MIN_SIDE = 16  # pixels
 _SAME_VIEW = 0.02  # largest difference of two shapes, width / height, that are taken as one field of view
+_NUMBER = re.compile(r"\d+")
 UNITS = {"millimetres": 1e-3, "centimetres": 1e-2, "metres": 1.0}
 
 _UPRIGHT = {  # how an array with an EXIF orientation is turned
@@ -36,8 +28,6 @@ _UPRIGHT = {  # how an array with an EXIF orientation is turned
     7: lambda array: np.rot90(array, 2).T,
     8: np.rot90,
 }
-
-_ADVICE = "give patterns such as --config.data.folder.image=images/*.jpg --config.data.folder.depth=depths/*.png"
 
 
 @dataclass(frozen=True)
@@ -56,14 +46,18 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """The files of a folder that match two patterns, in natural order of their names (frame2 before frame10).
+class Listing(Sequence):
+    """The pairs of a folder, by two patterns, in natural order of their names (frame2 before frame10).
+
+    Files are kept as strings, since a folder may hold a million; a Pair is made when it is indexed.
 
     Attributes:
       folder: the folder.
       image: pattern of the pictures.
       depth: pattern of the depths.
-      pairs: the pairs.
+      names: of the pairs.
+      pictures: paths of the pictures inside the folder, with /.
+      depths: paths of the depths inside the folder, with /.
       pictures_alone: names of the pictures without a depth.
       depths_alone: names of the depths without a picture.
     """
@@ -71,19 +65,25 @@ class Listing:
     folder: pathlib.Path
     image: str
     depth: str
-    pairs: tuple[Pair, ...]
+    names: tuple[str, ...]
+    pictures: tuple[str, ...]
+    depths: tuple[str, ...]
     pictures_alone: tuple[str, ...]
     depths_alone: tuple[str, ...]
 
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, index) -> Pair:
+        return Pair(self.names[index], self.folder / self.pictures[index], self.folder / self.depths[index])
+
     @property
     def ids(self) -> np.ndarray:
-        """The ids of the pairs, int64 [N]: 63 bits of the sha256 of the two files' paths inside the folder.
+        """The ids of the pairs, see `hashed_ids`: of the two files' paths inside the folder.
 
         A frame keeps its id when the folder is moved, and when other files are added or removed.
         """
-        inside = [f"{p.picture.relative_to(self.folder)}\0{p.depth.relative_to(self.folder)}" for p in self.pairs]
-        digests = [hashlib.sha256(names.replace(os.sep, "/").encode("utf8", "surrogateescape")) for names in inside]
-        return np.array([int.from_bytes(digest.digest()[:8]) >> 1 for digest in digests], np.int64)
+        return hashed_ids(map("\0".join, zip(self.pictures, self.depths, strict=True)))
 
     def missing(self) -> list[str]:
         """The files without a partner: up to two lines, one for pictures and one for depths."""
@@ -101,14 +101,14 @@ class Listing:
 def find(folder, *, image=None, depth=None) -> Listing:
     """Finds the pairs in a folder.
 
-    A pattern is a path inside the folder, such as images/*.jpg. Its one `*` stands for a part of a name, and `**/`
+    A pattern is a path inside the folder, such as images/*.jpg. Its one `*` stands for a part of a name, and each `**/`
     before it for any folders. A picture and a depth are a pair if the stars stand for the same text in both. A pattern
     without a known extension matches every known extension.
 
     Args:
       folder: the folder.
-      image: pattern of the pictures; None for the first of IMAGE_PATTERNS that matches a file.
-      depth: pattern of the depths; None for the first of DEPTH_PATTERNS that matches a file.
+      image: pattern of the pictures; None for the first of `layouts.IMAGE_PATTERNS` that finds a pair.
+      depth: pattern of the depths; None for the first of `layouts.DEPTH_PATTERNS` that does.
 
     Returns:
       A Listing.
@@ -121,20 +121,31 @@ def find(folder, *, image=None, depth=None) -> Listing:
     if not folder.is_dir():
         found = "a file" if folder.exists() else "no such folder"
         raise FileNotFoundError(f"config.data.path={str(folder)!r}: {found}: expected a folder of pictures and depths")
-    files = sorted(files_in(folder))
-    image, pictures = _first_match(folder, files, "image", [image] if image else IMAGE_PATTERNS, PICTURES)
-    depth, depths = _first_match(folder, files, "depth", [depth] if depth else DEPTH_PATTERNS, depth_maps.EXTENSIONS)
-    names = sorted({*pictures, *depths}, key=natural)
-    pairs = tuple(Pair(n, folder / pictures[n], folder / depths[n]) for n in names if n in pictures and n in depths)
-    if both := [pair for pair in pairs if pair.picture == pair.depth]:
-        raise InputError(f"{str(both[0].picture)!r}: at {image} for pictures and at {depth} for depths: {_ADVICE}")
-    if not pairs:
+    tree = layouts.Tree(folder)
+    image, depth = (given or found for given, found in zip((image, depth), tree.first_pairs(image, depth), strict=True))
+    pictures, depths = (_files(tree, folder, *of) for of in ((image, "image"), (depth, "depth")))
+    if (image, depth) in layouts.BESIDE:
+        are_depths = set(depths.values())
+        pictures = {name: path for name, path in pictures.items() if path not in are_depths}
+    names = sorted(pictures.keys() & depths.keys(), key=natural)
+    if both := next((name for name in names if pictures[name] == depths[name]), None):
+        path = str(folder / pictures[both])
+        raise InputError(f"{path!r}: at {image} for pictures and at {depth} for depths: {layouts.ADVICE}")
+    if not names:
+        image, depth = image or layouts.usual("image"), depth or layouts.usual("depth")
         raise InputError(
             f"config.data.path={str(folder)!r}: no pairs among {len(pictures)} pictures at {image} and {len(depths)} "
-            f"depths at {depth}: {_ADVICE}"
+            f"depths at {depth}: {layouts.ADVICE}"
         )
-    alone = [tuple(n for n in names if n not in other) for other in (depths, pictures)]
-    return Listing(folder, image, depth, pairs, *alone)
+    alone = (tuple(sorted(some.keys() - names, key=natural)) for some in (pictures, depths))
+    files = (tuple(some[name] for name in names) for some in (pictures, depths))
+    return Listing(folder, image, depth, tuple(names), *files, *alone)
+
+
+def hashed_ids(names: Iterable[str]) -> np.ndarray:
+    """Ids of frames that have names only, int64 [N]: the first 63 bits of the sha256 of each name."""
+    digests = b"".join(hashlib.sha256(name.encode("utf8", "surrogateescape")).digest()[:8] for name in names)
+    return (np.frombuffer(digests, ">u8") >> 1).astype(np.int64)
 
 
 class Read(NamedTuple):
@@ -260,48 +271,30 @@ def depth_problem(survey, scale) -> str | None:
 
 def natural(name):
     """A sort key for names that compares numbers by value: frame2 before frame10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)], name
+    return _NUMBER.sub(_comparable, name), name
 
 
 def files_in(folder) -> Iterable[str]:
     """Paths of all files under a folder, relative and with /, without hidden ones."""
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        prefix = os.path.relpath(parent, folder).replace(os.sep, "/") + "/"
-        yield from (prefix.removeprefix("./") + name for name in names if not name.startswith("."))
+    return (prefix + name for prefix, names in layouts.walk(folder) for name in names)
 
 
-def _first_match(folder, files, kind, patterns, extensions):
-    """The first pattern that matches a file, and {name: path}; without a match, the patterns in words and {}."""
-    for pattern in patterns:
-        expression = _expression(pattern, kind, extensions)
-        found = {}
-        for path in files:
-            if match := expression.fullmatch(path):
-                name = "".join(match.groups())
-                if name in found:
-                    raise InputError(
-                        f"{str(folder)!r}: two files for {name!r} at {pattern}, {found[name]} and {path}: {_ADVICE}"
-                    )
-                found[name] = path
-        if found:
-            return pattern, found
-    return (patterns[0] if len(patterns) == 1 else f"{patterns[0]} or another usual pattern"), {}
+def _comparable(number):
+    """A number in a name so that numbers compare by value, and after whatever text: its length and its digits."""
+    digits = number[0].lstrip("0") if number[0].isascii() else str(int(number[0]))
+    return f"\0{chr(1 + len(digits))}{digits}\0"
 
 
-@functools.cache
-def _expression(pattern, kind, extensions):
-    """The pattern as a regular expression, with a group for each star."""
-    folders, star, rest = pattern.rpartition("**/")
-    folders, single = re.escape(folders), rest.count("*")
-    if single != 1 or "*" in folders or pattern.startswith("/"):
-        raise InputError(
-            f"config.data.folder.{kind}={pattern!r}: expected a path inside the folder with one *: {_ADVICE}"
-        )
-    before, after = map(re.escape, rest.split("*"))
-    known = "" if pattern.lower().endswith(extensions) else f"(?:{'|'.join(map(re.escape, extensions))})"
-    anywhere = "((?:[^/]+/)*)" if star else ""
-    return re.compile(f"{folders}{anywhere}{before}([^/]+?){after}(?i:{known})")
+def _files(tree, folder, pattern, kind) -> dict[str, str]:
+    """{name: path inside the folder} of the files at a pattern, {} at None; raises InputError for two of a name."""
+    if pattern is None:
+        return {}
+    files, twice = tree.matches(pattern, kind)
+    if twice:
+        name = next(name for name, path in files.items() if path == twice[0])
+        both = " and ".join(twice)
+        raise InputError(f"{str(folder)!r}: two files for {name!r} at {pattern}, {both}: {layouts.ADVICE}")
+    return files
 
 
 def _some(names) -> str:

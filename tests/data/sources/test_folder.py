@@ -326,26 +326,6 @@ def test_intrinsics_need_pictures_of_one_size(own):
         open_folder(own, frame_size=SIZE, intrinsics=(1.0, 1.0, 0.0, 0.0))
 
 
-def test_splits_come_from_lists_or_blocks(own):
-    names = [f"{i:03d}" for i in range(250)]
-    ids = np.arange(1000, 1250)
-    ((name, (train_ids, val_ids)),) = splits.folder_lists(own, names, ids).items()
-    assert name == "blocks" and sorted(train_ids + val_ids) == ids.tolist() and 48 <= len(val_ids) <= 52
-    val = set(val_ids)
-    assert sum((i in val) != (i + 1 in val) for i in range(1000, 1249)) == 2 * 2 - 1  # two stretches, one at the end
-    (own / "val.txt").write_text("\ufeff002\r\n\r\n  007  \r\n", encoding="utf8")
-    frames = open_folder(own, frame_size=SIZE)
-    chosen = splits.split("paper", frames.ids, lists=frames.splits)
-    assert (chosen.name, chosen.val.tolist(), chosen.train.tolist()) == ("lists", [2, 7], [0, 1, 3, 4, 5, 6, 8, 9])
-    (own / "train.txt").write_text("009\n001\n")
-    frames = open_folder(own, frame_size=SIZE)
-    chosen = splits.split("lists", frames.ids, lists=frames.splits)
-    assert (chosen.val.tolist(), chosen.train.tolist()) == ([2, 7], [1, 9])
-    (own / "train.txt").write_text("002\n001\n")
-    with pytest.raises(InputError, match="val.txt: '002' is in train.txt too"):
-        open_folder(own, frame_size=SIZE)
-
-
 def test_a_single_pair_is_refused(tmp_path):
     with pytest.raises(InputError, match="1 pair: expected two or more"):
         open_folder(write_folder(tmp_path / "own", 1), frame_size=SIZE)
@@ -397,3 +377,34 @@ def test_train_and_evaluate_on_a_folder(own, tmp_path, capsys):
     with pytest.raises(InputError, match="holds another run.*config.data.folder.depth_scale: None there, 0.002 now"):
         settings.data.folder.depth_scale = 0.002
         train.train_and_evaluate(settings, tmp_path / "run")
+
+
+def test_a_run_on_scenes_is_scored_by_scenes_and_test_frames_alone(tmp_path):
+    """A run of an earlier version, whose split was `blocks`, goes on with it, and with no other."""
+    for scene in "abcde":
+        for i in range(4):
+            write_pair(tmp_path / "own" / scene, str(i), *fake_nyu.frame(i, (96, 128))[:2])
+    settings = small.settings(tmp_path / "own", name="mean_depth", steps=2, **{"data.source": "folder"})
+    train.train_and_evaluate(settings, tmp_path / "run")
+    held_back = evaluate.evaluate_checkpoint(tmp_path / "run", protocol="paper")["per_frame"]["name"]
+    result = evaluate.evaluate_checkpoint(tmp_path / "run", protocol="paper", split="all")
+    assert result["protocol"]["frames_seen_in_training"] == 16 and result["interval_over"] == "5 scenes"
+    assert result["per_frame"]["group"] == [i // 4 for i in range(20)]
+    settings.data.split = "blocks"
+    train.train_and_evaluate(settings, tmp_path / "blocks")
+    result = evaluate.evaluate_checkpoint(tmp_path / "blocks", protocol="paper")
+    assert (result["protocol"]["split"], result["frames"]) == ("blocks", 4)
+    settings.data.split = "official"
+    with pytest.raises(InputError, match="holds another run .config.data.split: 'blocks' there, 'scenes' now"):
+        train.train_and_evaluate(settings, tmp_path / "blocks")
+    trained_on = next(scene for scene in "abcde" if f"{scene}/0" not in held_back)
+    (tmp_path / "own/test.txt").write_text("S/images/1.png S/depths/1.png\nS/2\n".replace("S", trained_on))
+    tested = evaluate.evaluate_checkpoint(tmp_path / "run", protocol="paper", split="test")
+    assert (tested["protocol"]["split"], tested["per_frame"]["name"]) == (
+        "test",
+        [f"{trained_on}/1", f"{trained_on}/2"],
+    )
+    assert tested["protocol"]["frames_seen_in_training"] == 2, "test.txt came later"
+    (tmp_path / "own/test.txt").unlink()
+    with pytest.raises(InputError, match="split='test': this source has scenes, blocks, all"):
+        evaluate.evaluate_checkpoint(tmp_path / "run", protocol="paper", split="test")

@@ -32,8 +32,8 @@ def write(folder, *files):
 def test_patterns_find_pairs(tmp_path, image, depth, files, names):
     write(tmp_path, *files)
     listing = pairs.find(tmp_path, image=image, depth=depth)
-    assert not listing.missing() and [pair.name for pair in listing.pairs] == names
-    for pair in listing.pairs:
+    assert not listing.missing() and [pair.name for pair in listing] == names
+    for pair in listing:
         assert pair.picture.is_file() and pair.depth.is_file() and pair.picture != pair.depth
 
 
@@ -69,7 +69,7 @@ def test_two_files_of_one_name_are_refused(tmp_path):
 def test_names_are_in_natural_order(tmp_path):
     names = ["b", "frame9", "frame10", "frame10a", "frame100"]
     write(tmp_path, *(f"{part}/{name}.png" for part in ("images", "depths") for name in sorted(names)))
-    assert [pair.name for pair in pairs.find(tmp_path).pairs] == names
+    assert list(pairs.find(tmp_path).names) == names
 
 
 def test_files_without_a_partner_are_listed(tmp_path):
@@ -87,7 +87,7 @@ def test_files_without_a_partner_are_listed(tmp_path):
 def test_picture_and_depth_have_one_shape_to_within_a_pixel(tmp_path, depth_shape, fits):
     Image.fromarray(np.zeros((96, 128, 3), np.uint8)).save(tmp_path / "a_rgb.png")
     np.save(tmp_path / "a_depth.npy", np.full(depth_shape, 2.0))
-    (pair,) = pairs.find(tmp_path).pairs
+    (pair,) = pairs.find(tmp_path)
     if fits:
         read = pairs.read(pair)
         assert (read.picture.shape, read.depth.shape, read.scale) == ((96, 128, 3), depth_shape, 1.0)
@@ -154,7 +154,7 @@ def write_turned(folder, orientation, *, size, depth_kind, depth_stored=True, de
 )
 def test_picture_and_depth_of_a_turned_camera_fit(tmp_path, depth_kind, orientation, size, depth):
     upright = write_turned(tmp_path, orientation, size=size, depth_kind=depth_kind, **depth)
-    (pair,) = pairs.find(tmp_path).pairs
+    (pair,) = pairs.find(tmp_path)
     read = pairs.read(pair)
     np.testing.assert_allclose(read.depth, upright / 1000, rtol=1e-6)
     np.testing.assert_array_equal(read.picture[..., 0], upright // 20)
@@ -165,7 +165,7 @@ def test_picture_and_depth_of_a_turned_camera_fit(tmp_path, depth_kind, orientat
 @pytest.mark.parametrize("depth_stored", [True, False])
 def test_a_pair_that_would_fit_turned_or_not_is_refused(tmp_path, orientation, size, depth_stored):
     write_turned(tmp_path, orientation, size=size, depth_kind="png", depth_stored=depth_stored)
-    (pair,) = pairs.find(tmp_path).pairs
+    (pair,) = pairs.find(tmp_path)
     with pytest.raises(
         InputError, match=f"a_rgb.png': EXIF orientation {orientation}, but its depth has none"
     ) as raised:
@@ -177,5 +177,5 @@ def test_a_depth_with_an_orientation_beside_an_upright_picture_is_turned(tmp_pat
     depth = (1000 + np.arange(600).reshape(20, 30)).astype(np.uint16)
     Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "a_rgb.png")
     save(Image.fromarray(depth), tmp_path / "a_depth.png", 3, tag=True)
-    (pair,) = pairs.find(tmp_path).pairs
+    (pair,) = pairs.find(tmp_path)
     np.testing.assert_allclose(pairs.read(pair).depth, depth / 1000, rtol=1e-6)

@@ -8,7 +8,7 @@ from absl import logging
 
 from jaxdepth.data.frames import Frames, LazyArray, OwnSizes
 from jaxdepth.data.sources import testsets
-from jaxdepth.data.splits import name_ids
+from jaxdepth.data.sources.pairs import hashed_ids
 from jaxdepth.errors import InputError
 from jaxdepth.geometry import framing, resize
 from jaxdepth.geometry.depth import mask_invalid
@@ -41,7 +41,7 @@ def open_testset(kind, path, *, frame_size=(240, 320), invalid=(), max_depth=Non
     for note in found.notes:
         logging.info("%s: %s", found.folder, note)
     examples, (h, w) = found.examples, frame_size
-    ids = name_ids([example.name for example in examples])
+    ids = hashed_ids(example.name for example in examples)
 
     @functools.lru_cache(maxsize=_KEPT)  # read once for the frame, and once to be scored
     def full_depth(i):
