@@ -14,7 +14,13 @@ from jaxdepth.errors import InputError
 
 NYU_FRAMES = 1449
 NYU_SPLITS = ("paper", "official", "dev", "final", "scene")
-OWN_SPLITS = ("rooms", "lists", "blocks", "tfds")  # of sources with a single split, see `split`
+SINGLE_SPLITS = (
+    "rooms",
+    "lists",
+    "blocks",
+    "tfds",
+    "test",
+)  # of sources with no other, as `scene` may be
 BLOCK = 100  # frames
 _PURPOSES = {"train": "train on", "val": "validate on"}
 
@@ -62,6 +68,11 @@ def nyu_lists() -> Lists:
     }
 
 
+def has_official_ids(lists: Lists) -> bool:
+    """Whether the ids of a source with these splits are those of NYU's labelled frames, in a file or in a dataset."""
+    return nyu_lists().keys() <= lists.keys()
+
+
 def scene_lists(ids: Sequence[int], scenes: Sequence[str]) -> Lists:
     """The split `scene`: whole scenes, about 80/20, so that no room is in both parts.
 
@@ -69,17 +80,15 @@ def scene_lists(ids: Sequence[int], scenes: Sequence[str]) -> Lists:
     of 256. See `scene_of` for what a scene is.
 
     Args:
-      ids: of NYU's frames.
+      ids: of the frames.
       scenes: name of each frame's scene.
 
     Returns:
       {"scene": (train ids, val ids)}.
     """
 
-    def is_train(scene):
-        return hashlib.sha256(f"0:{scene_of(scene)}".encode()).digest()[0] >= 51
-
-    train = {int(i) for i, scene in zip(ids, scenes, strict=True) if is_train(scene)}
+    is_train = {name: hashlib.sha256(f"0:{scene_of(name)}".encode()).digest()[0] >= 51 for name in set(scenes)}
+    train = {int(i) for i, scene in zip(ids, scenes, strict=True) if is_train[scene]}
     return {"scene": _part([int(i) for i in ids], train)}
 
 
@@ -154,7 +163,7 @@ def check_name(name: str):
     Raises:
       InputError: if no source has a split of that name.
     """
-    known = (*NYU_SPLITS, *OWN_SPLITS, "all")
+    known = (*NYU_SPLITS, *SINGLE_SPLITS, "all")
     if name not in known:
         raise InputError(f"config.data.split={name!r}: expected one of {', '.join(known)}")
 
@@ -163,8 +172,8 @@ def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("
     """Finds the frames of a split in a source.
 
     Args:
-      name: one of NYU_SPLITS or OWN_SPLITS, or "all", which puts every frame into val (for evaluation). Sources other
-        than NYU have a single split; it is taken whatever the name, unless that is "all".
+      name: one of NYU_SPLITS or SINGLE_SPLITS, or "all", which puts every frame into val (for evaluation). Where a
+        source has one split only, that is taken whatever the name, unless it is "all".
       ids: int64 [N], ids of the source's frames.
       lists: the source's splits, `Frames.splits`.
       parts: which of "train" and "val" must not be empty.
@@ -176,8 +185,8 @@ def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("
       InputError: for an unknown name, a split that the source does not have, or an empty part.
     """
     check_name(name)
-    if name != "all":
-        name = next((own for own in OWN_SPLITS if own in lists), name)
+    if name != "all" and len(lists) == 1:
+        (name,) = lists
     if name == "all":
         train_ids, val_ids = (), tuple(ids)
         parts = tuple(part for part in parts if part == "val")
