@@ -82,8 +82,7 @@ class Listing:
         A frame keeps its id when the folder is moved, and when other files are added or removed.
         """
         inside = [f"{p.picture.relative_to(self.folder)}\0{p.depth.relative_to(self.folder)}" for p in self.pairs]
-        digests = [hashlib.sha256(names.replace(os.sep, "/").encode("utf8", "surrogateescape")) for names in inside]
-        return np.array([int.from_bytes(digest.digest()[:8]) >> 1 for digest in digests], np.int64)
+        return hashed_ids(names.replace(os.sep, "/") for names in inside)
 
     def missing(self) -> list[str]:
         """The files without a partner: up to two lines, one for pictures and one for depths."""
@@ -135,6 +134,12 @@ def find(folder, *, image=None, depth=None) -> Listing:
         )
     alone = [tuple(n for n in names if n not in other) for other in (depths, pictures)]
     return Listing(folder, image, depth, pairs, *alone)
+
+
+def hashed_ids(names: Iterable[str]) -> np.ndarray:
+    """Ids of frames that have names only, int64 [N]: the first 63 bits of the sha256 of each name."""
+    digests = b"".join(hashlib.sha256(name.encode("utf8", "surrogateescape")).digest()[:8] for name in names)
+    return (np.frombuffer(digests, ">u8") >> 1).astype(np.int64)
 
 
 class Read(NamedTuple):
