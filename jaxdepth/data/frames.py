@@ -33,9 +33,9 @@ class LazyArray:
 
     def __getitem__(self, index):
         """The frame at an integer, or the frames at a slice or an array of integers."""
+        if np.ndim(index) == 0 and not isinstance(index, slice):
+            return self._load(range(len(self))[index])  # np.arange of 400,000 would take .1 ms
         chosen = np.arange(len(self))[index]
-        if chosen.ndim == 0:
-            return self._load(int(chosen))
         frames = np.empty((len(chosen), *self.shape[1:]), self.dtype)
         for frame, i in zip(frames, chosen, strict=True):
             frame[...] = self._load(int(i))

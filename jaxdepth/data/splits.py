@@ -62,6 +62,11 @@ def nyu_lists() -> Lists:
     }
 
 
+def has_official_ids(lists: Lists) -> bool:
+    """Whether the ids of a source with these splits are those of NYU's labelled frames, in a file or in a dataset."""
+    return nyu_lists().keys() <= lists.keys()
+
+
 def scene_lists(ids: Sequence[int], scenes: Sequence[str]) -> Lists:
     """The split `scene`: whole scenes, about 80/20, so that no room is in both parts.
 
@@ -69,17 +74,15 @@ def scene_lists(ids: Sequence[int], scenes: Sequence[str]) -> Lists:
     of 256. See `scene_of` for what a scene is.
 
     Args:
-      ids: of NYU's frames.
+      ids: of the frames.
       scenes: name of each frame's scene.
 
     Returns:
       {"scene": (train ids, val ids)}.
     """
 
-    def is_train(scene):
-        return hashlib.sha256(f"0:{scene_of(scene)}".encode()).digest()[0] >= 51
-
-    train = {int(i) for i, scene in zip(ids, scenes, strict=True) if is_train(scene)}
+    is_train = {name: hashlib.sha256(f"0:{scene_of(name)}".encode()).digest()[0] >= 51 for name in set(scenes)}
+    train = {int(i) for i, scene in zip(ids, scenes, strict=True) if is_train[scene]}
     return {"scene": _part([int(i) for i in ids], train)}
 
 
@@ -129,7 +132,8 @@ def split(name: str, ids: np.ndarray, *, lists: Lists, parts: Sequence[str] = ("
     """
     check_name(name)
     if name not in (*lists, "test", "all"):
-        name = next((own for own in OWN_SPLITS if own in lists), name)
+        only = next(iter(lists)) if len(lists) == 1 else name
+        name = next((own for own in OWN_SPLITS if own in lists), only)
     if name == "all":
         train_ids, val_ids = (), tuple(ids)
         parts = tuple(part for part in parts if part == "val")

@@ -85,8 +85,7 @@ def names_and_groups(frames, indices):
     if frames.name == "rooms":
         order = 2 * np.asarray(indices)  # no two rooms are neighbours
     else:
-        official = any(name in frames.splits for name in splits.NYU_SPLITS)
-        order = frames.ids[indices] if official else np.asarray(indices)
+        order = frames.ids[indices] if splits.has_official_ids(frames.splits) else np.asarray(indices)
     if frames.scenes is not None:
         groups = np.unique([splits.scene_of(frames.scenes[i]) for i in indices], return_inverse=True)[1]
         over = "scenes"

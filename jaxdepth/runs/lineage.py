@@ -72,7 +72,8 @@ def _seen_ids(entry, frames, *, same_path):
         return none  # endless rooms alone, which no source holds
     if entry.source == frames.name == "rooms" and entry.seed is not None:
         return splits.room_ids(entry.seed, entry.train_frames)
-    if entry.split in frames.splits and entry.split in splits.NYU_SPLITS:  # official ids, in a file or in a dataset
+    is_raw = entry.source == "tfds" and entry.split == "scene"  # NYU's raw recordings: the only dataset that has it
+    if entry.split in frames.splits and splits.has_official_ids(frames.splits) and not is_raw:
         return np.array(frames.splits[entry.split][0], np.int64)
     if entry.source != frames.name or entry.split not in frames.splits:
         return none

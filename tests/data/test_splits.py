@@ -106,6 +106,22 @@ def test_a_split_that_a_source_has_besides_its_own_is_taken_by_its_name():
     assert [splits.split(name, np.arange(4), lists=lists).name for name in ("paper", "blocks")] == ["scenes", "blocks"]
 
 
+@pytest.mark.parametrize("own", ["scene", "test", "tfds"])
+def test_the_only_split_of_a_source_is_taken_whatever_the_name(own):
+    lists = {own: ((7, 3), (5,))}
+    for name in ("paper", "rooms", own):
+        chosen = splits.split(name, np.array([3, 5, 7]), lists=lists)
+        assert (chosen.name, chosen.train.tolist(), chosen.val.tolist()) == (own, [0, 2], [1])
+    assert splits.split("all", np.array([3, 5, 7]), lists=lists).name == "all"
+
+
+def test_a_source_without_frames_to_train_on_is_refused_by_its_splits_name():
+    of_test = {"test": ((), (1, 2))}
+    assert splits.split("paper", np.array([1, 2]), lists=of_test, parts=("val",)).val.tolist() == [0, 1]
+    with pytest.raises(InputError, match="config.data.split='test': the train frames of this split are not in"):
+        splits.split("paper", np.array([1, 2]), lists=of_test)
+
+
 def test_a_split_of_another_source_is_refused():
     with pytest.raises(InputError, match="config.data.split='rooms': this source has paper, official, dev, final, all"):
         splits.split("rooms", ALL_IDS, lists=LISTS)
@@ -133,5 +149,7 @@ def test_scenes_stay_whole_and_depend_on_their_names_only():
     assert abs(len(val) / len(ids) - 0.2) < 0.05 and sorted((*train, *val)) == list(ids)
     again = splits.scene_lists(ids[::-3], scenes[::-3])["scene"]
     assert set(again[0]) <= set(train) and set(again[1]) <= set(val) and again[1]
+    val_scenes = {scenes[i - 1] for i in val}
+    assert val_scenes == {s for s in scenes if hashlib.sha256(f"0:{s}".encode()).digest()[0] < 51}
     found = splits.split("scene", ids, lists={"scene": (train, val)})
     assert found.name == "scene" and len(found.val) == len(val)

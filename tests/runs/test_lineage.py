@@ -50,6 +50,16 @@ def test_a_frame_with_an_official_id_is_the_same_in_a_file_and_in_a_dataset(trai
     assert lineage.count_seen(run(trained, "final"), of_source, np.arange(8)) == 8
 
 
+def test_raw_recordings_have_no_official_ids_though_their_split_is_named_alike():
+    of_file = frames("nyu", [1, 2, 3], {**splits.nyu_lists(), "scene": ((1, 3), (2,))})
+    of_raw = frames("tfds", [10**17, 5, 10**18], {"scene": ((10**17, 5), (10**18,))})
+    every = np.arange(3)
+    assert lineage.count_seen(run("nyu", "scene"), of_file, every) == 2
+    assert lineage.count_seen(run("tfds", "scene", path="raw"), of_file, every, path="file") == 0
+    assert lineage.count_seen(run("nyu", "scene"), of_raw, every) == 0
+    assert lineage.count_seen(run("tfds", "scene", path="raw"), of_raw, every) == 2
+
+
 def test_frames_of_another_kind_are_not_seen():
     of_folder = frames("folder", [1, 2, 3], {"blocks": ((1, 2), (3,))})
     every = np.arange(3)

@@ -171,6 +171,20 @@ def test_colour_is_one_factor_for_each_channel_and_leaves_the_rest():
     assert bright.numpy().max() <= 1
 
 
+@pytest.mark.parametrize(
+    "changes", [(0.2, 0, 0, 0), (0, -0.2, 0, 0), (0, 0, 0.3, 0), (0, 0, 0, -0.2), (0.3,) * 4, (0,) * 4]
+)
+def test_relight_is_the_formula_in_float64(changes):
+    image = noise((48, 64))[0] / 255
+    grey = image.mean(-1, keepdims=True)
+    expected = grey + (image - grey) * (1 + changes[0])
+    expected = 0.5 + (expected - 0.5) * (1 + changes[1])
+    expected = np.clip(expected * (1 + changes[2]), 1e-4, 1) ** np.exp(changes[3])
+    got = tfdata_augment.relight(np.float32(image), np.float32(changes)).numpy()
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+    assert got.dtype == np.float32 and 0 <= got.min() and got.max() <= 1
+
+
 def test_output_is_a_pure_function_of_the_seed():
     image, depth = noise((240, 320))
     first, again, other = (
