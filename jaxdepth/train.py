@@ -235,6 +235,7 @@ def _record(config, frames, split, *, pipeline, began_with):
         mean_depth_frames=len(mean_depth.sample(split.train)),
         masked=dict(frames.counts),
         intrinsics=frames.intrinsics,
+        scenes=lineage.scenes(frames, split.train),
         began_with=began_with,
     )
 

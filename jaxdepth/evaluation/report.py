@@ -148,7 +148,7 @@ def _window(protocol):
 def text(result):
     """A result to read: the protocol, a row for each output, the edges, and further measures."""
     seen = result["protocol"].get("frames_seen_in_training", 0)
-    warnings = [f"the network was trained on {seen} of these frames"] if seen else []
+    warnings = [f"the network was trained on {seen} of these frames or of their scenes"] if seen else []
     warnings += result.get("predictions", {}).get("warnings", [])
     baseline, floor = result.get("baseline") or {}, result["mean_depth_baseline"]
     fitted = ", fitted in disparity" if result["protocol"].get("fitted") else ""

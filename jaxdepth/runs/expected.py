@@ -82,6 +82,9 @@ _SETTINGS = {
     "data.folder.depth_scale": _or_none(_SCALE),
     "data.folder.intrinsics": _or_none(_numbers(1, 2, 4)),
 }
+_NAMES = _Rule(
+    lambda x: isinstance(x, list) and len(x) <= 10_000 and all(map(_TEXT.accepts, x)), "a list of at most 10,000 names"
+)
 _COUNT, _HASH = _or_none(_whole(0)), _or_none(_TEXT)
 _DATA = {
     "split_hash": _HASH,
@@ -92,6 +95,7 @@ _DATA = {
         lambda x: isinstance(x, dict) and all(_is_whole(n, 0, _LARGE) for n in x.values()), "counts by their names"
     ),
     "intrinsics": _Rule(lambda x: x in (None, []) or _numbers(4).accepts(x) and min(x[:2]) > 0, "fx, fy, cx, cy"),
+    "scenes": _NAMES,
     "began_with": _Rule(lambda x: isinstance(x, list) and len(x) <= 1000, "a list"),
 }
 _TRAINING = {
@@ -102,6 +106,7 @@ _TRAINING = {
     "depth": _HASH,
     "seed": _COUNT,
     "train_frames": _COUNT,
+    "scenes": _NAMES,
 }
 
 

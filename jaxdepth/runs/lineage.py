@@ -8,6 +8,8 @@ from jaxdepth.data import splits
 from jaxdepth.paths import expanded, network_folder
 from jaxdepth.runs import record
 
+_NYU = {"nyu", "tfds"}  # sources of its labelled frames, or of its raw recordings
+
 
 def in_words(trained_on):
     """A lineage to read, such as "rooms, split rooms; nyu, split official".
@@ -46,6 +48,13 @@ def of_init(workdir, init_from):
         raise FileNotFoundError(f"config.init_from={str(init_from)!r}: {error}; train that run first") from error
 
 
+def scenes(frames, indices):
+    """The names of NYU's scenes that some frames are of, sorted; () for other sources, and if they are not known."""
+    if frames.scenes is None or frames.name not in _NYU:
+        return ()
+    return tuple(sorted({splits.scene_of(frames.scenes[index]) for index in indices}))
+
+
 def count_seen(run, frames, indices, *, path=None):
     """Counts the frames that a network was trained on.
 
@@ -56,7 +65,8 @@ def count_seen(run, frames, indices, *, path=None):
       path: where the source lies; None for its usual place.
 
     Returns:
-      How many of the n frames it saw in training.
+      How many of the n frames it saw in training. Between NYU's labelled frames and its raw recordings, all frames
+      count whose scene it saw.
     """
     same_path = not path or (bool(run.data_path) and _resolved(path) == _resolved(run.data_path))
     *earlier, own = run.trained_on
@@ -73,6 +83,10 @@ def _seen_ids(entry, frames, *, same_path):
     if entry.source == frames.name == "rooms" and entry.seed is not None:
         return splits.room_ids(entry.seed, entry.train_frames)
     is_raw = entry.source == "tfds" and entry.split == "scene"  # NYU's raw recordings: the only dataset that has it
+    if {entry.source, frames.name} <= _NYU and is_raw == splits.has_official_ids(frames.splits):
+        if not entry.scenes or frames.scenes is None:
+            return none
+        return frames.ids[np.isin([splits.scene_of(name) for name in frames.scenes], entry.scenes)]
     if entry.split in frames.splits and splits.has_official_ids(frames.splits) and not is_raw:
         return np.array(frames.splits[entry.split][0], np.int64)
     if entry.source != frames.name or entry.split not in frames.splits:

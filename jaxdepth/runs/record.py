@@ -29,6 +29,7 @@ class TrainedOn:
       depth: "filled" or "raw".
       seed: of rooms, which says with `train_frames` which ones those were; None for other sources.
       train_frames: number of rooms; None for other sources.
+      scenes: names of NYU's scenes that the frames are of; empty if they are not known.
     """
 
     source: str
@@ -38,6 +39,7 @@ class TrainedOn:
     depth: str = "filled"
     seed: int | None = None
     train_frames: int | None = None
+    scenes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +54,7 @@ class RunRecord:
       mean_depth_frames: number of frames that the mean depth image was computed from.
       masked: counts of invalid depths, see `data.frames.Frames`.
       intrinsics: camera of the frames, in their pixels; None if unknown.
+      scenes: see `TrainedOn`.
       began_with: the trainings behind the weights that the run started from, first to last.
     """
 
@@ -62,6 +65,7 @@ class RunRecord:
     mean_depth_frames: int | None = None
     masked: dict[str, int] = dataclasses.field(default_factory=dict)
     intrinsics: Intrinsics | None = None
+    scenes: tuple[str, ...] = ()
     began_with: tuple[TrainedOn, ...] = ()
 
     @property
@@ -107,7 +111,7 @@ class RunRecord:
         if data["source"] == "rooms":
             rooms = dict(seed=self.config["seed"], train_frames=data["rooms_frames"][0])
         names = {name: data[name] for name in ("source", "split", "mix", "depth")}
-        return *self.began_with, TrainedOn(split_hash=self.split_hash, **names, **rooms)
+        return *self.began_with, TrainedOn(split_hash=self.split_hash, scenes=self.scenes, **names, **rooms)
 
     def to_json(self) -> dict:
         """The content of config.json; raises InputError where `from_json` would refuse it."""
@@ -139,11 +143,14 @@ def from_json(content) -> RunRecord:
     known = {f.name for f in dataclasses.fields(RunRecord)} - {"config"}
     data = {name: value for name, value in data.items() if name in known}
     data["intrinsics"] = Intrinsics(*data["intrinsics"]) if data.get("intrinsics") else None
-    data["began_with"] = tuple(
-        TrainedOn(**{name: value for name, value in entry.items() if value is not None})
-        for entry in data.get("began_with", ())
-    )
+    data["scenes"] = tuple(data.get("scenes", ()))
+    data["began_with"] = tuple(_training(entry) for entry in data.get("began_with", ()))
     return RunRecord(config, **data)
+
+
+def _training(entry) -> TrainedOn:
+    known = {name: value for name, value in entry.items() if value is not None}
+    return TrainedOn(**known | {"scenes": tuple(known.get("scenes", ()))})
 
 
 def read(workdir) -> RunRecord:

@@ -148,6 +148,7 @@ def check_same_run(before, now, *, where):
     """
     old, new = (upgrade.flatten(run.to_json()) for run in (before, now))
     free = {f"config.{name}" for name in FREE_SETTINGS} | {"format", "data.began_with", "data.mean_depth_frames"}
+    free.add("data.scenes")  # the hash of the frames decides, and runs from before have none
     if not (before.masked and now.masked):  # not counted where frames are read lazily
         free |= {name for name in {*old, *new} if name.startswith("data.masked.")}
     if new["config.gate.name"] == "coarse_to_fine":

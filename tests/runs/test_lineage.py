@@ -10,11 +10,11 @@ from jaxdepth.runs import lineage
 from jaxdepth.runs.record import RunRecord
 
 
-def frames(name, ids, own_splits):
-    return types.SimpleNamespace(name=name, ids=np.array(ids, np.int64), splits=own_splits)
+def frames(name, ids, own_splits, scenes=None):
+    return types.SimpleNamespace(name=name, ids=np.array(ids, np.int64), splits=own_splits, scenes=scenes)
 
 
-def run(source, split, *, path=None, began_with=(), seed=0, **data):
+def run(source, split, *, path=None, began_with=(), seed=0, scenes=(), **data):
     data = {
         "source": source,
         "split": split,
@@ -23,7 +23,7 @@ def run(source, split, *, path=None, began_with=(), seed=0, **data):
         "path": path,
         "rooms_frames": (24, 5),
     } | data
-    return RunRecord({"data": data, "seed": seed}, split_hash="?", began_with=tuple(began_with))
+    return RunRecord({"data": data, "seed": seed}, split_hash="?", scenes=scenes, began_with=tuple(began_with))
 
 
 def rooms(seed, train, val):
@@ -58,6 +58,24 @@ def test_raw_recordings_have_no_official_ids_though_their_split_is_named_alike()
     assert lineage.count_seen(run("tfds", "scene", path="raw"), of_file, every, path="file") == 0
     assert lineage.count_seen(run("nyu", "scene"), of_raw, every) == 0
     assert lineage.count_seen(run("tfds", "scene", path="raw"), of_raw, every) == 2
+
+
+def test_between_raw_recordings_and_labelled_frames_the_scenes_tell():
+    """A scene's recordings show what its labelled frames show, so each counts that is of a scene that was seen."""
+    names = ("den_0001", "cafe_0001", "office_0002")
+    of_file = frames("nyu", [1, 2, 3], {**splits.nyu_lists(), "scene": ((1, 3), (2,))}, names)
+    of_raw = frames("tfds", [9, 5, 7], {"scene": ((9, 5), (7,))}, ("den_0001a", "den_0001b", "bar_1"))
+    every = np.arange(3)
+    assert lineage.scenes(of_raw, [0, 1]) == ("den_0001",)
+    assert lineage.scenes(of_file, [2, 0]) == ("den_0001", "office_0002")
+    on_raw = run("tfds", "scene", path="raw", scenes=("cafe_0001", "den_0001"))
+    assert lineage.count_seen(on_raw, of_file, every, path="file") == 2
+    assert lineage.count_seen(on_raw, of_file, np.array([2]), path="file") == 0
+    assert lineage.count_seen(run("nyu", "dev", scenes=("den_0001",)), of_raw, every) == 2
+    later = run("folder", "blocks", path="mine", began_with=on_raw.trained_on)
+    assert lineage.count_seen(later, of_file, every, path="file") == 2
+    of_folder = frames("folder", [1], {"blocks": ((), (1,))}, ("den_0001",))
+    assert lineage.scenes(of_folder, [0]) == () and lineage.count_seen(on_raw, of_folder, np.array([0])) == 0
 
 
 def test_frames_of_another_kind_are_not_seen():

@@ -31,12 +31,16 @@ def test_a_record_survives_its_json():
         mean_depth_frames=5,
         masked={"nan": 1},
         intrinsics=Intrinsics(1.0, 2.0, 3.0, 4.0),
-        began_with=(TrainedOn("rooms", "rooms", "def", seed=3, train_frames=10), TrainedOn("nyu", "dev")),
+        scenes=("cafe_0001", "den_0001"),
+        began_with=(
+            TrainedOn("rooms", "rooms", "def", seed=3, train_frames=10),
+            TrainedOn("nyu", "dev", scenes=("den_0001",)),
+        ),
     )
     read = record.from_json(json.loads(json.dumps(run.to_json())))
     assert read.to_json() == run.to_json()
     assert read.intrinsics == run.intrinsics and read.began_with == run.began_with
-    assert read.trained_on[-1] == TrainedOn("rooms", "paper", "abc", seed=0, train_frames=600)
+    assert read.trained_on[-1] == TrainedOn("rooms", "paper", "abc", seed=0, train_frames=600, scenes=run.scenes)
 
 
 def test_a_record_of_the_first_version_is_upgraded(tmp_path):
@@ -53,7 +57,8 @@ def test_a_record_of_the_first_version_is_upgraded(tmp_path):
 def test_a_run_of_the_first_version_may_be_continued():
     before = record.from_json(version_1())
     settings = config.load(small.CONFIGS / "kscale.py", "quick").to_dict() | {"flip_tta": True}
-    now = RunRecord(settings, split_hash="abc", intrinsics=Intrinsics(1.0, 2.0, 3.0, 4.0))
+    camera = Intrinsics(1.0, 2.0, 3.0, 4.0)
+    now = RunRecord(settings, split_hash="abc", intrinsics=camera, scenes=("den_0001",))
     workdir.check_same_run(before, now, where="runs/a")
     other = RunRecord(settings | {"flip_tta": False}, split_hash="abc", intrinsics=now.intrinsics)
     with pytest.raises(ValueError, match="config.flip_tta: True there, False now"):

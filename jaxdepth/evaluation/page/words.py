@@ -94,7 +94,9 @@ def warnings(result: Mapping) -> list[str]:
     if "fitted" in result["protocol"]:
         told.insert(0, f"all numbers are of predictions fitted to the truth: {result['protocol']['fitted']}")
     if seen:
-        told.insert(0, f"the network was trained on {seen} of these frames: the numbers are too good")
+        told.insert(
+            0, f"the network was trained on {seen} of these frames or of their scenes: the numbers are too good"
+        )
     if empty > 0:
         told.append(f"frames without valid depth, which are not scored: {empty} of {result['frames']}")
     return told

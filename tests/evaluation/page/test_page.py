@@ -182,7 +182,7 @@ def test_warnings_stand_before_the_numbers():
     page = pages.page(result).decode()
     warnings = page[page.index("Read this first") : page.index("<dl")]
     for words in (
-        "trained on 17 of these frames",
+        "trained on 17 of these frames or of their scenes",
         "frames without a prediction, not scored: 3",
         "0022, 0023, 0024",
         "12 times",
