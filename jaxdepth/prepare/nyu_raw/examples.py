@@ -54,7 +54,6 @@ def examples(recording, *, count, size=(240, 320), max_gap=scene.MAX_GAP, left_o
     colour, depth = scene.timed(recording.files)
     pairs, alone = scene.pair(colour, depth, max_gap=max_gap)
     left_out["no depth picture near in time"] += len(alone)
-    pitch = resize.central_pitch(NYU_SIZE, size)
     camera = frame_intrinsics(NYU_INTRINSICS, size=NYU_SIZE, frame_size=size)
     with recording.opened() as read:
         small, readable = [], []
@@ -80,7 +79,7 @@ def examples(recording, *, count, size=(240, 320), max_gap=scene.MAX_GAP, left_o
                 recording.scene,
                 pair.colour.seconds,
                 pair.gap,
-                resize.shrink(projection.undistorted_picture(picture), size, pitch=pitch),
+                projection.undistorted_picture(picture, size),
                 found,
                 camera,
             )

@@ -18,7 +18,8 @@ import jaxdepth
 from jaxdepth.errors import InputError
 
 _LOOK = 0.3  # seconds between two looks at the progress
-_LOCAL = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"  # Beam's default fetches a program
+# Beam's default fetches a program from the net.
+_LOCAL = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 _WORKER_LOST = 3  # exit code
 
 

@@ -25,7 +25,7 @@ from jaxdepth.prepare.nyu_raw.recordings import Recording
 _LAYOUT = 1  # increased when the content of a part changes
 _JSON = "part.json"
 _FAILED = ".failed"
-_PNG_LEVEL = 6
+_PNG_LEVEL = 4  # 6, the default, takes three times as long for 2 % fewer bytes
 
 
 @dataclasses.dataclass(frozen=True)
