@@ -23,12 +23,12 @@ def pgm(codes):
 
 
 def codes_of(depth):
-    """The codes of depth in metres, with a hole where it is beyond 7 m."""
+    """The codes of depth in metres, with a hole where there is none and beyond 7 m."""
     codes = np.rint(1092.5 - 351.3 / np.maximum(depth, 0.4))
-    return np.where(depth > 7, calibration.NO_DEPTH, codes).astype(np.uint16)
+    return np.where((depth > 7) | (depth == 0), calibration.NO_DEPTH, codes).astype(np.uint16)
 
 
-def files(seed, *, count, step=8, room=None, start=START):
+def files(seed, *, count, step=12, room=None, start=START):
     """A scene's files: {name: content}. Depth is taken 10 ms after colour.
 
     Args:
@@ -39,10 +39,12 @@ def files(seed, *, count, step=8, room=None, start=START):
       start: seconds.
     """
     wide = (SIZE[0], SIZE[1] + 40 * step)
-    picture, depth = (room or (lambda *given: fake_nyu.frame(*given)[:2]))(seed, wide)
+    picture, depth, *_ = (room or fake_nyu.frame)(seed, wide)
     rng = np.random.default_rng(seed)
-    noisy = rng.integers(-3, 4, picture.shape) + picture
-    picture, codes = np.uint8(np.clip(noisy, 0, 255)), codes_of(depth)
+    if room is None:  # whose surfaces have no texture
+        tiles = rng.integers(-40, 41, (wide[0] // 16, -(-wide[1] // 16), 1)).repeat(16, 0).repeat(16, 1)
+        picture = np.uint8(np.clip(picture + tiles[:, : wide[1]], 0, 255))
+    codes = codes_of(depth)
     made = {"INDEX.txt": b""}
     for i in range(count):
         left = step * (i % 40)

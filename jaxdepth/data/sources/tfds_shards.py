@@ -23,8 +23,9 @@ def features(size):
             "intrinsics": tfds.features.Tensor(shape=(4,), dtype=np.float32),  # fx, fy, cx, cy in pixels of the image
             "name": tfds.features.Text(),
             "scene": tfds.features.Text(),
-            "seconds": np.float64,  # of the colour picture
-            "gap": np.float64,  # seconds from it to the depth picture
+            # As bytes, since TFDS stores other numbers of 64 bits in 32.
+            "seconds": tfds.features.Tensor(shape=(), dtype=np.float64, encoding="bytes"),  # of the colour picture
+            "gap": tfds.features.Tensor(shape=(), dtype=np.float64, encoding="bytes"),  # from it to the depth picture
         }
     )
 

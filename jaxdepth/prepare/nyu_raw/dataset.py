@@ -2,7 +2,6 @@
 
 import collections
 import contextlib
-import dataclasses
 import functools
 import hashlib
 import io
@@ -71,7 +70,7 @@ def prepare(raw, to, settings, *, labeled=None, all_scenes=False, workers=1, opt
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         final, work = folder / tfds_shards.VERSION, folder / f"{tfds_shards.VERSION}.incomplete"
-        decided = {"settings": dataclasses.asdict(settings), "all_scenes": all_scenes}
+        decided = {"settings": settings._asdict(), "all_scenes": all_scenes}
         if os.path.lexists(final):
             _check_same(final, decided)
             print(f"{final} is there and kept")

@@ -11,6 +11,7 @@ import io
 import json
 import pathlib
 import zipfile
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -28,8 +29,7 @@ _FAILED = ".failed"
 _PNG_LEVEL = 4  # 6, the default, takes three times as long for 2 % fewer bytes
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What decides, with the raw files, about the frames.
 
     Attributes:

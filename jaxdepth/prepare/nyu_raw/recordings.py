@@ -104,8 +104,14 @@ def find(folder):
     first = {}
     for recording in found:
         if recording.scene in first:
+            count = len(scene.timed(recording.files)[0])
             where = shown(first[recording.scene].place)
-            twice.append((f"{shown(recording.place)}: {shown(recording.scene)}", f"a recording that {where} has too"))
+            twice.append(
+                (
+                    f"{shown(recording.place)}: {shown(recording.scene)}",
+                    f"a recording that {where} has too ({count} pictures)",
+                )
+            )
         first.setdefault(recording.scene, recording)
     if not first:
         told = f"; {unreadable[0][0]}: {unreadable[0][1]}" if unreadable else ""

@@ -77,7 +77,7 @@ def test_what_is_left_out_is_named(tmp_path):
     found, unreadable, twice = recordings.find(tmp_path)
     assert [recording.scene for recording in found] == ["study_0001", "study_0002"]
     assert unreadable == [(f"{tmp_path}/cut.zip", "an archive that cannot be read (File is not a zip file)")]
-    assert twice == [(f"{tmp_path}/study_0001: study_0001", f"a recording that {tmp_path}/zz.zip has too")]
+    assert twice == [(f"{tmp_path}/study_0001: study_0001", f"a recording that {tmp_path}/zz.zip has too (2 pictures)")]
 
 
 def test_no_scene_is_one_line(tmp_path):
