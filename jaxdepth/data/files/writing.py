@@ -146,7 +146,7 @@ def growing(path):
         yield grown
         grown.replace(path)
     except OSError as error:
-        if error.filename in (None, str(grown)):
+        if error.errno is not None and error.filename in (None, str(grown)):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     finally:

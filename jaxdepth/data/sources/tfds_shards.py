@@ -36,7 +36,12 @@ def serializer(size):
 
     of_all = features(size)
     inner = example_serializer.ExampleSerializer(of_all.get_serialized_info())
-    return lambda frame: inner.serialize_example(of_all.encode_example(frame | {"image": io.BytesIO(frame["image"])}))
+
+    def serialize(frame):
+        encoded = of_all.encode_example(frame | {"image": io.BytesIO(frame["image"])})
+        return inner.get_tf_example(encoded).SerializeToString(deterministic=True)  # else in another order each time
+
+    return serialize
 
 
 def shard_name(dataset, index, count):

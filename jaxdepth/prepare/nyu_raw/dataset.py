@@ -131,10 +131,11 @@ def _in_words(decided):
 
 def _make(raw, parts_folder, work, settings, dataset, labeled, sheet, decided, run):
     """Makes the data set in the folder `work`; returns [(what, why)] of what failed, and then it is not complete."""
+    tests = frozenset() if labeled is None else nyu.official_test_scenes(labeled)
     found = recordings.find(raw)
     for what, why in found.twice:
         print(f"left out: {what}: {why}")
-    wanted = found.recordings if labeled is None else _without(found.recordings, nyu.official_test_scenes(labeled))
+    wanted = _without(found.recordings, tests)
     if not wanted:
         raise InputError(f"{raw}: all {len(found.recordings)} recordings are of scenes of the official test frames")
     planned = parts.planned(wanted, parts_folder, settings)

@@ -106,12 +106,8 @@ def find(folder):
         if recording.scene in first:
             count = len(scene.timed(recording.files)[0])
             where = shown(first[recording.scene].place)
-            twice.append(
-                (
-                    f"{shown(recording.place)}: {shown(recording.scene)}",
-                    f"a recording that {where} has too ({count} pictures)",
-                )
-            )
+            why = f"a recording that {where} has too ({count} pictures)"
+            twice.append((f"{shown(recording.place)}: {shown(recording.scene)}", why))
         first.setdefault(recording.scene, recording)
     if not first:
         told = f"; {unreadable[0][0]}: {unreadable[0][1]}" if unreadable else ""

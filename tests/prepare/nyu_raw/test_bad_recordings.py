@@ -49,7 +49,8 @@ def backwards(files):
 
 
 BAD = {  # what is done to a recording's files: (the files, frames that remain, what is told)
-    "a picture is cut off": lambda f: (changed(f, names(f, "r")[1], f[names(f, "r")[1]][:99999]), 4, "1 colour: cut off"),
+    "a picture is cut off": lambda f: (
+        changed(f, names(f, "r")[1], f[names(f, "r")[1]][:99999]), 4, "1 colour: cut off"),
     "a picture is empty": lambda f: (changed(f, names(f, "r")[1], b""), 4, "1 colour: an empty file"),
     "a depth of another size": lambda f: (
         changed(f, names(f, "d")[2], b"P5 320 240 65535\n" + bytes(153600)), 4, "1 depth: not such a file"),
