@@ -66,9 +66,9 @@ def write_shard(path, records):
             ArrayRecordFileAdapter.write_examples(grown, enumerate(records))
             written = ArrayRecordFileAdapter.num_examples(grown)
         except (RuntimeError, ValueError) as error:  # the writer's way to report an OSError
-            raise OSError(f"{path}: it could not be written: {' '.join(str(error).split())}") from error
+            raise OSError(f"it could not be written: {str(error).partition(';')[0]}") from error
         if written != len(records):
-            raise OSError(f"{path}: it could not be written: {written} of {len(records)} records")
+            raise OSError(f"it could not be written: {written} of {len(records)} records are in it")
 
 
 def write_metadata(folder, *, dataset, size, shard_lengths, shard_bytes, **information):

@@ -151,6 +151,8 @@ def _make(raw, parts_folder, work, settings, dataset, labeled, sheet, decided, r
     if failed:
         return failed
     frames = [frame for shard in cut for frame in shard.frames]
+    for path in set(work.iterdir()) - {work / _PREPARED, *(work / shard.path.name for shard in cut)}:
+        _remove(path)  # of an earlier end
     tfds_shards.write_table(
         work / "frames.csv", [(frame.full_name, frame.scene, frame.seconds, frame.gap) for frame in frames]
     )
@@ -167,7 +169,7 @@ def _make(raw, parts_folder, work, settings, dataset, labeled, sheet, decided, r
     if sheet is not None:
         _draw(sheet, frames, title=dataset)
     scenes = {scene_of(part["scene"]) for part in told.values() if part["frames"]}
-    print(f"{len(frames)} frames of {len(scenes)} scenes, {size / 1e9:.2f} GB in {len(cut)} shards")
+    print(f"{len(frames)} frames of {len(scenes)} scenes, {size / 1e9:.3g} GB in {len(cut)} shards")
     if labeled is not None:
         print(f"left out: {len(found.recordings) - len(wanted)} recordings of scenes of the official test frames")
     if left_out := _left_out(told):

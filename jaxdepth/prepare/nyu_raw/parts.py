@@ -202,7 +202,8 @@ def read_frames(path, names):
 
 def note_failure(path, error):
     """Writes the reason why a file could not be made beside it; where even that fails, Beam's log has it."""
-    told = " ".join(str(error).split())
+    own = isinstance(error, OSError) and error.filename == str(path)
+    told = error.strerror if own else " ".join(str(error).split())
     print(f"{path}: {told}", flush=True)
     try:
         write_json(_note(path), {"reason": told})
