@@ -204,13 +204,14 @@ def _run(function, items, is_complete, *, what, workers, options, log):
         if is_growing(path) or parts.is_note(path):
             path.unlink()
     missing = [item for item in items if not is_complete(item)]
-    names = {item.path.name for item in missing}
+    names = {item.path.name for item in items}
     parallel.each(
         function,
         missing,
         workers=min(workers, len(missing)),
         options=options,
         done=lambda: len(names.intersection(os.listdir(folder))),
+        total=len(items),
         what=what,
         log=log,
     )

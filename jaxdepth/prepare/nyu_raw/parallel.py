@@ -32,7 +32,7 @@ def check_options(text):
     Raises:
       InputError: if it is not installed, or the line is not one of options.
     """
-    if not _is_installed():
+    if importlib.util.find_spec("apache_beam") is None:
         raise InputError("Apache Beam is not installed: pip install 'jaxdepth[beam]'")
     if not text:
         return
@@ -54,14 +54,7 @@ def check_options(text):
         ) from error
 
 
-def _is_installed():
-    try:
-        return importlib.util.find_spec("apache_beam") is not None
-    except ValueError:  # in a test without it
-        return False
-
-
-def each(function, elements, *, workers, options="", done, what, log):
+def each(function, elements, *, workers, options="", done, total, what, log):
     """Calls a function for each element, in any order, some perhaps more than once; shows the progress.
 
     Beam runs in a process of its own, which ends with all its workers when this one ends, however it does.
@@ -71,7 +64,8 @@ def each(function, elements, *, workers, options="", done, what, log):
       elements: a list.
       workers: number of processes on this machine.
       options: see `check_options`; with a --runner, that one decides about the workers.
-      done: a function -> how many elements are done.
+      done: a function -> how many are done, of
+      total: in all, those of earlier runs included.
       what: they are, for the progress.
       log: a file for what Beam and its workers tell; removed if all goes well.
 
@@ -80,9 +74,10 @@ def each(function, elements, *, workers, options="", done, what, log):
     """
     if not elements:
         return
+    pathlib.Path(log).touch()  # raises, here, where nothing can be written
     context = multiprocessing.get_context("spawn")
     driver = context.Process(target=_drive, args=(function, list(elements), workers, options, log))
-    with tqdm(total=len(elements), unit=what, disable=None) as bar:
+    with tqdm(total=total, initial=done(), unit=what, disable=None) as bar:
         driver.start()
         try:
             while driver.exitcode is None:

@@ -5,6 +5,7 @@ bytes depend on the raw files and the settings alone.
 """
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -204,11 +205,10 @@ def note_failure(path, error):
     """Writes the reason why a file could not be made beside it; where even that fails, Beam's log has it."""
     own = isinstance(error, OSError) and error.filename == str(path)
     told = error.strerror if own else " ".join(str(error).split())
-    print(f"{path}: {told}", flush=True)
-    try:
+    with contextlib.suppress(OSError):
+        print(f"{path}: {told}", flush=True)
+    with contextlib.suppress(OSError):
         write_json(_note(path), {"reason": told})
-    except OSError as failed:
-        print(failed, flush=True)
 
 
 def failure(path):

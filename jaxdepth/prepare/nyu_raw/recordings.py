@@ -64,7 +64,7 @@ class Found(NamedTuple):
 
     Attributes:
       recordings: [Recording] in natural order of the scenes.
-      unreadable: [(archive, why)] of archives that cannot be read.
+      unreadable: [(place, why)] of archives and folders that cannot be read.
       twice: [(place, why)] of recordings that are there twice, of which the first is taken.
     """
 
@@ -90,11 +90,15 @@ def find(folder):
     if not folder.is_dir():
         raise FileNotFoundError(f"{str(folder)!r}: no such folder: expected raw scenes")
     found, unreadable, twice = [], [], []
-    for parent, folders, names in os.walk(folder, followlinks=True):
+
+    def cannot_be_read(error):
+        unreadable.append((shown(error.filename), f"a folder that cannot be read ({error.strerror})"))
+
+    for parent, folders, names in os.walk(folder.absolute(), followlinks=True, onerror=cannot_be_read):
         folders.sort(key=natural)
         if _has_pictures(names):
             sizes = {name: os.path.getsize(pathlib.Path(parent, name)) for name in sorted(names)}
-            found.append(Recording(pathlib.Path(parent).resolve().name, pathlib.Path(parent), None, sizes))
+            found.append(Recording(shown(pathlib.Path(parent).name), pathlib.Path(parent), None, sizes))
         for name in sorted((name for name in names if name.lower().endswith(".zip")), key=natural):
             archive = pathlib.Path(parent, name)
             try:
@@ -124,7 +128,7 @@ def _in_archive(path):
             if name:
                 members.setdefault(f"{prefix}/" if prefix else "", {})[name] = member.file_size
     return [
-        Recording(pathlib.PurePosixPath(prefix).name or path.stem, path, prefix, dict(sorted(files.items())))
+        Recording(shown(pathlib.PurePosixPath(prefix).name or path.stem), path, prefix, dict(sorted(files.items())))
         for prefix, files in members.items()
         if _has_pictures(files)
     ]

@@ -1,7 +1,5 @@
 """The command with the workers of Apache Beam makes the same data set as a loop; its flags are refused in one line."""
 
-import sys
-
 import pytest
 import raw_scenes
 from prepare_command import prepare
@@ -64,6 +62,6 @@ def test_wrong_options_of_beam_are_one_line(beam, options, message):
 
 
 def test_without_beam_it_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "apache_beam", None)
+    monkeypatch.setattr(parallel.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"Apache Beam is not installed: pip install 'jaxdepth\[beam\]'"):
         parallel.check_options("")

@@ -1,5 +1,8 @@
 """Raw scenes in folders and archives, whole and damaged."""
 
+import errno
+import os
+import pathlib
 import zipfile
 
 import pytest
@@ -85,3 +88,19 @@ def test_no_scene_is_one_line(tmp_path):
         recordings.find(tmp_path / "none")
     with pytest.raises(InputError, match=r"no raw scene: expected folders or archives with r-\*\.ppm and d-\*\.pgm$"):
         recordings.find(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    write_folder(tmp_path, "study_0001")
+    (tmp_path / "closed").mkdir()
+    real = os.scandir
+
+    def scandir(path):
+        if pathlib.Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = recordings.find(tmp_path)
+    assert found.unreadable == [(f"{tmp_path}/closed", "a folder that cannot be read (Permission denied)")]
+    assert [recording.scene for recording in found.recordings] == ["study_0001"]
