@@ -50,8 +50,8 @@ _ALL_SCENES = flags.DEFINE_bool("all_scenes", False, "nyu_raw: leave no scene ou
 _WORKERS = flags.DEFINE_integer("workers", None, "nyu_raw: processes; default: one for each core.")
 _BEAM_OPTIONS = flags.DEFINE_string(
     "beam_pipeline_options",
-    "",
-    "nyu_raw: options of Apache Beam, such as '--runner=FlinkRunner ...'; default: this host.",
+    None,
+    "nyu_raw: options of Apache Beam, such as '--runner=FlinkRunner ...'; default: this machine.",
 )
 _SHEET = "contact_sheet.png"
 
@@ -86,7 +86,7 @@ def _nyu_raw(folder):
         labeled=_LABELED.value,
         all_scenes=_ALL_SCENES.value,
         workers=os.cpu_count() if _WORKERS.value is None else _WORKERS.value,
-        options=_BEAM_OPTIONS.value,
+        options=_BEAM_OPTIONS.value or "",
         sheet=_OUTPUT.value or _SHEET,
     )
 

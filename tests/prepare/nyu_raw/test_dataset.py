@@ -11,6 +11,7 @@ from prepared import SETTINGS, content, prepare
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import crop_intrinsics, nyu_intrinsics
 from jaxdepth.prepare.nyu_raw import dataset, examples, parts, recordings, shards
+from jaxdepth.runs import lock
 
 COUNTS = {"den_0001": 6, "office_0002a": 9, "office_0002b": 3, "study_0003": 5}
 
@@ -148,6 +149,15 @@ def test_a_second_run_keeps_what_is_there_and_refuses_other_settings(raw, tmp_pa
 def test_settings_out_of_range_are_one_line(raw, tmp_path, settings, message):
     with pytest.raises(InputError, match=message):
         prepare(raw, tmp_path / "to", settings)
+
+
+def test_one_command_at_a_time_writes_into_a_folder(raw, tmp_path):
+    (folder := tmp_path / "to/nyu_depth_v2_raw").mkdir(parents=True)
+    held = lock.acquire(folder)
+    with pytest.raises(InputError, match="nyu_depth_v2_raw is being written by another process: wait for its end"):
+        prepare(raw, tmp_path / "to")
+    held.release()
+    assert prepare(raw, tmp_path / "to") == 0
 
 
 def test_parts_of_a_scene_share_its_count_by_the_largest_remainders():
