@@ -75,12 +75,12 @@ def prepare(raw, to, settings, *, labeled=None, all_scenes=False, workers=1, opt
             _check_same(final, decided)
             print(f"{final} is there and kept")
         else:
-            run = functools.partial(_run, workers=workers, options=options, log=folder / "beam.log")
+            run = functools.partial(_run, workers=workers, options=options, folder=folder)
             failed = _make(raw, folder / "parts", work, settings, dataset, labeled, sheet, decided, run)
             if failed:
                 return _tell(failed)
             work.rename(final)
-        for part in ("parts", "beam.log"):
+        for part in ("parts", parallel.LOG, parallel.ELEMENTS):
             _remove(folder / part)
     print(f"train with: --config.data.source=tfds --config.data.path={folder}")
     return 0
@@ -196,11 +196,11 @@ def _left_out(told):
     return ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
 
 
-def _run(function, items, is_complete, *, what, workers, options, log):
-    """Makes items, see `parallel.each`, that have a path each, in one folder; returns [(name, why)] of the failures."""
-    folder = items[0].path.parent
-    folder.mkdir(exist_ok=True)
-    for path in folder.iterdir():
+def _run(function, items, is_complete, *, what, workers, options, folder):
+    """Makes items, see `parallel.each`, that have a path each, in one place; returns [(name, why)] of the failures."""
+    place = items[0].path.parent
+    place.mkdir(exist_ok=True)
+    for path in place.iterdir():
         if is_growing(path) or parts.is_note(path):
             path.unlink()
     missing = [item for item in items if not is_complete(item)]
@@ -210,13 +210,13 @@ def _run(function, items, is_complete, *, what, workers, options, log):
         missing,
         workers=min(workers, len(missing)),
         options=options,
-        done=lambda: len(names.intersection(os.listdir(folder))),
+        done=lambda: len(names.intersection(os.listdir(place))),
         total=len(items),
         what=what,
-        log=log,
+        folder=folder,
     )
     return [
-        (item.path.name, parts.failure(item.path) or f"no {what} was written; {log} may tell why")
+        (item.path.name, parts.failure(item.path) or f"no {what} was written; {folder / parallel.LOG} may tell why")
         for item in missing
         if not is_complete(item)
     ]

@@ -8,7 +8,9 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import pathlib
+import pickle
 import shlex
+import shutil
 import signal
 import threading
 
@@ -17,6 +19,7 @@ from tqdm import tqdm
 import jaxdepth
 from jaxdepth.errors import InputError
 
+LOG, ELEMENTS = "beam.log", "beam.elements"  # names in a folder
 _LOOK = 0.3  # seconds between two looks at the progress
 # Beam's default fetches a program from the net.
 _LOCAL = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -54,29 +57,32 @@ def check_options(text):
         ) from error
 
 
-def each(function, elements, *, workers, options="", done, total, what, log):
+def each(function, elements, *, workers, options="", done, total, what, folder):
     """Calls a function for each element, in any order, some perhaps more than once; shows the progress.
 
     Beam runs in a process of its own, which ends with all its workers when this one ends, however it does.
 
     Args:
-      function: of one element; what it returns is dropped. Both are pickled.
+      function: of one element; what it returns is dropped. Both are pickled, elements to files: clusters take a few
+        megabytes with a pipeline.
       elements: a list.
       workers: number of processes on this machine.
       options: see `check_options`; with a --runner, that one decides about the workers.
       done: a function -> how many are done, of
       total: in all, those of earlier runs included.
       what: they are, for the progress.
-      log: a file for what Beam and its workers tell; removed if all goes well.
+      folder: a folder for these files and for LOG, which has what Beam and its workers tell; all workers see it.
 
     Raises:
+      OSError: if these files cannot be written.
       ChildProcessError: if a worker's process is lost, or the pipeline fails; it names the log.
     """
     if not elements:
         return
-    pathlib.Path(log).touch()  # raises, here, where nothing can be written
+    log, files = pathlib.Path(folder, LOG).absolute(), _write_elements(pathlib.Path(folder, ELEMENTS), elements)
+    log.write_bytes(b"")
     context = multiprocessing.get_context("spawn")
-    driver = context.Process(target=_drive, args=(function, list(elements), workers, options, log))
+    driver = context.Process(target=_drive, args=(function, files, workers, options, log))
     with tqdm(total=total, initial=done(), unit=what, disable=None) as bar:
         driver.start()
         try:
@@ -87,7 +93,7 @@ def each(function, elements, *, workers, options="", done, total, what, log):
             _end(driver.pid)
             driver.join()
     if driver.exitcode == 0:
-        pathlib.Path(log).unlink(missing_ok=True)
+        shutil.rmtree(log.with_name(ELEMENTS))
         return
     if driver.exitcode == _WORKER_LOST:
         raise ChildProcessError(
@@ -97,7 +103,22 @@ def each(function, elements, *, workers, options="", done, total, what, log):
     raise ChildProcessError(f"Beam's pipeline failed: the same command goes on; {log} has the reason")
 
 
-def _drive(function, elements, workers, options, log):
+def _write_elements(folder, elements):
+    """Writes each element into a file of a new folder; returns their paths."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    files = [str(folder.absolute() / f"{i}.pickle") for i in range(len(elements))]
+    for file, element in zip(files, elements, strict=True):
+        pathlib.Path(file).write_bytes(pickle.dumps(element))
+    return files
+
+
+def _call(file, function):
+    """Calls a function for the element in a file."""
+    function(pickle.loads(pathlib.Path(file).read_bytes()))
+
+
+def _drive(function, files, workers, options, log):
     """The main function of the process that runs Beam's pipeline, and of whose group its workers are."""
     os.setsid()
     with open(log, "ab", buffering=0) as file:
@@ -120,7 +141,7 @@ def _drive(function, elements, workers, options, log):
         threading.excepthook = _thread_failed
         words = [_LOCAL, f"--direct_num_workers={workers}", f"--direct_running_mode={mode}", *words]
     with beam.Pipeline(options=PipelineOptions(words)) as pipeline:
-        _ = pipeline | beam.Create(elements) | beam.Reshuffle() | beam.Map(function)
+        _ = pipeline | beam.Create(files) | beam.Reshuffle() | beam.Map(_call, function)
     os._exit(0)  # threads of Beam may linger
 
 
