@@ -207,6 +207,17 @@ def numbers(name, values):
         raise InputError(f"--{name}={','.join(values)}: expected numbers, such as 65.535 or 65.535,1e10") from None
 
 
+def size(name, value):
+    """The value of a flag --NAME such as 320x240: (width, height).
+
+    Raises:
+      InputError: for anything else.
+    """
+    if not (match := re.fullmatch(r"(\d{1,5})x(\d{1,5})", value)):
+        raise InputError(f"--{name}={value}: expected WIDTHxHEIGHT, such as 320x240")
+    return int(match[1]), int(match[2])
+
+
 def define_intrinsics(what, default):
     """Defines the flags --fx, --fy, --cx and --cy of a camera.
 

@@ -1,9 +1,11 @@
 """Gets data, looks at it before training, and manages the cache: `python launch/prepare_data.py COMMAND`.
 
-COMMAND is nyu, tfds, check FOLDER, rooms [FOLDER], compare SOURCE[:PATH] ..., cache, or cache remove NAME ...|all.
+COMMAND is nyu, nyu_raw RAW_FOLDER, tfds, check FOLDER, rooms [FOLDER], compare SOURCE[:PATH] ..., cache, or cache
+remove NAME ...|all.
 """
 
 import inspect
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -27,15 +29,34 @@ _MAX_DEPTH = flags.DEFINE_float(
 )
 _KIND = flags.DEFINE_string("kind", None, "check: a test set's name, such as ibims; default: a folder of your own.")
 _FROM = flags.DEFINE_string("from", None, "nyu, tfds: the .mat file or its folder; default: download it.")
-_TO = flags.DEFINE_string("to", "data", "nyu, tfds: folder for the download and the dataset.")
+_TO = flags.DEFINE_string("to", "data", "nyu, nyu_raw, tfds: folder for the download and the dataset.")
 _URL = flags.DEFINE_multi_string(
     "url", [], "nyu, tfds: mirrors to try before the authors' address; give it again for each."
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "The picture to write; default: contact_sheet.png for check and rooms, depths.png for compare."
+    "output",
+    None,
+    "The picture to write; default: contact_sheet.png for check, nyu_raw and rooms, depths.png for compare.",
 )
-_COUNT = flags.DEFINE_integer("count", 250, "rooms FOLDER: how many pictures and depths.")
+_COUNT = flags.DEFINE_integer(
+    "count", None, "rooms FOLDER: how many pictures and depths; default: 250. nyu_raw: frames of a scene; default: 100."
+)
 _ZOOM = flags.DEFINE_float("zoom", 1.5, "rooms FOLDER: focal length of the pictures, in those of NYU's camera; 1 to 4.")
+_SIZE = flags.DEFINE_string(
+    "size", "320x240", "nyu_raw: WIDTHxHEIGHT of the frames, of the largest part of that shape."
+)
+_MAX_GAP = flags.DEFINE_float("max_gap", 0.05, "nyu_raw: seconds between the picture and the depth of a frame.")
+_FILL = flags.DEFINE_bool("fill", False, "nyu_raw: fill the holes in the depth, as NYU's toolbox does.")
+_LABELED = flags.DEFINE_string(
+    "labeled", None, "nyu_raw: nyu_depth_v2_labeled.mat, to leave out the scenes of the official test frames."
+)
+_ALL_SCENES = flags.DEFINE_bool("all_scenes", False, "nyu_raw: leave no scene out.")
+_WORKERS = flags.DEFINE_integer("workers", None, "nyu_raw: processes; default: one for each core.")
+_BEAM_OPTIONS = flags.DEFINE_string(
+    "beam_pipeline_options",
+    None,
+    "nyu_raw: options of Apache Beam, such as '--runner=FlinkRunner ...'; default: this machine.",
+)
 _SHEET = "contact_sheet.png"
 
 
@@ -56,6 +77,22 @@ def _tfds():
     folder = tfds_builder.prepare(file, _TO.value)
     print(summary.summary(selection.open_frames("tfds", path=folder)))
     print(f"train with: --config.data.source=tfds --config.data.path={folder}")
+
+
+def _nyu_raw(folder):
+    from jaxdepth.prepare.nyu_raw import dataset, parts
+
+    width, height = cli.size("size", _SIZE.value)
+    return dataset.prepare(
+        folder,
+        _TO.value,
+        parts.Settings(100 if _COUNT.value is None else _COUNT.value, (height, width), _MAX_GAP.value, _FILL.value),
+        labeled=_LABELED.value,
+        all_scenes=_ALL_SCENES.value,
+        workers=os.cpu_count() if _WORKERS.value is None else _WORKERS.value,
+        options=_BEAM_OPTIONS.value or "",
+        sheet=_OUTPUT.value or _SHEET,
+    )
 
 
 def _check(folder):
@@ -98,8 +135,9 @@ def _rooms(folder=None):
 def _rooms_folder(folder):
     from jaxdepth.prepare import rooms_folder
 
-    camera = rooms_folder.write(folder, count=_COUNT.value, zoom=_ZOOM.value)
-    print(f"{_COUNT.value} pictures and depths: {folder}")
+    count = 250 if _COUNT.value is None else _COUNT.value
+    camera = rooms_folder.write(folder, count=count, zoom=_ZOOM.value)
+    print(f"{count} pictures and depths: {folder}")
     values = ",".join(f"{value:.1f}" for value in camera)
     print(f"their camera: '--config.data.folder.intrinsics=({values})'")
 
@@ -135,6 +173,7 @@ class _Command(NamedTuple):
 
 _COMMANDS = {
     "nyu": _Command(_nyu),
+    "nyu_raw": _Command(_nyu_raw, "RAW_FOLDER"),
     "tfds": _Command(_tfds),
     "check": _Command(_check, "FOLDER"),
     "rooms": _Command(_rooms, "[FOLDER]"),

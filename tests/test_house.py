@@ -58,6 +58,7 @@ def test_a_launch_script_starts_at_once():
 
 def test_heavy_imports_stand_in_one_place_each():
     alone = {
+        "apache_beam": "jaxdepth.prepare.nyu_raw.parallel",
         "orbax": "jaxdepth.training.checkpoint",
         "tensorboardX": "jaxdepth.runs.events",
         "trimesh": "jaxdepth.output.mesh",

@@ -57,8 +57,8 @@ def shrink(picture: np.ndarray, out_size, *, pitch: Fraction | None = None) -> n
     if min(pitches) < 1:
         box = [float(edge) for edge in (starts[1], starts[0], starts[1] + w * pitches[1], starts[0] + h * pitches[0])]
         return np.asarray(Image.fromarray(picture).resize((w, h), Image.Resampling.BILINEAR, box=box))
-    rows = np.tensordot(_overlap(size[0], h, pitches[0]), picture.astype(np.float32), (1, 0))  # [h, W, 3]
-    mean = np.tensordot(rows, _overlap(size[1], w, pitches[1]), (1, 1))  # [h, 3, w]
+    rows = np.tensordot(overlap(size[0], h, pitches[0]), picture.astype(np.float32), (1, 0))  # [h, W, 3]
+    mean = np.tensordot(rows, overlap(size[1], w, pitches[1]), (1, 1))  # [h, 3, w]
     return np.floor(mean + 0.5).astype(np.uint8).swapaxes(1, 2)
 
 
@@ -90,7 +90,7 @@ def central_nearest(array: np.ndarray, *, frame_size, out_size, picture_size=Non
 
 
 @functools.cache
-def _overlap(size: int, out_size: int, pitch: Fraction) -> np.ndarray:
+def overlap(size: int, out_size: int, pitch: Fraction) -> np.ndarray:
     """Share of each pixel in each part of an axis: float32 [out_size, size].
 
     Pillow's BOX filter is no substitute: it takes a pixel either whole or not at all.

@@ -40,15 +40,10 @@ def one_writer(workdir):
     lock, held_by_another = None, False
     if sharding.is_main_process():
         workdir.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(workdir / NAME, fallback_to_soft=False)
         try:
-            lock.acquire(timeout=0)
+            lock = acquire(workdir)
         except filelock.Timeout:
             held_by_another = True
-        except (NotImplementedError, OSError) as error:
-            if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
-                raise
-            logging.warning("workdir %s: its disk has no locks; see that no other command trains in it", workdir)
     if sharding.any_process(held_by_another):
         raise InputError(
             f"workdir {str(workdir)!r} is being written by {_writer(workdir)}: wait for its end or stop it"
@@ -65,6 +60,27 @@ def one_writer(workdir):
     finally:
         if lock is not None:
             lock.release()
+
+
+def acquire(folder):
+    """Acquires the lock of a folder that is there.
+
+    Returns:
+      A lock to release; None, with a warning, if the folder's disk has no locks.
+
+    Raises:
+      filelock.Timeout: if another process holds it.
+      OSError: if the folder cannot be written.
+    """
+    lock = filelock.FileLock(pathlib.Path(folder, NAME), fallback_to_soft=False)
+    try:
+        lock.acquire(timeout=0)
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, filelock.Timeout) or getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
+            raise
+        logging.warning("%s: its disk has no locks; see that no other command writes there", folder)
+        return None
+    return lock
 
 
 def foreign(workdir) -> list[str]:

@@ -7,7 +7,10 @@ from prepare_command import ENVIRONMENT, prepare
 
 from jaxdepth.data import cache
 
-USAGE = "expected nyu, tfds, check FOLDER, rooms [FOLDER], compare SOURCE[:PATH] ..., cache [remove NAME ...|all]"
+USAGE = (
+    "expected nyu, nyu_raw RAW_FOLDER, tfds, check FOLDER, rooms [FOLDER], compare SOURCE[:PATH] ..., "
+    "cache [remove NAME ...|all]"
+)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import uuid
 
 import numpy as np
 
@@ -21,6 +22,7 @@ _PNG_START, _PNG_MARK = b"\x89PNG", b"tEXtSoftware\0jaxdepth"  # the mark stands
 _MARKS = (b'<meta name="generator" content="jaxdepth">', b"id,name,order,group,")
 _RESULT_KEYS = ({"protocol", "metrics"}, {"machine", "rows"})  # of the JSON of an evaluation, and of a benchmark
 _LARGEST_JSON = 1 << 26  # bytes
+_GROWING = ".growing"
 _REMOVE_AT_THE_END = """
 import os, shutil, sys
 sys.stdin.read()
@@ -120,6 +122,41 @@ def temporary(path):
     """The name, beside `path`, under which a file or folder of this process grows until it is complete."""
     path = pathlib.Path(path).absolute()
     return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+@contextlib.contextmanager
+def growing(path):
+    """A file that grows under another name beside `path`, and is renamed at the end of the block unless that fails.
+
+    The other name is unique among the processes of all hosts that write to the disk, and is known by `is_growing`.
+
+    Args:
+      path: the file, in an existing folder.
+
+    Yields:
+      The path to write to, as a pathlib.Path.
+
+    Raises:
+      OSError: that of the block, which names `path` where it names no file or the growing one. Nothing is left under
+        the other name.
+    """
+    path = pathlib.Path(path).absolute()
+    grown = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_GROWING}")
+    try:
+        yield grown
+        grown.replace(path)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(grown)):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+    finally:
+        with contextlib.suppress(OSError):
+            grown.unlink(missing_ok=True)
+
+
+def is_growing(path) -> bool:
+    """Whether a name is one that `growing` gives; without a process that writes it, it is of one that was killed."""
+    return pathlib.Path(path).name.startswith(".") and pathlib.Path(path).name.endswith(_GROWING)
 
 
 @contextlib.contextmanager

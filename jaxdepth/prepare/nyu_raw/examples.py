@@ -7,7 +7,8 @@ import numpy as np
 
 from jaxdepth.errors import InputError
 from jaxdepth.geometry import resize
-from jaxdepth.geometry.camera import Intrinsics, nyu_intrinsics
+from jaxdepth.geometry.camera import NYU_INTRINSICS, NYU_SIZE, Intrinsics
+from jaxdepth.geometry.framing import frame_intrinsics
 from jaxdepth.prepare.nyu_raw import projection, scene
 
 _MOTION_SIZE = (24, 32)  # at which pictures are compared
@@ -42,7 +43,7 @@ def examples(recording, *, count, size=(240, 320), max_gap=scene.MAX_GAP, left_o
     Args:
       recording: a Recording.
       count: how many at most; fewer where little moves.
-      size: (h, w).
+      size: (h, w), of the largest central part in its shape.
       max_gap: seconds between colour and depth of a frame.
       left_out: a collections.Counter, to which the reasons are added for what is not used.
 
@@ -50,37 +51,38 @@ def examples(recording, *, count, size=(240, 320), max_gap=scene.MAX_GAP, left_o
       An Example each, in the order of time.
     """
     left_out = collections.Counter() if left_out is None else left_out
-    colour, depth = scene.timed(recording.names)
+    colour, depth = scene.timed(recording.files)
     pairs, alone = scene.pair(colour, depth, max_gap=max_gap)
-    if alone:
-        left_out["no depth picture near in time"] += len(alone)
-    small, readable = [], []
-    for pair in pairs:
-        picture = _read(recording, scene.read_colour, pair.colour.name, left_out)
-        if picture is not None:
-            small.append(resize.shrink(picture, _MOTION_SIZE).mean(-1))
-            readable.append(pair)
-    wanted = chosen(np.array(small), count)
-    left_out["too like its neighbours"] += len(readable) - len(wanted)
-    for i in wanted:
-        pair = readable[i]
-        picture = _read(recording, scene.read_colour, pair.colour.name, left_out)
-        codes = _read(recording, scene.read_depth, pair.depth.name, left_out)
-        if picture is None or codes is None:
-            continue
-        found = projection.projected_depth(codes)
-        if not found.any():
-            left_out["no valid depth"] += 1
-            continue
-        yield Example(
-            pair.colour.name.removesuffix(".ppm"),
-            recording.scene,
-            pair.colour.seconds,
-            pair.gap,
-            resize.shrink(projection.undistorted_picture(picture), size),
-            resize.central_nearest(found, frame_size=size, out_size=size),
-            nyu_intrinsics(size),
-        )
+    left_out["no depth picture near in time"] += len(alone)
+    camera = frame_intrinsics(NYU_INTRINSICS, size=NYU_SIZE, frame_size=size)
+    with recording.opened() as read:
+        small, readable = [], []
+        for pair in pairs:
+            picture = _read(read, scene.read_colour, pair.colour.name, left_out)
+            if picture is not None:
+                small.append(resize.shrink(picture, _MOTION_SIZE).mean(-1))
+                readable.append(pair)
+        wanted = chosen(np.array(small), count)
+        left_out["too like its neighbours"] += len(readable) - len(wanted)
+        for i in wanted:
+            pair = readable[i]
+            codes = _read(read, scene.read_depth, pair.depth.name, left_out)
+            picture = _read(read, scene.read_colour, pair.colour.name, left_out)
+            if picture is None or codes is None:
+                continue
+            found = resize.central_nearest(projection.projected_depth(codes), frame_size=size, out_size=size)
+            if not found.any():
+                left_out["no valid depth"] += 1
+                continue
+            yield Example(
+                pair.colour.name.removesuffix(".ppm"),
+                recording.scene,
+                pair.colour.seconds,
+                pair.gap,
+                projection.undistorted_picture(picture, size),
+                found,
+                camera,
+            )
 
 
 def chosen(pictures, count):
@@ -104,10 +106,10 @@ def chosen(pictures, count):
     return sorted(set(np.searchsorted(along, wanted, side="left").tolist()))
 
 
-def _read(recording, read, name, left_out):
-    """A file's content by `read`; None, and a reason more in `left_out`, where it is damaged."""
+def _read(read, parse, name, left_out):
+    """A file's content by `parse`; None, and a reason more in `left_out`, where it is damaged."""
     try:
-        return read(recording.read(name), name)
+        return parse(read(name), name)
     except InputError as error:
         told = str(error)
         kind = next(

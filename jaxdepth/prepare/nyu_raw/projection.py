@@ -3,29 +3,27 @@
 import functools
 
 import numpy as np
-from scipy import ndimage
+from scipy import sparse
 
+from jaxdepth.geometry import resize
 from jaxdepth.prepare.nyu_raw import calibration
 from jaxdepth.prepare.nyu_raw.calibration import COLOUR, DEPTH, ROTATION, SIZE, TRANSLATION
 
 _BEHIND = 1.02  # a point more than this much as far as a neighbour's surface is behind it
 
 
-def undistorted_picture(picture):
+def undistorted_picture(picture, size=SIZE):
     """The colour picture as a camera without distortion sees it.
 
     Args:
       picture: uint8 [480, 640, 3].
+      size: (h, w), at most that; of the largest central part in its shape.
 
     Returns:
-      uint8 [480, 640, 3], interpolated bilinearly; borders are continued.
+      uint8 [h, w, 3]: interpolated bilinearly, where borders are continued, and averaged over the areas of the pixels.
     """
-    rows, columns = _shown_at()
-    channels = [
-        ndimage.map_coordinates(picture[..., k].astype(np.float32), (rows, columns), order=1, mode="nearest")
-        for k in range(3)
-    ]
-    return np.uint8(np.round(np.stack(channels, axis=-1)))
+    mean = _resampling(tuple(size)) @ picture.reshape(-1, 3).astype(np.float32)
+    return np.floor(mean + 0.5).astype(np.uint8).reshape(*size, 3)
 
 
 def projected_depth(codes):
@@ -41,24 +39,61 @@ def projected_depth(codes):
     Returns:
       float32 [480, 640], metres along z of the colour camera without distortion; 0 where no point falls.
     """
-    depth = calibration.metres(codes)
-    rays = _depth_rays()
-    seen = depth > 0
-    x, y, z = ROTATION @ (depth[seen] * rays[:, seen]) + TRANSLATION[:, None]
-    camera = COLOUR.intrinsics
+    depth = _all_metres()[codes.ravel()]
+    seen = np.flatnonzero(depth)
+    depth = depth[seen]
+    x, y, z = (depth * along[seen] + t for along, t in zip(_turned_rays(), TRANSLATION, strict=True))
+    camera, (h, w) = COLOUR.intrinsics, SIZE
     column, row = camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy
-    inside = (z > 0) & (row > -0.5) & (row < SIZE[0] - 0.5) & (column > -0.5) & (column < SIZE[1] - 0.5)
+    inside = (z > 0) & (row > -0.5) & (row < h - 0.5) & (column > -0.5) & (column < w - 0.5)
     row, column, z = row[inside], column[inside], z[inside]
-    surface = np.full(SIZE, np.inf)
-    for i in (np.floor(row), np.ceil(row)):  # a depth pixel is almost as wide as a pixel of the colour picture
-        for j in (np.floor(column), np.ceil(column)):
-            at = np.clip(i, 0, SIZE[0] - 1).astype(int), np.clip(j, 0, SIZE[1] - 1).astype(int)
-            np.minimum.at(surface, at, z)
-    at = np.rint(row).astype(int), np.rint(column).astype(int)
+    # A depth pixel is almost as wide as a pixel of the colour picture, so it may hide what is in all four around it:
+    # [k, l] here is the nearest point between rows k - 1 and k and between columns l - 1 and l.
+    between = np.full((h + 1) * (w + 1), np.inf)
+    np.minimum.at(between, (np.floor(row).astype(np.intp) + 1) * (w + 1) + np.floor(column).astype(np.intp) + 1, z)
+    between = between.reshape(h + 1, w + 1)
+    between = np.minimum(between[1:], between[:-1])
+    surface = np.minimum(between[:, 1:], between[:, :-1]).ravel()
+    at = np.rint(row).astype(np.intp) * w + np.rint(column).astype(np.intp)
     front = z <= _BEHIND * surface[at]
-    nearest = np.full(SIZE, np.inf)
-    np.minimum.at(nearest, (at[0][front], at[1][front]), z[front])
-    return np.where(np.isinf(nearest), 0, nearest).astype(np.float32)
+    nearest = np.full(h * w, np.inf)
+    np.minimum.at(nearest, at[front], z[front])
+    return np.where(np.isinf(nearest), 0, nearest).astype(np.float32).reshape(SIZE)
+
+
+@functools.cache
+def _all_metres():
+    """The metres of each code, float64 [65536]."""
+    return calibration.metres(np.arange(1 << 16))
+
+
+@functools.cache
+def _turned_rays():
+    """The undistorted ray (x, y, 1) of each pixel of the depth camera, in the colour camera's frame: [3, 480 * 640]."""
+    return ROTATION @ _depth_rays().reshape(3, -1)
+
+
+@functools.cache
+def _resampling(size):
+    """The matrix, float32 [h * w, 480 * 640], that makes pixels of a central part from those of the distorted picture.
+
+    Rows and columns are shrunk apart, so that one sparse matrix of their products does both, and the interpolation.
+    """
+    rows, columns = _shown_at()
+    across = []
+    for at, n in ((rows, SIZE[0]), (columns, SIZE[1])):
+        at = np.clip(at.ravel(), 0, n - 1)
+        low = np.minimum(at.astype(int), n - 2)
+        across.append([(low, low + 1 - at), (low + 1, at - low)])
+    pixel = np.arange(SIZE[0] * SIZE[1])
+    shown = sum(
+        sparse.csr_matrix((share * share2, (pixel, i * SIZE[1] + j)), (pixel.size, pixel.size))
+        for i, share in across[0]
+        for j, share2 in across[1]
+    )
+    pitch = resize.central_pitch(SIZE, size)
+    shrunk = sparse.kron(*(resize.overlap(n, m, pitch).astype(np.float64) for n, m in zip(SIZE, size, strict=True)))
+    return (shrunk.tocsr() @ shown).astype(np.float32)
 
 
 @functools.cache

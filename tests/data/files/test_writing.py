@@ -226,3 +226,16 @@ def test_what_grows_is_removed_where_a_signal_ends_the_process(tmp_path, number)
     while (tmp_path / "grown").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert ended.returncode == -number and not list(tmp_path.iterdir())
+
+
+def test_a_growing_file_has_its_name_once_it_is_whole(tmp_path):
+    path = tmp_path / "part.zip"
+    with writing.growing(path) as grown:
+        grown.write_bytes(NEW)
+        assert writing.is_growing(grown) and not path.exists() and not writing.is_growing(path)
+    assert path.read_bytes() == NEW and os.listdir(tmp_path) == ["part.zip"]
+    with pytest.raises(OSError, match="File too large: '.*/part.zip'"), full_disk(), writing.growing(path) as grown:
+        grown.write_bytes(LARGE)
+    with pytest.raises(FileNotFoundError, match="'/none/raw.ppm'"), writing.growing(path):
+        open("/none/raw.ppm")  # what is read on the way keeps its own name
+    assert path.read_bytes() == NEW and os.listdir(tmp_path) == ["part.zip"]

@@ -44,7 +44,7 @@ def recording(tmp_path):
             archive.writestr(f"den_0001/r-{i / 10:.6f}-{i}.ppm", b"" if i == 3 else ppm(level))
             if i != 4:
                 archive.writestr(f"den_0001/d-{i / 10 + 0.01:.6f}-{i}.pgm", PGM[:99999] if i == 5 else PGM)
-    ((found,), _) = recordings.find(tmp_path)
+    (found,) = recordings.find(tmp_path).recordings
     return found
 
 

@@ -146,3 +146,13 @@ def test_the_colour_picture_is_undistorted():
     expected = np.stack([127 + 150 * x, 127 + 150 * y], -1)
     inner = np.s_[30:-30, 40:-40]
     assert np.abs(found[inner][..., :2] - expected[inner]).max() <= 1.01
+
+
+@pytest.mark.parametrize(("size", "part"), [((240, 320), np.s_[:, :]), ((160, 160), np.s_[:, 80:560])])
+def test_a_small_picture_is_the_mean_of_the_large_one(size, part):
+    picture = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
+    large = projection.undistorted_picture(picture)[part].astype(float)
+    n = large.shape[0] // size[0]
+    mean = large.reshape(size[0], n, size[1], n, 3).mean((1, 3))
+    found = projection.undistorted_picture(picture, size)
+    assert found.shape == (*size, 3) and np.abs(found - mean).max() <= 1.0  # both are rounded

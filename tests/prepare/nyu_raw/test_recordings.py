@@ -1,5 +1,8 @@
 """Raw scenes in folders and archives, whole and damaged."""
 
+import errno
+import os
+import pathlib
 import zipfile
 
 import pytest
@@ -33,26 +36,28 @@ def test_scenes_of_folders_and_archives_are_found_in_natural_order(tmp_path):
     write_folder(tmp_path, "bedroom_0002")
     write_archive(tmp_path / "bathrooms_part1.zip", ["bathroom_0001", "bathroom_0003b"])
     (tmp_path / "readme.txt").write_text("raw")
-    found, left_out = recordings.find(tmp_path)
+    found, unreadable, twice = recordings.find(tmp_path)
     assert [recording.scene for recording in found] == [
         "bathroom_0001",
         "bathroom_0003b",
         "bedroom_0002",
         "bedroom_0010",
     ]
-    assert not left_out
+    assert not unreadable and not twice
     for recording in found:
-        assert recording.names == NAMES
-        for name in NAMES:
-            assert recording.read(name) == content(recording.scene, name)
+        assert recording.files == {name: len(content(recording.scene, name)) for name in NAMES}
+        with recording.opened() as read:
+            for name in NAMES:
+                assert read(name) == content(recording.scene, name)
 
 
 def test_an_archive_of_one_scene_without_a_folder_has_the_archives_name(tmp_path):
     with zipfile.ZipFile(tmp_path / "kitchen_0007.zip", "w") as archive:
         for name in NAMES:
             archive.writestr(name, b"x")
-    ((recording,), _) = recordings.find(tmp_path)
-    assert recording.scene == "kitchen_0007" and recording.read("r-1.0-1.ppm") == b"x"
+    (recording,) = recordings.find(tmp_path).recordings
+    with recording.opened() as read:
+        assert recording.scene == "kitchen_0007" and read("r-1.0-1.ppm") == b"x"
 
 
 def test_a_damaged_member_is_named_and_the_others_are_read(tmp_path):
@@ -61,22 +66,21 @@ def test_a_damaged_member_is_named_and_the_others_are_read(tmp_path):
     data = bytearray(path.read_bytes())
     data[data.index(b"office_0001/r-1.0-1.ppm" * 3) + 50] ^= 1
     path.write_bytes(data)
-    ((recording,), _) = recordings.find(tmp_path)
-    with pytest.raises(InputError, match=r"part\.zip: r-1\.0-1\.ppm: a damaged member \(Bad CRC-32"):
-        recording.read("r-1.0-1.ppm")
-    assert recording.read("r-1.1-3.ppm") == content("office_0001", "r-1.1-3.ppm")
+    (recording,) = recordings.find(tmp_path).recordings
+    with recording.opened() as read:
+        with pytest.raises(InputError, match=r"part\.zip: r-1\.0-1\.ppm: a damaged member \(Bad CRC-32"):
+            read("r-1.0-1.ppm")
+        assert read("r-1.1-3.ppm") == content("office_0001", "r-1.1-3.ppm")
 
 
 def test_what_is_left_out_is_named(tmp_path):
     write_folder(tmp_path, "study_0001")
     write_archive(tmp_path / "zz.zip", ["study_0001", "study_0002"])
     (tmp_path / "cut.zip").write_bytes((tmp_path / "zz.zip").read_bytes()[:200])
-    found, left_out = recordings.find(tmp_path)
+    found, unreadable, twice = recordings.find(tmp_path)
     assert [recording.scene for recording in found] == ["study_0001", "study_0002"]
-    assert left_out == [
-        (f"{tmp_path}/cut.zip", "an archive that cannot be read (File is not a zip file)"),
-        (f"{tmp_path}/study_0001: study_0001", f"a scene that {tmp_path}/zz.zip has too"),
-    ]
+    assert unreadable == [(f"{tmp_path}/cut.zip", "an archive that cannot be read (File is not a zip file)")]
+    assert twice == [(f"{tmp_path}/study_0001: study_0001", f"a recording that {tmp_path}/zz.zip has too (2 pictures)")]
 
 
 def test_no_scene_is_one_line(tmp_path):
@@ -84,3 +88,19 @@ def test_no_scene_is_one_line(tmp_path):
         recordings.find(tmp_path / "none")
     with pytest.raises(InputError, match=r"no raw scene: expected folders or archives with r-\*\.ppm and d-\*\.pgm$"):
         recordings.find(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    write_folder(tmp_path, "study_0001")
+    (tmp_path / "closed").mkdir()
+    real = os.scandir
+
+    def scandir(path):
+        if pathlib.Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = recordings.find(tmp_path)
+    assert found.unreadable == [(f"{tmp_path}/closed", "a folder that cannot be read (Permission denied)")]
+    assert [recording.scene for recording in found.recordings] == ["study_0001"]
