@@ -3,7 +3,18 @@
 import pathlib
 
 from jaxdepth import config, models
-from jaxdepth.benchmark import growth, networks, pipelines, predictions, profile, record, sources, start, steps
+from jaxdepth.benchmark import (
+    growth,
+    networks,
+    pipelines,
+    predictions,
+    profile,
+    raw_recordings,
+    record,
+    sources,
+    start,
+    steps,
+)
 from jaxdepth.data.files.writing import check_output, write_json
 from jaxdepth.errors import InputError
 
@@ -11,6 +22,7 @@ from jaxdepth.errors import InputError
 MEASUREMENTS = {
     "networks": lambda configs, sizes, dtype: networks.measure(configs),
     "data": lambda configs, sizes, dtype: pipelines.measure() + sources.measure(configs),
+    "nyu_raw": lambda configs, sizes, dtype: raw_recordings.measure(configs),
     "predictions": lambda configs, sizes, dtype: predictions.measure(),
     "start": lambda configs, sizes, dtype: start.measure(),
     "steps": lambda configs, sizes, dtype: steps.measure(configs, batch_sizes=sizes, dtype=dtype),
@@ -23,7 +35,7 @@ def run(names, folder, *, batch_sizes=(8,), dtype="float32", output=None) -> lis
     """Makes measurements and prints each as a table.
 
     Args:
-      names: of MEASUREMENTS; empty for all.
+      names: of MEASUREMENTS; empty for all, without nyu_raw where Apache Beam is not installed.
       folder: of the config files; each file's network is measured as the file describes it.
       batch_sizes: of `steps`; `profile` and `growth` use the first.
       dtype: compute dtype of `steps`, `profile` and `growth`.
@@ -48,7 +60,7 @@ def run(names, folder, *, batch_sizes=(8,), dtype="float32", output=None) -> lis
         raise FileNotFoundError(f"--configs={folder}: expected a folder with config files (*.py)")
     check_output(output)
     rows, machine = [], record.machine()
-    for name in names or MEASUREMENTS:
+    for name in names or [name for name in MEASUREMENTS if name != "nyu_raw" or raw_recordings.is_possible()]:
         before = len(rows)
         for made in MEASUREMENTS[name](configs, batch_sizes, dtype):
             rows.append(made)

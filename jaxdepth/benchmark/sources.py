@@ -19,7 +19,7 @@ from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import NYU_SIZE
 from jaxdepth.output import encode
 
-_BATCH_SIZE, _BATCHES = 8, 10
+BATCH_SIZE, BATCHES = 8, 10
 
 
 def measure(configs, *, count=64, full_size=NYU_SIZE, seconds=20) -> list[dict]:
@@ -46,13 +46,13 @@ def measure(configs, *, count=64, full_size=NYU_SIZE, seconds=20) -> list[dict]:
         raise InputError(f"data: configs {', '.join(configs)}: expected kscale.py among them")
     from jaxdepth.data.sources import tfds_builder  # imports tensorflow, before any clock runs
 
-    config = steps.with_changes(configs["kscale"], {"batch_size": _BATCH_SIZE})
+    config = steps.with_changes(configs["kscale"], {"batch_size": BATCH_SIZE})
     frame_size = tuple(config.data.frame_size)
     train = steps.case(config).train
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         paths = write(folder, count, full_size)
-        rows, functions = [], {"step": lambda: [train() for _ in range(_BATCHES)]}
+        rows, functions = [], {"step": lambda: [train() for _ in range(BATCHES)]}
         rooms.frames(0, 0, 1, size=frame_size)  # compiles
         for name in ("nyu", "folder", "tfds", "rooms"):
             start = time.perf_counter()
@@ -62,12 +62,12 @@ def measure(configs, *, count=64, full_size=NYU_SIZE, seconds=20) -> list[dict]:
             frames = selection.open_frames(name, **options, cache_dir=folder / "cache")
             rate = count / (time.perf_counter() - start)
             rows.append(row(f"{name} first read", unit="frames/s", ours=rate))
-            functions[name] = _maker(frames, count, config)
+            functions[name] = maker(frames, count, config)
         times = timing.in_turns(functions, seconds=seconds, calls=1)
-    rates = {name: _BATCHES * _BATCH_SIZE / float(np.median(values)) for name, values in times.items()}
+    rates = {name: BATCHES * BATCH_SIZE / float(np.median(values)) for name, values in times.items()}
     against = dict(peer=rates.pop("step"), peer_name="training step")
     return rows + [
-        row(f"{name} from then on", batch=_BATCH_SIZE, unit="examples/s", ours=rate, **against)
+        row(f"{name} from then on", batch=BATCH_SIZE, unit="examples/s", ours=rate, **against)
         for name, rate in rates.items()
     ]
 
@@ -101,12 +101,12 @@ def write(folder, count, size):
     return {"nyu": str(file), "folder": str(own)}
 
 
-def _maker(frames, count, config):
-    """A function that makes _BATCHES batches and waits for them."""
+def maker(frames, count, config):
+    """A function that makes BATCHES batches and waits for them."""
     stream = tfdata.train_batches(
         frames,
         np.arange(count),
-        batch_size=_BATCH_SIZE,
+        batch_size=BATCH_SIZE,
         seed=0,
         start_step=0,
         process_index=0,
@@ -114,4 +114,4 @@ def _maker(frames, count, config):
         crop_size=tuple(config.data.crop_size),
         **config.data.augmentation,
     )
-    return lambda: jax.block_until_ready(list(itertools.islice(stream, _BATCHES)))
+    return lambda: jax.block_until_ready(list(itertools.islice(stream, BATCHES)))
