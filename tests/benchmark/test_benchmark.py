@@ -14,9 +14,22 @@ import small
 from jax import lax
 
 from jaxdepth import benchmark, config, models, rooms
-from jaxdepth.benchmark import growth, networks, peers, pipelines, profile, record, sources, start, steps, timing
+from jaxdepth.benchmark import (
+    growth,
+    networks,
+    peers,
+    pipelines,
+    profile,
+    raw_recordings,
+    record,
+    sources,
+    start,
+    steps,
+    timing,
+)
 from jaxdepth.errors import InputError
 from jaxdepth.models.conv import conv
+from jaxdepth.prepare.nyu_raw import parallel
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 
@@ -66,6 +79,50 @@ def test_each_source_has_a_rate_at_first_and_from_then_on(tmp_path, monkeypatch)
     assert all(row["peer"] == then[0]["peer"] > 0 and row["speedup"] == row["ours"] / row["peer"] for row in then)
     with pytest.raises(InputError, match="data: configs best: expected kscale.py among them"):
         sources.measure({"best": None})
+
+
+def test_raw_recordings_have_rates_without_the_start(tmp_path, monkeypatch):
+    """Two seconds to start, ten more for one worker and five for two, of 18 pictures; and the files' sizes."""
+
+    def frames(seed, start, count, *, size):
+        image, depth, _ = zip(*(fake_nyu.frame(seed + i, size) for i in range(count)), strict=True)
+        return {"image": np.stack(image), "depth": np.stack(depth)}
+
+    def each(function, elements, **_):
+        for element in elements:
+            function(element)
+
+    prepare, sizes = raw_recordings._prepare, {}
+
+    def prepared(raw, to, *, workers, count=1):
+        assert prepare(raw, to, workers=workers, count=count) > 0
+        sizes[to.name] = sum(file.stat().st_size for file in to.rglob("*.array_record*"))
+        return {"before": 9.0, "start": 2.0, "1": 12.0, "2": 7.0}[to.name]
+
+    monkeypatch.setattr(rooms, "frames", frames)
+    monkeypatch.setattr(parallel, "each", each)
+    monkeypatch.setattr(parallel, "check_options", lambda options: None)
+    monkeypatch.setattr(raw_recordings, "_prepare", prepared)
+    config = small.settings(tmp_path)
+    rows = {row["what"]: row for row in raw_recordings.measure({"kscale": config}, scenes=2, pictures=9, seconds=0)}
+    ours = {what.removeprefix("raw recordings, "): row["ours"] for what, row in rows.items()}
+    assert (ours["start"], ours["1 worker"], ours["2 workers"]) == (2.0, 1.8, 3.6)
+    assert rows["raw recordings, 2 workers"]["speedup"] == 2.0
+    assert ours["size of a picture with its depth"] == pytest.approx(640 * 480 * 5 / 1e6, rel=1e-3)
+    assert ours["size of a frame"] == sizes["1"] / 2 / 1e3  # one of nine pictures of each scene
+    assert ours["raw recordings from then on"] > 0
+    with pytest.raises(InputError, match="nyu_raw: configs best: expected kscale.py among them"):
+        next(raw_recordings.measure({"best": None}))
+
+
+def test_raw_recordings_are_measured_only_where_beam_is(tmp_path, monkeypatch):
+    measured = []
+    names = {name: lambda *_, name=name: measured.append(name) or [] for name in ("networks", "nyu_raw")}
+    monkeypatch.setattr(benchmark, "MEASUREMENTS", names)
+    for possible in (True, False):
+        monkeypatch.setattr(raw_recordings, "is_possible", lambda possible=possible: possible)
+        benchmark.run([], small.CONFIGS)
+    assert measured == ["networks", "nyu_raw", "networks"]
 
 
 def test_each_pipeline_has_a_rate(monkeypatch):
