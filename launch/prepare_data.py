@@ -6,12 +6,13 @@ remove NAME ...|all.
 
 import inspect
 import os
+import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 
 from absl import app, flags
 
-from jaxdepth import cli
+from jaxdepth import advice, cli
 
 _IMAGE = flags.DEFINE_string(
     "image", None, "check: pattern of the pictures, such as images/*.jpg; default: the usual layouts."
@@ -66,7 +67,7 @@ def _nyu():
 
     path = _FROM.value or nyu.fetch(_TO.value, _URL.value)
     print(summary.summary(selection.open_frames("nyu", path=path)))
-    print(f"train with: --config.data.path={path}")
+    print(advice.train(f"--config.data.path={path}"))
 
 
 def _tfds():
@@ -76,7 +77,7 @@ def _tfds():
     file, _ = selection.find_nyu(_FROM.value or nyu.fetch(_TO.value, _URL.value))
     folder = tfds_builder.prepare(file, _TO.value)
     print(summary.summary(selection.open_frames("tfds", path=folder)))
-    print(f"train with: --config.data.source=tfds --config.data.path={folder}")
+    print(advice.train("--config.data.source=tfds", f"--config.data.path={folder}"))
 
 
 def _nyu_raw(folder):
@@ -111,7 +112,16 @@ def _check(folder):
         sheet=_OUTPUT.value or _SHEET,
     )
     print(cli.in_own_flags(str(report)))
-    return 1 if report.errors else 0
+    if report.errors:
+        return 1
+    settings = {"image": _IMAGE.value, "depth": _DEPTH.value, "depth_scale": _DEPTH_SCALE.value}
+    settings = {f"folder.{name}": value for name, value in settings.items()}
+    if camera := cli.intrinsics(_INTRINSICS):
+        settings["folder.intrinsics"] = f"({','.join(map(str, camera))})"
+    settings |= {"invalid": ",".join(_INVALID.value) or None, "max_depth": _MAX_DEPTH.value}
+    given = [f"--config.data.{name}={value}" for name, value in settings.items() if value is not None]
+    print(advice.train(f"--config.data.path={folder}", *given, config="best.py:finetune"))
+    return 0
 
 
 def _check_testset(folder):
@@ -120,7 +130,11 @@ def _check_testset(folder):
 
     report = check_testset.check(_KIND.value, folder, max_depth=_MAX_DEPTH.value, sheet=_OUTPUT.value or _SHEET)
     print(report)
-    return 1 if report.errors else 0
+    if report.errors:
+        return 1
+    place = shlex.join([f"--source={_KIND.value}", f"--path={folder}"])
+    print(advice.typed(f"next: python launch/evaluate.py --workdir=package {place}"))
+    return 0
 
 
 def _rooms(folder=None):
@@ -140,6 +154,8 @@ def _rooms_folder(folder):
     print(f"{count} pictures and depths: {folder}")
     values = ",".join(f"{value:.1f}" for value in camera)
     print(f"their camera: '--config.data.folder.intrinsics=({values})'")
+    given = " ".join(f"--{name}={value:.1f}" for name, value in camera._asdict().items())
+    print(advice.typed(f"next: python launch/prepare_data.py check {shlex.quote(folder)} {given}"))
 
 
 def _compare(first, *others):
@@ -182,9 +198,10 @@ _COMMANDS = {
 }
 
 
-def _usage():
+def _usage(command=None):
     commands = ", ".join(f"{name} {command.arguments}".strip() for name, command in _COMMANDS.items())
-    return app.UsageError(f"expected {commands}")
+    given = "" if command in (None, *_COMMANDS) else f"{command}: no such command: "
+    return app.UsageError(f"{given}expected {commands}")
 
 
 def main(argv):
@@ -192,7 +209,7 @@ def main(argv):
         command = _COMMANDS[argv[1]]
         inspect.signature(command.run).bind(*argv[2:])
     except (IndexError, KeyError, TypeError):
-        raise _usage() from None
+        raise _usage(*argv[1:2]) from None
     return command.run(*argv[2:])
 
 
