@@ -28,7 +28,9 @@ _INVALID = flags.DEFINE_list("invalid", [], "check: depths in metres that are no
 _MAX_DEPTH = flags.DEFINE_float(
     "max_depth", None, "check: metres up to which depth counts; default: 10, or what is usual for the test set."
 )
-_KIND = flags.DEFINE_string("kind", None, "check: a test set's name, such as ibims; default: a folder of your own.")
+_KIND = flags.DEFINE_string(
+    "kind", None, "check: a test set's name (--source of evaluate.py), such as ibims; default: a folder of your own."
+)
 _FROM = flags.DEFINE_string("from", None, "nyu, tfds: the .mat file or its folder; default: download it.")
 _TO = flags.DEFINE_string("to", "data", "nyu, nyu_raw, tfds: folder for the download and the dataset.")
 _URL = flags.DEFINE_multi_string(
@@ -40,18 +42,18 @@ _OUTPUT = flags.DEFINE_string(
     "The picture to write; default: contact_sheet.png for check, nyu_raw and rooms, depths.png for compare.",
 )
 _COUNT = flags.DEFINE_integer(
-    "count", None, "rooms FOLDER: how many pictures and depths; default: 250. nyu_raw: frames of a scene; default: 100."
+    "count", None, "rooms FOLDER: number of pictures; default: 250. nyu_raw: frames of a scene, at most; default: 100."
 )
-_ZOOM = flags.DEFINE_float("zoom", 1.5, "rooms FOLDER: focal length of the pictures, in those of NYU's camera; 1 to 4.")
+_ZOOM = flags.DEFINE_float("zoom", 1.5, "rooms FOLDER: focal length, as a multiple of NYU's; 1 to 4.")
 _SIZE = flags.DEFINE_string(
-    "size", "320x240", "nyu_raw: WIDTHxHEIGHT of the frames, of the largest part of that shape."
+    "size", "320x240", "nyu_raw: WIDTHxHEIGHT of the frames: the largest central part of that shape."
 )
-_MAX_GAP = flags.DEFINE_float("max_gap", 0.05, "nyu_raw: seconds between the picture and the depth of a frame.")
+_MAX_GAP = flags.DEFINE_float("max_gap", 0.05, "nyu_raw: seconds between a picture and its depth, at most.")
 _FILL = flags.DEFINE_bool("fill", False, "nyu_raw: fill the holes in the depth, as NYU's toolbox does.")
 _LABELED = flags.DEFINE_string(
     "labeled", None, "nyu_raw: nyu_depth_v2_labeled.mat, to leave out the scenes of the official test frames."
 )
-_ALL_SCENES = flags.DEFINE_bool("all_scenes", False, "nyu_raw: leave no scene out.")
+_ALL_SCENES = flags.DEFINE_bool("all_scenes", False, "nyu_raw: keep the scenes of the official test frames too.")
 _WORKERS = flags.DEFINE_integer("workers", None, "nyu_raw: processes; default: one for each core.")
 _BEAM_OPTIONS = flags.DEFINE_string(
     "beam_pipeline_options",
