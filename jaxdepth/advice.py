@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import shlex
 import sys
 
 
@@ -19,3 +20,13 @@ def typed(text):
     program = "python -m jaxdepth" if sys.argv[0].startswith("python -m jaxdepth ") else "jaxdepth"
     text = re.sub(r"python launch/(\w+)\.py", lambda match: f"{program} {match[1].replace('_', '-')}", text)
     return re.sub(r"--config=configs/(\w+)\.py", r"--config=\1", text)
+
+
+def train(*settings, config="kscale.py"):
+    """The line that says how to train next.
+
+    Args:
+      settings: flags, such as `--config.data.path=FOLDER`; quoted for a shell where that is needed.
+      config: file in configs/, with its argument.
+    """
+    return typed(f"next: python launch/train.py --config=configs/{config} {shlex.join(settings)}")

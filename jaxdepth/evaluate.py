@@ -198,7 +198,7 @@ def evaluate_predictions(folder, *, kind="depth", scale=None, key=None, allow_mi
       kind, scale, key: what the files hold, see `predictions.Reader`.
       allow_missing: whether frames may be without a file; they are counted and not scored.
       output: as for `evaluate_checkpoint`.
-      options: as for `evaluate_checkpoint`. By default the source is "auto", and the split "official" for NYU.
+      options: as for `evaluate_checkpoint`. By default the source is "nyu", and the split "official" for NYU.
 
     Returns:
       The result, see `report.result`, with "predictions". There is no baseline where the split has no training frames.
@@ -211,10 +211,10 @@ def evaluate_predictions(folder, *, kind="depth", scale=None, key=None, allow_mi
     data, rules = options_of(options)
     protocol, names = rules.chosen(data.source)
     files.check_kind(kind, scale)
-    _check_outputs(output)
     made_by = files.record_of(folder)
+    _check_outputs(output)
     sizes = {name: tuple((made_by or _PAPER_SIZES)[name]) for name in _PAPER_SIZES}
-    arguments = dict(source=data.source or "auto", path=data.path, frame_size=sizes["frame_size"])
+    arguments = dict(source=data.source or "nyu", path=data.path, frame_size=sizes["frame_size"])
     frames = data.open(arguments, rules)
     wanted = data.split or (made_by["split"] if made_by else "official")
     split = splits.split(wanted, frames.ids, lists=frames.splits, parts=("val",))

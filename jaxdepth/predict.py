@@ -127,7 +127,8 @@ def predict_files(
         rerun_viewer.start()
     work = Work(predictor, tuple(formats), intrinsics, overwrite, workdir=workdir, edge=edge, viewer=viewer)
     outcome = pipeline.run(work, found, batch=batch)
-    report = _report(predictor, outcome, skipped, seconds=time.monotonic() - start)
+    folders = list(dict.fromkeys(pathlib.Path(found[number][1]).parent for number in sorted(outcome.done)))
+    report = _report(predictor, outcome, skipped, folders, seconds=time.monotonic() - start)
     return dataclasses.replace(report, lines=lines + report.lines)
 
 
@@ -249,8 +250,8 @@ def _skipped(skipped):
     return f"{len(skipped)} skipped: " + "; ".join(f"{pipeline.some(of_one)} ({why})" for why, of_one in paths.items())
 
 
-def _report(predictor, outcome, skipped, *, seconds):
-    """The Report: whose camera is assumed or doubtful, what was done, and what was not."""
+def _report(predictor, outcome, skipped, folders, *, seconds):
+    """The Report: whose camera is assumed or doubtful, what was done and in which folders, and what was not."""
     lines, done = [], [outcome.done[number] for number in sorted(outcome.done)]
     skipped = skipped + [outcome.skipped[number] for number in sorted(outcome.skipped)]
 
@@ -273,6 +274,7 @@ def _report(predictor, outcome, skipped, *, seconds):
         )
     if unseen := [picture for picture in done if picture.not_shown]:
         lines.append(f"warning: {of_all(unseen)} not shown, whose files are written: {unseen[0].not_shown}")
-    told = f", {_skipped(skipped)}" if skipped else ""
+    told = f", in {pipeline.some(folders)}" if folders else ""
+    told += f", {_skipped(skipped)}" if skipped else ""
     lines.append(f"{len(done)} picture{'s' * (len(done) != 1)}, {len(done) / seconds:.1f} images/s{told}")
     return Report(lines, skipped)

@@ -35,7 +35,9 @@ _MAX_DEPTH = flags.DEFINE_float(
 )
 _MEASURES = flags.DEFINE_list("measures", ["standard"], "standard, all, or some of the further measures by name.")
 
-_SOURCE = flags.DEFINE_string("source", None, "Source of the frames, also a test set's name; default: the run's.")
+_SOURCE = flags.DEFINE_string(
+    "source", None, "Source of the frames, also a test set's name; default: the run's, or nyu with --predictions."
+)
 _PATH = flags.DEFINE_string("path", None, "Where that source is; default: the run's config.data.path.")
 _SPLIT = flags.DEFINE_string("split", None, "Whose validation frames, or `all` for every frame; default: the run's.")
 _IMAGE = flags.DEFINE_string("image", None, "Pattern of a folder's pictures; default: the run's.")
@@ -57,7 +59,8 @@ _OF_DATA = ("source", "path", "split", "image", "depth", "depth_scale", "invalid
 def main(_):
     given = [name for name in ("workdir", "predictions", "compare") if flags.FLAGS[name].value is not None]
     if len(given) != 1:
-        raise app.UsageError(f"expected one of --workdir, --predictions and --compare, not {len(given)}")
+        found = f"{' and '.join(f'--{name}' for name in given)} are given" if given else "none is given"
+        raise app.UsageError(f"expected one of --workdir, --predictions and --compare: {found}")
     if _PREDICTIONS.value is None:
         cli.only_with("--predictions", _OF_PREDICTIONS)
     if _WORKDIR.value is None:

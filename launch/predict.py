@@ -34,7 +34,9 @@ _EDGE = flags.DEFINE_float(
 _VIEWER = flags.DEFINE_bool("viewer", False, "Also show the pictures in Rerun's viewer (extra viewer).")
 _DEPTH_FRAMES = flags.DEFINE_bool("depth_frames", False, "Of clips, also a folder with a 16-bit PNG for each frame.")
 _SMOOTHING = flags.DEFINE_float("smoothing", 0.1, "Of clips: seconds by which smoothed depth lags; 0 for none.")
-_SOURCE = flags.DEFINE_string("source", None, "Predict the frames of this source: nyu, folder, tfds or rooms.")
+_SOURCE = flags.DEFINE_string(
+    "source", None, "Predict the frames of this source: nyu, folder, tfds, rooms or a test set's name, such as ibims."
+)
 _PATH = flags.DEFINE_string("path", None, "Where the source is; default: the run's config.data.path.")
 _SPLIT = flags.DEFINE_string("split", None, "Whose validation frames, or `all`; default: the run's.")
 _IMAGE = flags.DEFINE_string("image", None, "Pattern of a source folder's pictures; default: the run's.")

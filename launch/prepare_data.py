@@ -6,12 +6,13 @@ remove NAME ...|all.
 
 import inspect
 import os
+import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 
 from absl import app, flags
 
-from jaxdepth import cli
+from jaxdepth import advice, cli
 
 _IMAGE = flags.DEFINE_string(
     "image", None, "check: pattern of the pictures, such as images/*.jpg; default: the usual layouts."
@@ -27,7 +28,9 @@ _INVALID = flags.DEFINE_list("invalid", [], "check: depths in metres that are no
 _MAX_DEPTH = flags.DEFINE_float(
     "max_depth", None, "check: metres up to which depth counts; default: 10, or what is usual for the test set."
 )
-_KIND = flags.DEFINE_string("kind", None, "check: a test set's name, such as ibims; default: a folder of your own.")
+_KIND = flags.DEFINE_string(
+    "kind", None, "check: a test set's name (--source of evaluate.py), such as ibims; default: a folder of your own."
+)
 _FROM = flags.DEFINE_string("from", None, "nyu, tfds: the .mat file or its folder; default: download it.")
 _TO = flags.DEFINE_string("to", "data", "nyu, nyu_raw, tfds: folder for the download and the dataset.")
 _URL = flags.DEFINE_multi_string(
@@ -39,18 +42,18 @@ _OUTPUT = flags.DEFINE_string(
     "The picture to write; default: contact_sheet.png for check, nyu_raw and rooms, depths.png for compare.",
 )
 _COUNT = flags.DEFINE_integer(
-    "count", None, "rooms FOLDER: how many pictures and depths; default: 250. nyu_raw: frames of a scene; default: 100."
+    "count", None, "rooms FOLDER: number of pictures; default: 250. nyu_raw: frames of a scene, at most; default: 100."
 )
-_ZOOM = flags.DEFINE_float("zoom", 1.5, "rooms FOLDER: focal length of the pictures, in those of NYU's camera; 1 to 4.")
+_ZOOM = flags.DEFINE_float("zoom", 1.5, "rooms FOLDER: focal length, as a multiple of NYU's; 1 to 4.")
 _SIZE = flags.DEFINE_string(
-    "size", "320x240", "nyu_raw: WIDTHxHEIGHT of the frames, of the largest part of that shape."
+    "size", "320x240", "nyu_raw: WIDTHxHEIGHT of the frames: the largest central part of that shape."
 )
-_MAX_GAP = flags.DEFINE_float("max_gap", 0.05, "nyu_raw: seconds between the picture and the depth of a frame.")
+_MAX_GAP = flags.DEFINE_float("max_gap", 0.05, "nyu_raw: seconds between a picture and its depth, at most.")
 _FILL = flags.DEFINE_bool("fill", False, "nyu_raw: fill the holes in the depth, as NYU's toolbox does.")
 _LABELED = flags.DEFINE_string(
     "labeled", None, "nyu_raw: nyu_depth_v2_labeled.mat, to leave out the scenes of the official test frames."
 )
-_ALL_SCENES = flags.DEFINE_bool("all_scenes", False, "nyu_raw: leave no scene out.")
+_ALL_SCENES = flags.DEFINE_bool("all_scenes", False, "nyu_raw: keep the scenes of the official test frames too.")
 _WORKERS = flags.DEFINE_integer("workers", None, "nyu_raw: processes; default: one for each core.")
 _BEAM_OPTIONS = flags.DEFINE_string(
     "beam_pipeline_options",
@@ -66,7 +69,7 @@ def _nyu():
 
     path = _FROM.value or nyu.fetch(_TO.value, _URL.value)
     print(summary.summary(selection.open_frames("nyu", path=path)))
-    print(f"train with: --config.data.path={path}")
+    print(advice.train(f"--config.data.path={path}"))
 
 
 def _tfds():
@@ -76,7 +79,7 @@ def _tfds():
     file, _ = selection.find_nyu(_FROM.value or nyu.fetch(_TO.value, _URL.value))
     folder = tfds_builder.prepare(file, _TO.value)
     print(summary.summary(selection.open_frames("tfds", path=folder)))
-    print(f"train with: --config.data.source=tfds --config.data.path={folder}")
+    print(advice.train("--config.data.source=tfds", f"--config.data.path={folder}"))
 
 
 def _nyu_raw(folder):
@@ -111,7 +114,16 @@ def _check(folder):
         sheet=_OUTPUT.value or _SHEET,
     )
     print(cli.in_own_flags(str(report)))
-    return 1 if report.errors else 0
+    if report.errors:
+        return 1
+    settings = {"image": _IMAGE.value, "depth": _DEPTH.value, "depth_scale": _DEPTH_SCALE.value}
+    settings = {f"folder.{name}": value for name, value in settings.items()}
+    if camera := cli.intrinsics(_INTRINSICS):
+        settings["folder.intrinsics"] = f"({','.join(map(str, camera))})"
+    settings |= {"invalid": ",".join(_INVALID.value) or None, "max_depth": _MAX_DEPTH.value}
+    given = [f"--config.data.{name}={value}" for name, value in settings.items() if value is not None]
+    print(advice.train(f"--config.data.path={folder}", *given, config="best.py:finetune"))
+    return 0
 
 
 def _check_testset(folder):
@@ -120,7 +132,11 @@ def _check_testset(folder):
 
     report = check_testset.check(_KIND.value, folder, max_depth=_MAX_DEPTH.value, sheet=_OUTPUT.value or _SHEET)
     print(report)
-    return 1 if report.errors else 0
+    if report.errors:
+        return 1
+    place = shlex.join([f"--source={_KIND.value}", f"--path={folder}"])
+    print(advice.typed(f"next: python launch/evaluate.py --workdir=package {place}"))
+    return 0
 
 
 def _rooms(folder=None):
@@ -140,6 +156,8 @@ def _rooms_folder(folder):
     print(f"{count} pictures and depths: {folder}")
     values = ",".join(f"{value:.1f}" for value in camera)
     print(f"their camera: '--config.data.folder.intrinsics=({values})'")
+    given = " ".join(f"--{name}={value:.1f}" for name, value in camera._asdict().items())
+    print(advice.typed(f"next: python launch/prepare_data.py check {shlex.quote(folder)} {given}"))
 
 
 def _compare(first, *others):
@@ -182,9 +200,10 @@ _COMMANDS = {
 }
 
 
-def _usage():
+def _usage(command=None):
     commands = ", ".join(f"{name} {command.arguments}".strip() for name, command in _COMMANDS.items())
-    return app.UsageError(f"expected {commands}")
+    given = "" if command in (None, *_COMMANDS) else f"{command}: no such command: "
+    return app.UsageError(f"{given}expected {commands}")
 
 
 def main(argv):
@@ -192,7 +211,7 @@ def main(argv):
         command = _COMMANDS[argv[1]]
         inspect.signature(command.run).bind(*argv[2:])
     except (IndexError, KeyError, TypeError):
-        raise _usage() from None
+        raise _usage(*argv[1:2]) from None
     return command.run(*argv[2:])
 
 

@@ -362,6 +362,18 @@ def test_predictions_that_were_not_finished_are_not_scored(made, tmp_path, monke
         ("evaluate", ["--workdir=run", "--prediction_kind=disparity"], "--prediction_kind=disparity: only with"),
         ("evaluate", ["--workdir=run", "--allow_missing"], "--allow_missing: only with --predictions"),
         ("evaluate", ["--predictions=p", "--step=best"], "--step=best: only with --workdir"),
+        ("evaluate", [], "expected one of --workdir, --predictions and --compare: none is given"),
+        (
+            "evaluate",
+            ["--workdir=run", "--predictions=p"],
+            "expected one of --workdir, --predictions and --compare: --",
+        ),
+        (
+            "evaluate",
+            ["--predictions=one/b/1.npy", "--source=folder", "--path=data"],
+            "predictions='one/b/1.npy': a file",
+        ),
+        ("evaluate", ["--predictions=one", "--path=gone"], "config.data.path='gone': no such file or folder; get nyu_"),
         ("evaluate", ["--compare=a,b", "--key=x"], "--key=x: only with --predictions"),
         ("evaluate", ["--compare=a,b", "--protocol=full"], "--protocol=full: only with --workdir or --predictions"),
         ("predict", ["a.png", "--split=all"], "--split=all: only with --source"),

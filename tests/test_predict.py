@@ -124,7 +124,7 @@ def test_bad_pictures_are_skipped_and_named_and_the_rest_done(run, tmp_path, mon
     assert len(report.skipped) == 6
     lines = report.lines
     assert lines[0].startswith("NYU's camera is assumed for 2 of 2")
-    assert lines[1].startswith("2 pictures, ") and "6 skipped: " in lines[1]
+    assert lines[1].startswith("2 pictures, ") and f"images/s, in {tmp_path / 'depth'}, 6 skipped: " in lines[1]
     for name, why in dict(
         empty="an empty", note="not a picture", half="not a picture", one="a picture of 1x1",
         bomb="a picture of too many pixels",

@@ -88,7 +88,8 @@ def find(argument, frames, indices, *, allow_missing=False):
     if not found:
         raise InputError(
             f"predictions={str(argument)!r}: none of {len(extra)} depth files belongs to one of {len(names)} frames: "
-            f"expected names such as {examples}, with {', '.join(depth_maps.EXTENSIONS)}"
+            f"expected names such as {examples}, or their last parts where these differ, with "
+            f"{', '.join(depth_maps.EXTENSIONS)}"
         )
     if twice := [paths for paths in found.values() if len(paths) > 1]:
         first, second = twice[0][:2]
@@ -325,7 +326,9 @@ def _folder(argument):
             return path.parent, path.name
         path = path.parent
     found = "a file" if path.exists() else "no such folder"
-    raise FileNotFoundError(f"predictions={str(argument)!r}: {found}: expected a folder of depth maps")
+    raise FileNotFoundError(
+        f"predictions={str(argument)!r}: {found}: expected a folder of depth maps, a file for each frame"
+    )
 
 
 def _depth_files(folder, pattern):

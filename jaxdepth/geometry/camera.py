@@ -84,8 +84,9 @@ def completed(intrinsics, size: tuple[int, int], name: str) -> Intrinsics:
 def check_intrinsics(intrinsics, name: str):
     """Raises InputError, which begins with `name`, unless `intrinsics` are what `completed` takes."""
     values = tuple(intrinsics)
-    if len(values) not in (1, 2, 4) or not all(map(math.isfinite, values)) or min(values[:2]) <= 0:
-        raise InputError(f"{name}={values}: expected (f,), (fx, fy) or (fx, fy, cx, cy), in pixels")
+    numbers = all(isinstance(value, int | float | np.number) and math.isfinite(value) for value in values)
+    if len(values) not in (1, 2, 4) or not numbers or min(values[:2]) <= 0:
+        raise InputError(f"{name}={values}: expected (f,), (fx, fy) or (fx, fy, cx, cy) in pixels, such as (525,)")
 
 
 def crop_intrinsics(intrinsics: Intrinsics, *, top: float, left: float) -> Intrinsics:

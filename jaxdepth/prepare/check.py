@@ -84,7 +84,8 @@ def check(
     survey = Survey(invalid=invalid, max_depth=max_depth)
     found = _read_all(listing, errors, survey, depth_scale=depth_scale)
     lines += [
-        f"sizes: {n} pictures {p[0]}x{p[1]} with depths {d[0]}x{d[1]}" for (p, d), n in found.sizes.most_common(5)
+        f"sizes: {n} pictures {p[0]}x{p[1]} with depths {d[0]}x{d[1]} (height x width)"
+        for (p, d), n in found.sizes.most_common(5)
     ]
     lines += pairs.turned_notes(*found.turned)
     lines += pairs.view_notes(sum(n for (p, d), n in found.sizes.items() if not pairs.same_shape(p, d)))
@@ -171,7 +172,7 @@ def _small(picture, valid):
 def _camera_line(intrinsics, sizes) -> str:
     """A line about the camera; raises InputError where training would refuse it."""
     if not intrinsics:
-        return "camera: not given, so NYU's is assumed: metres of another may be wrong"
+        return "camera: not given, so NYU's is assumed, and metres may be wrong: give --fx=PIXELS"
     from jaxdepth.data.sources import folder  # imports jax, for seconds
     from jaxdepth.geometry import camera, framing
 
@@ -197,7 +198,7 @@ def _depth_lines(found, survey, max_depth) -> list[str]:
             lines.append(
                 f"warning: the median is outside {low:g} to {high:g} m in {len(odd)} frames, first in {odd[0]}"
             )
-    counts = {"0": found.zero} | {text: survey.masked[name] for name, text in _INVALID.items()}
+    counts = {"zero": found.zero} | {text: survey.masked[name] for name, text in _INVALID.items()}
     rarer = {"listed": "invalid", f"up to {MIN_DEPTH:g} m": "near", f"beyond {max_depth:g} m": "beyond"}
     counts |= {text: survey.masked[name] for text, name in rarer.items() if survey.masked[name]}
     shares = ", ".join(f"{text} {count / survey.pixels:.1%}" for text, count in counts.items())

@@ -92,7 +92,7 @@ def test_two_files_of_a_frame_are_refused_with_an_argument_that_chooses(tmp_path
 def test_missing_files_are_counted_and_five_are_named(tmp_path):
     frames = frames_of(ids=tuple(range(11, 21)))
     with pytest.raises(
-        InputError, match="none of 1 depth files belongs to one of 10 frames: .* 0011, 0012, 0013, with"
+        InputError, match="none of 1 depth files belongs to one of 10 frames: .* 0011, 0012, 0013, or their last parts"
     ):
         predictions.find(touch(tmp_path, "a.npy"), frames, np.arange(10))
     touch(tmp_path, "12.npy")
@@ -106,7 +106,7 @@ def test_missing_files_are_counted_and_five_are_named(tmp_path):
 def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     file = touch(tmp_path, "0017.npy") / "0017.npy"
     for path, told in ((file, "a file"), (tmp_path / "gone", "no such folder"), (tmp_path / "gone/*.npy", "no such")):
-        with pytest.raises(FileNotFoundError, match=f"{told}.*: expected a folder of depth maps"):
+        with pytest.raises(FileNotFoundError, match=f"{told}.*: expected a folder of depth maps, a file for each"):
             predictions.find(path, frames_of(), INDICES)
     monkeypatch.setattr(os, "scandir", lambda path: (_ for _ in ()).throw(PermissionError(13, "denied", str(path))))
     with pytest.raises(PermissionError, match=f"'{tmp_path}'"):

@@ -1,6 +1,7 @@
 """The check of a folder before training, by the command that users run."""
 
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -38,13 +39,14 @@ def test_a_good_folder_gets_a_report_and_a_contact_sheet(own, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         f"20 pairs in {own}: pictures images/*, depths depths/*",
-        "sizes: 20 pictures 80x120 with depths 40x60",
+        "sizes: 20 pictures 80x120 with depths 40x60 (height x width)",
         "depth: median 2.5 m, of single frames 2.5 to 2.5 m, one unit is 0.001 m",
-        "invalid: 25.0% of the pixels (0 25.0%, NaN 0.0%, infinite 0.0%, negative 0.0%), at most 25.0% in a frame",
-        "camera: not given, so NYU's is assumed: metres of another may be wrong",
+        "invalid: 25.0% of the pixels (zero 25.0%, NaN 0.0%, infinite 0.0%, negative 0.0%), at most 25.0% in a frame",
+        "camera: not given, so NYU's is assumed, and metres may be wrong: give --fx=PIXELS",
         "split: blocks, 16 to train on, 4 to validate",
         "contact sheet: contact_sheet.png",
         "no errors",
+        f"next: python launch/train.py --config=configs/best.py:finetune --config.data.path={own}",
     ]
     assert sorted(own.rglob("*")) == before
     with Image.open(tmp_path / "contact_sheet.png") as sheet:
@@ -64,6 +66,11 @@ def test_the_flags_reach_the_check(own, tmp_path):
     assert "median 4 m" in done.stdout and "depths raw/*.png" in done.stdout and "one unit is 0.002 m" in done.stdout
     assert "listed 37.5%" in done.stdout  # 3000 units are 6 m
     assert (tmp_path / "new/sheet.png").is_file()
+    flags = shlex.split(done.stdout.splitlines()[-1])[4:]
+    assert flags == [
+        f"--config.data.path={own}", "--config.data.folder.image=images/*.jpg", "--config.data.folder.depth=raw/*.png",
+        "--config.data.folder.depth_scale=0.002", "--config.data.invalid=7,6", "--config.data.max_depth=5.0",
+    ]  # fmt: skip
 
 
 def test_the_camera_is_judged_as_by_training(own, tmp_path):
@@ -71,6 +78,7 @@ def test_the_camera_is_judged_as_by_training(own, tmp_path):
     done = prepare("check", own, "--fx=80", "--fy=80", "--cx=59.5", "--cy=39.5", f"--output={tmp_path}/sheet.png")
     assert done.returncode == 0, done.stderr
     assert "camera: the frames' field of view is 67.4 x 53.1 degrees at 320x240" in done.stdout.splitlines()
+    assert done.stdout.endswith("'--config.data.folder.intrinsics=(80.0,80.0,59.5,39.5)'\n")
     (error,) = check(own, intrinsics=(4.0,)).errors
     assert "config.data.folder.intrinsics: fx=4, fy=4 is a field of view of 172 degrees" in error
     Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(own / "images/03.jpg")

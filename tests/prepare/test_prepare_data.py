@@ -30,6 +30,7 @@ def test_usage(arguments):
     done = prepare(*arguments)
     assert done.returncode == 1 and USAGE in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
+    assert ("error: chekc: no such command: expected" in done.stderr) == (arguments[:1] == ["chekc"])
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ def open_file(path):
     """Opens an HDF5 file for reading; InputError if it is none, or if a table in it turns out to be damaged."""
     try:
         file = h5py.File(path, "r")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: not a readable HDF5 (MATLAB v7.3) file, or cut off: {_one_line(error)}") from error
     with file, _damage(f"{path}: damaged; download or copy it again", (RuntimeError, KeyError)):

@@ -136,7 +136,8 @@ def _parsed(pattern, kind) -> _Parsed:
     one = len(starred) == 1 and (*folders, last)[starred[0]].count("*") == 1
     if not one or "**" in folders[starred[0] :] or pattern.startswith("/"):
         raise InputError(
-            f"config.data.folder.{kind}={pattern!r}: expected a path inside the folder with one *: {ADVICE}"
+            f"config.data.folder.{kind}={pattern!r}: expected a path inside the folder with one *, and **/ for any "
+            f"folders: {ADVICE}"
         )
     expression = "".join(
         "((?:[^/]+/)*)" if part == "**" else "([^/]+)".join(map(re.escape, part.split("*"))) + "/" for part in folders

@@ -293,7 +293,11 @@ def _files(tree, folder, pattern, kind) -> dict[str, str]:
     if twice:
         name = next(name for name, path in files.items() if path == twice[0])
         both = " and ".join(twice)
-        raise InputError(f"{str(folder)!r}: two files for {name!r} at {pattern}, {both}: {layouts.ADVICE}")
+        if (folder / twice[0]).with_suffix(".json").is_file():
+            both += ": predict.py writes such files, with a .json: move them out of the folder, or"
+        else:
+            both += ":"
+        raise InputError(f"{str(folder)!r}: two files for {name!r} at {pattern}, {both} {layouts.ADVICE}")
     return files
 
 

@@ -16,6 +16,7 @@ import filelock
 import numpy as np
 from PIL import Image
 
+from jaxdepth import advice
 from jaxdepth.data.files.writing import check_folder, check_output, is_growing, json_bytes, write_atomically
 from jaxdepth.data.sources import nyu, tfds_shards
 from jaxdepth.data.splits import scene_of
@@ -82,7 +83,7 @@ def prepare(raw, to, settings, *, labeled=None, all_scenes=False, workers=1, opt
             work.rename(final)
         for part in ("parts", parallel.LOG, parallel.ELEMENTS):
             _remove(folder / part)
-    print(f"train with: --config.data.source=tfds --config.data.path={folder}")
+    print(advice.train("--config.data.source=tfds", f"--config.data.path={folder}"))
     return 0
 
 

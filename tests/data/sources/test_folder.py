@@ -309,6 +309,7 @@ def test_a_missing_folder_is_named(tmp_path):
     [
         (dict(intrinsics=(1.0, 2.0, 3.0)), r"config.data.folder.intrinsics=\(1.0, 2.0, 3.0\): expected \(f,\), "),
         (dict(intrinsics=(0.0, 1.0, 1.0, 1.0)), "config.data.folder.intrinsics"),
+        (dict(intrinsics=("(f,)",)), r"config.data.folder.intrinsics=.*: expected \(f,\), .* such as \(525,\)"),
         (dict(intrinsics=(4.0, 4.0, 40.0, 30.0)), "config.data.folder.intrinsics: .* field of view .*millimetres"),
         (dict(frame_size=(0, 80)), r"frame_size=\(0, 80\)"),
         (dict(depth_scale=-1.0), "config.data.folder.depth_scale=-1.0"),

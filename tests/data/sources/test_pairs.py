@@ -66,6 +66,13 @@ def test_two_files_of_one_name_are_refused(tmp_path):
         pairs.find(tmp_path)
 
 
+def test_predictions_among_the_depths_are_named_as_such(tmp_path):
+    """predict.py writes into `depth` beside a picture: here into the pictures' own folder."""
+    write(tmp_path, "a/color/0.jpg", "a/depth/0.png", *(f"a/color/depth/0.{end}" for end in ("npy", "png", "json")))
+    with pytest.raises(InputError, match="two files for .*: predict.py writes such files, .*: move them out of the"):
+        pairs.find(tmp_path)
+
+
 def test_names_are_in_natural_order(tmp_path):
     names = ["b", "frame9", "frame10", "frame10a", "frame100"]
     write(tmp_path, *(f"{part}/{name}.png" for part in ("images", "depths") for name in sorted(names)))

@@ -117,6 +117,8 @@ def test_scenes_of_the_official_test_frames_are_left_out(raw, tmp_path, capsys, 
 
 
 def test_without_word_about_the_test_scenes_nothing_begins(raw, tmp_path):
+    with pytest.raises(InputError, match="gone.mat: no such file"):
+        prepare(raw, tmp_path / "none", labeled=tmp_path / "gone.mat", all_scenes=False)
     for both in (dict(all_scenes=False), dict(labeled=tmp_path / "l.mat")):
         with pytest.raises(InputError, match=r"--labeled=nyu_depth_v2_labeled\.mat or --all_scenes: expected one"):
             prepare(raw, tmp_path / "to", **both)

@@ -25,7 +25,8 @@ def test_workers_make_the_same_data_set(beam, without_beam, tmp_path, workers):
     done = prepare("nyu_raw", tmp_path / "raw", *ARGUMENTS, *flags)
     assert done.returncode == 0, done.stderr
     assert not done.stderr and "frames of 3 scenes" in done.stdout
-    assert "train with: --config.data.source=tfds" in done.stdout.splitlines()[-1]
+    advised = "next: python launch/train.py --config=configs/kscale.py --config.data.source=tfds --config.data.path="
+    assert done.stdout.splitlines()[-1].startswith(advised)
     assert prepare_here(tmp_path / "raw", tmp_path / "here") == 0
     assert content(tmp_path / "to") == content(tmp_path / "here")
 
