@@ -124,9 +124,7 @@ def _held_back(indices, scenes):
     of = [scenes[i] for i in indices] if scenes else []
     sizes = collections.Counter(of)
     if len(sizes) > 1:
-        by_hash = sorted(
-            sizes, key=lambda scene: hashlib.sha256(f"0:{scene}".encode("utf8", "surrogateescape")).digest()
-        )
+        by_hash = sorted(sizes, key=_hash)
         held, count, wanted = set(), 0, _HELD_BACK * len(indices)
         for scene in by_hash:
             if abs(count + sizes[scene] - wanted) < abs(count - wanted):
