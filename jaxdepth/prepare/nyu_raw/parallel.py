@@ -48,6 +48,8 @@ def check_options(text):
         words = shlex.split(text)
         if words and not words[0].startswith("-"):
             raise ValueError(f"{words[0]!r} is no option")
+        if not {"-h", "--help"}.isdisjoint(words):
+            raise ValueError("--help is no option of a pipeline")
         with contextlib.redirect_stderr(told):
             PipelineOptions(words).get_all_options()
     except (ValueError, SystemExit) as error:
