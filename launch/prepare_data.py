@@ -90,7 +90,7 @@ def _nyu_raw(folder):
         folder,
         _TO.value,
         parts.Settings(100 if _COUNT.value is None else _COUNT.value, (height, width), _MAX_GAP.value, _FILL.value),
-        labeled=_LABELED.value,
+        labeled=_LABELED.value or None,
         all_scenes=_ALL_SCENES.value,
         workers=os.cpu_count() if _WORKERS.value is None else _WORKERS.value,
         options=_BEAM_OPTIONS.value or "",

@@ -232,7 +232,7 @@ class Reader:
         if listing.missing:
             lines.append(f"frames without a prediction, not scored: {len(listing.missing)} ({_some(listing.missing)})")
         if listing.extra:
-            named = _some([shown(path.relative_to(listing.folder)) for path in listing.extra])
+            named = _some([path.relative_to(listing.folder) for path in listing.extra])
             lines.append(f"{len(listing.extra)} files are of none of these frames, and are not read: {named}")
         if self.not_finite_frames:
             lines.append(
@@ -370,4 +370,4 @@ def _last_part(name):
 
 
 def _some(names):
-    return ", ".join(map(str, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
+    return ", ".join(map(shown, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")

@@ -16,6 +16,7 @@ from jaxdepth.geometry import resize
 from jaxdepth.geometry.depth import MAX_DEPTH, MIN_DEPTH, PLAUSIBLE_MEDIAN, check_range
 from jaxdepth.geometry.depth_survey import Survey
 from jaxdepth.output import figures
+from jaxdepth.paths import shown
 
 SHEET_PAIRS = 12
 SHEET_SIZE = (240, 320)
@@ -77,7 +78,7 @@ def check(
     check_range(invalid=invalid, max_depth=max_depth)
     listing = pairs.find(folder, image=image, depth=depth)
     errors = listing.missing()
-    lines = [f"{len(listing)} pairs in {listing.folder}: pictures {listing.image}, depths {listing.depth}"]
+    lines = [f"{len(listing)} pairs in {shown(listing.folder)}: pictures {listing.image}, depths {listing.depth}"]
     if sheet is not None:
         pathlib.Path(sheet).parent.mkdir(parents=True, exist_ok=True)  # fails before the work, not after it
         check_output(sheet)
@@ -196,7 +197,7 @@ def _depth_lines(found, survey, max_depth) -> list[str]:
         odd = [name for name, value in survey.medians.items() if value < low or value > high]
         if odd and len(odd) < len(values):
             lines.append(
-                f"warning: the median is outside {low:g} to {high:g} m in {len(odd)} frames, first in {odd[0]}"
+                f"warning: the median is outside {low:g} to {high:g} m in {len(odd)} frames, first in {shown(odd[0])}"
             )
     counts = {"zero": found.zero} | {text: survey.masked[name] for name, text in _INVALID.items()}
     rarer = {"listed": "invalid", f"up to {MIN_DEPTH:g} m": "near", f"beyond {max_depth:g} m": "beyond"}

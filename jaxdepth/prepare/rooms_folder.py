@@ -42,7 +42,7 @@ def write(folder, *, count, zoom, size=NYU_SIZE, seed=_SEED) -> Intrinsics:
     if not 1 <= zoom <= _MOST:
         raise InputError(f"zoom={zoom:g}: expected 1 to {_MOST:g}")
     folder = pathlib.Path(folder)
-    check_folder(folder)
+    check_folder(folder, advice="give another folder")
     if folder.is_dir() and any(folder.iterdir()):
         raise FileExistsError(f"{str(folder)!r}: expected a new or empty folder")
     large = tuple(round(zoom * n) for n in size)

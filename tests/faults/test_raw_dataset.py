@@ -65,12 +65,15 @@ def descendants(pid):
     return found
 
 
-def is_worker(pid):
+def command_line(pid):
     try:
-        command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        return False
-    return b"sdk_worker_main" in command and not command.startswith(b"/bin/sh")
+        return b""
+
+
+def is_worker(pid):
+    return b"sdk_worker_main" in (line := command_line(pid)) and not line.startswith(b"/bin/sh")
 
 
 def workers_of(process, seconds=60):
@@ -126,6 +129,22 @@ def test_ended_by_a_signal_no_process_is_left(raw, whole, tmp_path, tally, numbe
     difference = lost(tmp_path / "to", whole)
     tally(f"{number.name} to nyu_raw").caused(lost=difference)
     assert difference == 0
+
+
+@pytest.mark.parametrize("late", [0.05, 0.2, 0.5])
+def test_ctrl_c_while_beam_starts_is_quiet(raw, tmp_path, late):
+    """In a terminal it reaches all processes."""
+    options = dict(env=ENVIRONMENT, stderr=subprocess.PIPE, start_new_session=True)
+    with subprocess.Popen(command(raw, tmp_path / "to"), **options) as process:
+        while not [pid for pid in descendants(process.pid) if b"spawn_main" in command_line(pid)]:
+            assert process.poll() is None
+            time.sleep(0.01)
+        started = descendants(process.pid)
+        time.sleep(late)
+        os.killpg(process.pid, signal.SIGINT)
+        told = process.communicate(timeout=10)[1]
+    wait_until_gone(started)
+    assert process.returncode == -signal.SIGINT and not told
 
 
 @pytest.mark.parametrize("late", [0, 1.5])

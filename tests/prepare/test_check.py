@@ -231,6 +231,19 @@ def test_user_errors_end_in_one_line(own, tmp_path, arguments, message):
     assert not (tmp_path / "contact_sheet.png").exists()
 
 
+def test_every_line_stays_a_line_whatever_names_hold(own, tmp_path):
+    own = own.rename(tmp_path / "new\nfolder")
+    (own / "depths/03.png").rename(own / "depths/red\x1b[31m\n.png")
+    for part, end in (("images", "jpg"), ("depths", "png")):
+        (own / f"{part}/05.{end}").rename(own / f"{part}/deep\n.{end}")
+    Image.fromarray(np.full((40, 60), 5, np.uint16)).save(own / "depths/deep\n.png")
+    report = check(own)
+    assert not any("\n" in line or "\x1b" in line for line in report.lines + report.errors)
+    assert report.lines[0].startswith(f"19 pairs in {tmp_path}/new\\nfolder: ")
+    assert report.errors[1] == "1 depths without a picture at images/*: red\\x1b[31m\\n"
+    assert "first in deep\\n" in str(report)
+
+
 def test_a_full_disk_leaves_no_part_of_a_sheet(own, tmp_path):
     """A limit on file sizes stands for a full disk."""
     line = f"ulimit -f 20; exec {sys.executable} {LAUNCH} check {own}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import zlib
 
 import h5py
@@ -18,6 +19,8 @@ _MAX_RATIO = 1032  # of deflate
 @contextlib.contextmanager
 def open_file(path):
     """Opens an HDF5 file for reading; InputError if it is none, or if a table in it turns out to be damaged."""
+    if os.path.isdir(path):
+        raise InputError(f"{path}: a folder: expected an HDF5 (MATLAB v7.3) file")
     try:
         file = h5py.File(path, "r")
     except FileNotFoundError:

@@ -205,18 +205,19 @@ def check_output(path):
         return
     if not pathlib.Path(path).absolute().parent.is_dir():
         raise FileNotFoundError(f"output {str(path)!r}: expected a file in a folder that exists")
-    _check_writable(path, pathlib.Path(path).absolute().parent)
+    _check_writable(path, pathlib.Path(path).absolute().parent, "give another --output")
     if os.path.lexists(path) and not is_result(path) and not _is_empty(path):
         raise FileExistsError(
             f"output {str(path)!r} is there and no result of ours: remove it, or give another --output"
         )
 
 
-def check_folder(path):
+def check_folder(path, *, advice="give another --output"):
     """Checks, before long work, that files can be written into a folder, which may be made for them.
 
     Args:
       path: the folder.
+      advice: what to do if they cannot.
 
     Raises:
       NotADirectoryError: if it is a file, or below one.
@@ -226,14 +227,12 @@ def check_folder(path):
     there = next(part for part in (whole, *whole.parents) if os.path.lexists(part))
     if not there.is_dir():
         raise NotADirectoryError(f"output {str(path)!r}: {str(there)!r} is no folder: expected one")
-    _check_writable(path, there)
+    _check_writable(path, there, advice)
 
 
-def _check_writable(path, folder):
+def _check_writable(path, folder, advice):
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(
-            f"output {str(path)!r}: nothing can be written into {str(folder)!r}: give another --output"
-        )
+        raise PermissionError(f"output {str(path)!r}: nothing can be written into {str(folder)!r}: {advice}")
 
 
 def is_result(path) -> bool:

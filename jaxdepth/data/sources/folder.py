@@ -21,6 +21,7 @@ from jaxdepth.geometry.camera import NYU_SIZE, check_intrinsics, completed
 from jaxdepth.geometry.depth import MAX_DEPTH, mask_invalid
 from jaxdepth.geometry.depth_survey import Survey, in_words
 from jaxdepth.geometry.framing import frame_intrinsics
+from jaxdepth.paths import shown
 
 _INTRINSICS = "config.data.folder.intrinsics"
 _LAYOUT = 3  # counted up when what the cache holds changes
@@ -79,13 +80,14 @@ def open_folder(
     depth_maps.check_scale(depth_scale)
     listing = pairs.find(path, image=image, depth=depth)
     path, (h, w) = listing.folder.resolve(), frame_size
+    told = shown(path)
     n, ids = len(listing), listing.ids
-    logging.info("%s: %d pairs, pictures %s, depths %s", path, n, listing.image, listing.depth)
+    logging.info("%s: %d pairs, pictures %s, depths %s", told, n, listing.image, listing.depth)
     if missing := listing.missing():
         raise InputError(f"config.data.path={str(path)!r}: {'; '.join(missing)}")
     splits = folder_splits.folder_lists(listing)
     scenes = folder_splits.scenes_of(listing.names)
-    logging.info("%s: %s", path, folder_splits.in_words(splits, scenes, ids))
+    logging.info("%s: %s", told, folder_splits.in_words(splits, scenes, ids))
     rule = dict(depth_scale=depth_scale, invalid=tuple(invalid), max_depth=max_depth)
     key = [_LAYOUT, str(path), _state(listing), *rule.values(), h, w]
     nbytes = n * h * w * (3 + np.dtype(np.float32).itemsize)
@@ -95,7 +97,7 @@ def open_folder(
         logging.info(
             "%s: its frames would take %.1f GB, %s: each is read from its files when it is needed, and the depths of "
             "%d of %d frames are checked now",
-            *(path, nbytes / 1e9, why, min(n, _SURVEYED), n),
+            *(told, nbytes / 1e9, why, min(n, _SURVEYED), n),
         )
         arrays, facts = _lazily(listing, frame_size=(h, w), one_size=bool(intrinsics), **rule)
     else:
@@ -106,13 +108,13 @@ def open_folder(
             cache_dir=cache_dir,
         )
     counts, sizes = facts["counts"], facts["sizes"]
-    looked_at = f"{path}: in {min(n, _SURVEYED)} frames" if is_lazy else path
+    looked_at = f"{told}: in {min(n, _SURVEYED)} frames" if is_lazy else told
     logging.info("%s: %s; median %.3g m", looked_at, in_words(counts), facts["median"])
     for note in facts["notes"]:
         logging.warning("%s: %s", looked_at, note)
     camera = camera_of(intrinsics, sizes)
     if camera is None:
-        logging.info("%s: their camera is not given, so NYU's is assumed: metres of another may be wrong", path)
+        logging.info("%s: their camera is not given, so NYU's is assumed: metres of another may be wrong", told)
     return Frames(
         name="folder",
         images=arrays["images"],
@@ -126,7 +128,7 @@ def open_folder(
         scenes=scenes,
         counts={} if is_lazy else counts,
         truth="depth of the files, centre of the pictures",
-        description=f"folder {path}: {n} frames at {h}x{w}, from pictures of {_sizes(sizes)}",
+        description=f"folder {told}: {n} frames at {h}x{w}, from pictures of {_sizes(sizes)}",
         invalid=tuple(invalid),
         max_depth=max_depth,
     )

@@ -124,9 +124,7 @@ def _held_back(indices, scenes):
     of = [scenes[i] for i in indices] if scenes else []
     sizes = collections.Counter(of)
     if len(sizes) > 1:
-        by_hash = sorted(
-            sizes, key=lambda scene: hashlib.sha256(f"0:{scene}".encode("utf8", "surrogateescape")).digest()
-        )
+        by_hash = sorted(sizes, key=_hash)
         held, count, wanted = set(), 0, _HELD_BACK * len(indices)
         for scene in by_hash:
             if abs(count + sizes[scene] - wanted) < abs(count - wanted):
@@ -165,10 +163,10 @@ def _from_folders(names):
 def _from_files(listing):
     """{part: indices} of train.txt, val.txt and test.txt, those that there are."""
     files = {part: pathlib.Path(listing.folder, f"{part}.txt") for part in PARTS}
-    files = {part: file for part, file in files.items() if file.is_file()}
+    files = {part: file for part, file in files.items() if file.is_file() or _leads_nowhere(file)}
     names, parts, line_of = _Names(listing), {}, {}
     for part, file in files.items():
-        lines = file.read_text("utf-8-sig", errors="surrogateescape").splitlines()
+        lines = file.read_text("utf-8-sig", errors="surrogateescape").split("\n")
         numbered = [(number, line.strip()) for number, line in enumerate(lines, 1)]
         found = {names.index(line, where=f"{file}, line {number}"): number for number, line in numbered if line}
         found.pop(None, None)
@@ -181,6 +179,11 @@ def _from_files(listing):
                 )
         line_of[part], parts[part] = found, np.array(sorted(found), np.int64)
     return parts
+
+
+def _leads_nowhere(file):
+    """Whether a file is a link to nothing: to read it is an error, since without it the split would be another."""
+    return file.is_symlink() and not file.exists()
 
 
 class _Names:
@@ -216,10 +219,10 @@ class _Names:
             found = [i for i in self._fitting(columns[0]) if _ends_with(self._listing.depths[i], columns[1])]
         if not found:
             example = min(self._listing.names)
-            raise InputError(f"{where}: {line!r}: expected the name of a pair such as {example!r}")
+            raise InputError(f"{where}: {line!r:.200}: expected the name of a pair such as {example!r}")
         if len(found) > 1:
             first, second = (self._listing.names[i] for i in found[:2])
-            raise InputError(f"{where}: {line!r}: {first!r} or {second!r}? expected the whole name")
+            raise InputError(f"{where}: {line!r:.200}: {first!r} or {second!r}? expected the whole name")
         return found[0]
 
     @functools.cached_property

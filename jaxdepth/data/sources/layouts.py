@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from jaxdepth.data.files import depth_maps
+from jaxdepth.data.files import depth_maps, walking
 from jaxdepth.errors import InputError
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
@@ -98,10 +98,10 @@ class Tree:
 def walk(folder) -> Iterable[tuple[str, list[str]]]:
     """(path inside the folder, with / behind it, and the names of its files) of a folder and all below it.
 
-    Hidden files and folders are left out. The folder's own path is "".
+    Hidden files and folders are left out, and links to a folder that they lie in. The folder's own path is "".
     """
     top = os.fspath(folder)
-    for parent, folders, names in os.walk(top, followlinks=True):
+    for parent, folders, names in walking.walk(top):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         inside = parent[len(top) :].replace(os.sep, "/").strip("/")
         yield f"{inside}/" if inside else "", [name for name in names if not name.startswith(".")]

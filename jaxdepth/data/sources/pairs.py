@@ -13,6 +13,7 @@ from jaxdepth.data.files import depth_maps, pictures
 from jaxdepth.data.sources import layouts
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.depth import PLAUSIBLE_MEDIAN
+from jaxdepth.paths import shown
 
 MIN_SIDE = 16  # pixels
 _SAME_VIEW = 0.02  # largest difference of two shapes, width / height, that are taken as one field of view
@@ -303,4 +304,4 @@ def _files(tree, folder, pattern, kind) -> dict[str, str]:
 
 def _some(names) -> str:
     """Up to five names."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return ", ".join(map(shown, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

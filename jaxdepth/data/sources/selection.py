@@ -13,7 +13,7 @@ from jaxdepth.data.sources.nyu import FILE_NAME, PAGE, open_nyu
 from jaxdepth.data.sources.testsets.frames import open_testset
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.depth import MAX_DEPTH, check_range
-from jaxdepth.paths import expanded
+from jaxdepth.paths import expanded, shown
 
 SOURCES = ("auto", "nyu", "folder", "tfds", "rooms")
 DEFAULT_FOLDER = "data"
@@ -82,8 +82,9 @@ def open_frames(
         raise InputError(
             f"config.data.depth={depth!r} (evaluate.py: --truth): only NYU's file has another depth than 'filled'"
         )
-    names = {"folder": f"folder {path}", "tfds": f"TFDS in {path}", "nyu": "NYU Depth V2"}
-    names |= {name: f"{kind.title} in {path}" for name, kind in testsets.KINDS.items()}
+    where = shown(path)
+    names = {"folder": f"folder {where}", "tfds": f"TFDS in {where}", "nyu": "NYU Depth V2"}
+    names |= {name: f"{kind.title} in {where}" for name, kind in testsets.KINDS.items()}
     logging.info("data: %s (%s)", names.get("nyu" if file is not None else source, "built-in rooms"), reason)
     rule = dict(invalid=invalid, max_depth=max_depth)
     if source == "folder":

@@ -29,6 +29,7 @@ from jaxdepth.runs import lock
 
 _SHOWN = 12  # frames of the contact sheet
 _TOLD = 10  # failures that are named
+_MOST_FRAMES = 1_000_000  # of a scene
 _PREPARED = "prepared.json"
 _DESCRIPTION = (
     "Training frames of NYU Depth V2's raw recordings (Silberman 2012): pictures and projected depth of the Kinect, "
@@ -66,7 +67,7 @@ def prepare(raw, to, settings, *, labeled=None, all_scenes=False, workers=1, opt
     parallel.check_options(options)
     dataset = "nyu_depth_v2_raw_filled" if settings.fill else "nyu_depth_v2_raw"
     folder = pathlib.Path(to, dataset)
-    check_folder(folder)
+    check_folder(folder, advice="give another --to")
     check_output(sheet)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
@@ -92,6 +93,8 @@ def _check(settings, workers):
     for name, value in (("count", settings.count), ("workers", workers)):
         if value < 1:
             raise InputError(f"--{name}={value}: expected 1 or more")
+    if settings.count > _MOST_FRAMES:
+        raise InputError(f"--count={settings.count}: expected at most {_MOST_FRAMES}")
     h, w = settings.size
     if not (1 <= h <= NYU_SIZE[0] and 1 <= w <= NYU_SIZE[1]):
         raise InputError(f"--size={w}x{h}: expected WIDTHxHEIGHT from 1x1 to {NYU_SIZE[1]}x{NYU_SIZE[0]}")
@@ -118,15 +121,16 @@ def _check_same(final, decided):
     """Raises InputError unless the data set that is there is one of these settings."""
     try:
         there = json.loads((final / _PREPARED).read_text())
-    except (OSError, ValueError) as error:
+        settings, all_scenes = dict(there["settings"]), there["all_scenes"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{final} is there, but not from this command: give another --to") from error
-    there.pop("parts", None)
+    there = {"settings": settings, "all_scenes": all_scenes}
     if there != json.loads(json.dumps(decided)):
         raise InputError(f"{final} is there, of other settings ({_in_words(there)}): remove it, or give another --to")
 
 
 def _in_words(decided):
-    settings = decided.get("settings", {}) | {"all_scenes": decided.get("all_scenes")}
+    settings = decided["settings"] | {"all_scenes": decided["all_scenes"]}
     return ", ".join(f"{name}={value}" for name, value in settings.items())
 
 
@@ -245,7 +249,7 @@ def _begin(work, prepared):
 
 
 def _remove(path):
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

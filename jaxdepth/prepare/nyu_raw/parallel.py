@@ -6,6 +6,7 @@ import io
 import logging
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.resource_tracker
 import os
 import pathlib
 import pickle
@@ -48,6 +49,8 @@ def check_options(text):
         words = shlex.split(text)
         if words and not words[0].startswith("-"):
             raise ValueError(f"{words[0]!r} is no option")
+        if not {"-h", "--help"}.isdisjoint(words):
+            raise ValueError("--help is no option of a pipeline")
         with contextlib.redirect_stderr(told):
             PipelineOptions(words).get_all_options()
     except (ValueError, SystemExit) as error:
@@ -84,7 +87,7 @@ def each(function, elements, *, workers, options="", done, total, what, folder):
     context = multiprocessing.get_context("spawn")
     driver = context.Process(target=_drive, args=(function, files, workers, options, log))
     with tqdm(total=total, initial=done(), unit=what, disable=None) as bar:
-        driver.start()
+        _start(driver)
         try:
             while driver.exitcode is None:
                 driver.join(_LOOK)
@@ -101,6 +104,16 @@ def each(function, elements, *, workers, options="", done, total, what, folder):
             f"command goes on; {log} has what it told"
         )
     raise ChildProcessError(f"Beam's pipeline failed: the same command goes on; {log} has the reason")
+
+
+def _start(driver):
+    """Starts a process in which Ctrl-C waits for `_drive`: while it imports it would print a traceback."""
+    multiprocessing.resource_tracker.ensure_running()  # else `start` does that, and unblocks signals
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        driver.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _write_elements(folder, elements):
@@ -126,6 +139,7 @@ def _drive(function, files, workers, options, log):
             os.dup2(file.fileno(), stream)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Beam's workers find the package where this process has it.
     os.environ["PYTHONPATH"] = os.pathsep.join(

@@ -22,11 +22,12 @@ from jaxdepth.data.splits import scene_of
 from jaxdepth.errors import InputError
 from jaxdepth.prepare.nyu_raw import filling, scene
 from jaxdepth.prepare.nyu_raw.examples import examples
-from jaxdepth.prepare.nyu_raw.recordings import Recording
+from jaxdepth.prepare.nyu_raw.recordings import Recording, damage
 
 _LAYOUT = 1  # increased when the content of a part changes
 _JSON = "part.json"
 _FAILED = ".failed"
+_SCENE_BYTES = 100  # of a scene's name in that of a file
 _PNG_LEVEL = 4  # 6, the default, takes three times as long for 2 % fewer bytes
 
 
@@ -111,7 +112,8 @@ def _file_name(recording, counts, settings):
         settings.fill,
         [[name, recording.files[name]] for name in pictures],
     ]
-    return f"{recording.scene}-{hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]}.zip"
+    scene_name = recording.scene.encode()[:_SCENE_BYTES].decode(errors="ignore")
+    return f"{scene_name}-{hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]}.zip"
 
 
 def make(settings, part):
@@ -125,7 +127,7 @@ def make(settings, part):
         return
     try:
         _write(part, settings)
-    except (OSError, InputError, zipfile.BadZipFile) as error:
+    except (OSError, InputError) as error:
         note_failure(part.path, error)
 
 
@@ -179,11 +181,8 @@ def read(part):
       OSError: if it is not there.
       InputError: if it is damaged.
     """
-    try:
-        with zipfile.ZipFile(part.path) as archive:
-            return json.loads(archive.read(_JSON))
-    except (zipfile.BadZipFile, ValueError, KeyError) as error:
-        raise InputError(f"{part.path}: a damaged part ({error})") from error
+    with damage(f"{part.path}: a damaged part"), zipfile.ZipFile(part.path) as archive:
+        return json.loads(archive.read(_JSON))
 
 
 def read_frames(path, names):
@@ -193,12 +192,9 @@ def read_frames(path, names):
       OSError: if it cannot be read.
       InputError: if it is damaged.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in names:
-                yield name, archive.read(f"{name}.png"), np.load(io.BytesIO(archive.read(f"{name}.npy")))
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
-        raise InputError(f"{path}: a damaged part ({error})") from error
+    with damage(f"{path}: a damaged part"), zipfile.ZipFile(path) as archive:
+        for name in names:
+            yield name, archive.read(f"{name}.png"), np.load(io.BytesIO(archive.read(f"{name}.npy")))
 
 
 def note_failure(path, error):

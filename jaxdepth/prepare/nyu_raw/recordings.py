@@ -2,17 +2,20 @@
 
 import contextlib
 import dataclasses
-import os
+import errno
 import pathlib
+import stat
 import zipfile
-import zlib
 from typing import NamedTuple
 
+from jaxdepth.data.files import walking
 from jaxdepth.data.files.writing import naming
 from jaxdepth.data.sources.pairs import natural
 from jaxdepth.errors import InputError
 from jaxdepth.paths import shown
 from jaxdepth.prepare.nyu_raw import scene
+
+_MAX_BYTES = 1 << 22  # of a file that is read; a picture has a megabyte
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,27 +39,32 @@ class Recording:
         """Opens the recording: a context whose value is a function, name -> bytes of a file.
 
         The function raises:
-          InputError: if it is a damaged member of an archive.
+          InputError: if it is a damaged member of an archive, or has more than _MAX_BYTES.
           OSError: if it cannot be read.
         """
         if self.prefix is None:
 
             def read(name):
+                self._check_size(name)
                 with naming(path := self.place / name):
                     return path.read_bytes()
 
             yield read
             return
-        with zipfile.ZipFile(self.place) as archive:  # once: a large archive's directory takes a second
+        with damage(f"{shown(self.place)}: a damaged archive"):
+            archive = zipfile.ZipFile(self.place)  # once: a large archive's directory takes a second
+        with archive:
 
             def read(name):
-                try:
-                    with naming(self.place):
-                        return archive.read(self.prefix + name)
-                except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-                    raise InputError(f"{shown(self.place)}: {shown(name)}: a damaged member ({error})") from error
+                self._check_size(name)
+                with naming(self.place), damage(f"{shown(self.place)}: {shown(name)}: a damaged member"):
+                    return archive.read(self.prefix + name)
 
             yield read
+
+    def _check_size(self, name):
+        if (size := self.files[name]) > _MAX_BYTES:
+            raise InputError(f"{shown(name)}: {size:,} bytes: expected at most {_MAX_BYTES:,}")
 
 
 class Found(NamedTuple):
@@ -71,6 +79,19 @@ class Found(NamedTuple):
     recordings: list[Recording]
     unreadable: list[tuple[str, str]]
     twice: list[tuple[str, str]]
+
+
+@contextlib.contextmanager
+def damage(what):
+    """Turns what zipfile and its decoders raise for a damaged archive into an InputError that begins with `what`."""
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # BadZipFile, KeyError, RuntimeError, UnicodeDecodeError, LZMAError, ...
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # of a decoder, of a wrong offset
+            raise
+        raise InputError(f"{what} ({error})") from error
 
 
 def find(folder):
@@ -94,17 +115,23 @@ def find(folder):
     def cannot_be_read(error):
         unreadable.append((shown(error.filename), f"a folder that cannot be read ({error.strerror})"))
 
-    for parent, folders, names in os.walk(folder.absolute(), followlinks=True, onerror=cannot_be_read):
+    for parent, folders, names in walking.walk(folder.absolute(), onerror=cannot_be_read):
         folders.sort(key=natural)
         if _has_pictures(names):
-            sizes = {name: os.path.getsize(pathlib.Path(parent, name)) for name in sorted(names)}
-            found.append(Recording(shown(pathlib.Path(parent).name), pathlib.Path(parent), None, sizes))
+            sizes = {name: _size(pathlib.Path(parent, name)) for name in sorted(names)}
+            files = {name: size for name, size in sizes.items() if size is not None}
+            found.append(Recording(_scene_name(pathlib.Path(parent).name), pathlib.Path(parent), None, files))
         for name in sorted((name for name in names if name.lower().endswith(".zip")), key=natural):
             archive = pathlib.Path(parent, name)
+            if _size(archive) is None:
+                continue
             try:
-                found += _in_archive(archive)
-            except (OSError, zipfile.BadZipFile) as error:
-                unreadable.append((shown(archive), f"an archive that cannot be read ({error})"))
+                with damage(why := "an archive that cannot be read"):
+                    found += _in_archive(archive)
+            except InputError as error:
+                unreadable.append((shown(archive), str(error)))
+            except OSError as error:
+                unreadable.append((shown(archive), f"{why} ({error})"))
     first = {}
     for recording in found:
         if recording.scene in first:
@@ -128,10 +155,24 @@ def _in_archive(path):
             if name:
                 members.setdefault(f"{prefix}/" if prefix else "", {})[name] = member.file_size
     return [
-        Recording(shown(pathlib.PurePosixPath(prefix).name or path.stem), path, prefix, dict(sorted(files.items())))
+        Recording(_scene_name(pathlib.PurePosixPath(prefix).name, path.stem), path, prefix, dict(sorted(files.items())))
         for prefix, files in members.items()
         if _has_pictures(files)
     ]
+
+
+def _scene_name(folder, otherwise="scene"):
+    """The name of a scene, of what is allowed in `frames_csv`: that of its folder, unless it has none."""
+    return shown(folder if folder.strip(".") else otherwise).replace("\\", "_")
+
+
+def _size(path):
+    """The bytes of a file; 0 if they cannot be told, as of a link to nothing, and None of what is no file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _has_pictures(names):

@@ -14,9 +14,9 @@ from jaxdepth.prepare.nyu_raw.calibration import SIZE
 
 MAX_GAP = 0.05  # seconds between the two pictures of a pair; the Kinect takes 30 a second
 
-_NAME = re.compile(r"([rd])-(\d+(?:\.\d+)?)-(\d+)\.(ppm|pgm)")
+_NAME = re.compile(r"([rd])-([0-9]{1,20}(?:\.[0-9]{1,20})?)-([0-9]+)\.(ppm|pgm)")
 _KINDS = {("r", "ppm"): "colour", ("d", "pgm"): "depth"}
-_HEADER = re.compile(rb"(P[56])\s(?:#[^\n]*\n|\s)*(\d+)\s+(\d+)\s+(\d+)\s", re.DOTALL)
+_HEADER = re.compile(rb"(P[56])\s(?:#[^\n]*\n|\s)*(\d{1,9})\s+(\d{1,9})\s+(\d{1,9})\s", re.DOTALL)
 
 
 class Timed(NamedTuple):

@@ -70,6 +70,11 @@ def test_arrays_outside_the_file_or_in_large_parts_are_refused(tmp_path, make, m
         assert hdf5.has(file, "a") and not hdf5.has(file, "c") and hdf5.find(file, path, "c") is None
 
 
+def test_a_folder_is_one_line(tmp_path):
+    with pytest.raises(InputError, match="a folder: expected an HDF5"), hdf5.open_file(tmp_path):
+        pass
+
+
 @pytest.mark.parametrize("filters", [{}, {"compression": "gzip"}, {"compression": "gzip", "shuffle": True}])
 def test_what_is_stored_in_the_file_is_read(tmp_path, filters):
     expected = np.random.default_rng(0).integers(0, 1 << 16, (5, SIZE), np.uint16)  # not to be packed

@@ -47,6 +47,23 @@ def test_whole_scenes_are_held_back_about_a_fifth_of_the_frames(tmp_path):
     assert split_of(tmp_path, "blocks")[0] == "blocks", "as earlier versions had it"
 
 
+def test_a_list_that_is_a_link_to_nothing_is_not_passed_over(tmp_path):
+    write_names(tmp_path, "abc")
+    (tmp_path / "train.txt").symlink_to(tmp_path / "none.txt")
+    with pytest.raises(FileNotFoundError, match=r"train\.txt"):
+        split_of(tmp_path)
+
+
+def test_lines_of_lists_end_as_those_of_files_and_long_ones_are_told_in_short(tmp_path):
+    write_names(tmp_path, ["a\u2028b", "c\x0bd", "e"])
+    (tmp_path / "train.txt").write_text("a\u2028b\r\ne\r", newline="")
+    assert split_of(tmp_path) == ("lists", ["a\u2028b", "e"], ["c\x0bd"])
+    (tmp_path / "train.txt").write_text("x" * 100_000)
+    with pytest.raises(InputError) as raised:
+        split_of(tmp_path)
+    assert len(str(raised.value)) < 1000
+
+
 @pytest.mark.parametrize("sizes", [(2, 1), (1, 2), (50, 50), (900, 10), (3, 3, 3)])
 def test_no_part_is_empty_with_few_scenes(tmp_path, sizes):
     names = [f"{'abc'[s]}/{i}" for s, size in enumerate(sizes) for i in range(size)]

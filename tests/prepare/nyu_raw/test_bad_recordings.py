@@ -57,6 +57,12 @@ BAD = {  # what is done to a recording's files: (the files, frames that remain, 
     "a depth without a measurement": lambda f: (
         changed(f, names(f, "d")[2], b"P5 640 480 65535\n" + b"\xff\x07" * 307200), 4, "1 no valid depth"),
     "no depth at all": lambda f: (without_depth(f), 0, "5 no depth picture near in time"),
+    "a picture that says a size of 5000 digits": lambda f: (
+        changed(f, names(f, "r")[1], b"P6 " + b"9" * 5000 + b" 480 255\n"), 4, "1 colour: not such a file"),
+    "a picture that is much too large": lambda f: (
+        changed(f, names(f, "r")[1], f[names(f, "r")[1]] + bytes(1 << 22)), 4, "1 colour: not such a file"),
+    "a time of 200 digits": lambda f: (
+        f | {f"r-{'9' * 200}-1.ppm": f[names(f, "r")[1]], f"d-{'9' * 200}-1.pgm": f[names(f, "d")[1]]}, 5, ""),
     "times run backwards": lambda f: (backwards(f), 5, ""),
     "no INDEX.txt": lambda f: ({name: content for name, content in f.items() if name != "INDEX.txt"}, 5, ""),
 }  # fmt: skip
@@ -72,6 +78,13 @@ def test_bad_files_are_counted_and_the_others_taken(what, files, raw, tmp_path, 
     assert f"left out of the others: {told}" in out if told else "left out" not in out
     before = content(tmp_path / "to")
     assert prepare(raw, tmp_path / "to", EVERY) == 0 and content(tmp_path / "to") == before
+
+
+@pytest.mark.parametrize("name", ["s" * 250, "\u90e8" * 80])
+def test_a_scene_of_a_long_name(name, files, raw, tmp_path, capsys):
+    raw_scenes.write_folder(raw, name, files)
+    assert prepare(raw, tmp_path / "to", EVERY) == 0
+    assert "10 frames of 2 scenes" in capsys.readouterr().out
 
 
 def test_a_damaged_member_of_an_archive_is_counted(files, raw, tmp_path, capsys):
@@ -158,6 +171,18 @@ def test_a_part_cut_off_and_what_a_killed_process_leaves_are_made_again(raw, exp
     part = next(folder.glob("*.zip"))
     part.write_bytes(part.read_bytes()[:-10])
     (folder / f".{part.name}.0123.growing").write_bytes(b"x")
+    assert prepare(raw, tmp_path / "to") == 0
+    assert content(tmp_path / "to") == expected
+
+
+def test_a_part_whose_directory_is_damaged_is_made_again(raw, expected, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(shards.tfds_shards, "write_shard", failing(shards.tfds_shards.write_shard, 0))
+        assert prepare(raw, tmp_path / "to") == 1
+    for part, at in zip((tmp_path / "to/nyu_depth_v2_raw/parts").glob("*.zip"), (6, 8), strict=True):
+        data = bytearray(part.read_bytes())
+        data[data.rindex(b"PK\x01\x02") + at] = 255  # the version that is needed to unpack it, flags
+        part.write_bytes(data)
     assert prepare(raw, tmp_path / "to") == 0
     assert content(tmp_path / "to") == expected
 

@@ -139,10 +139,35 @@ def test_a_second_run_keeps_what_is_there_and_refuses_other_settings(raw, tmp_pa
         prepare(raw, tmp_path / "to")
 
 
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"settings": 3, "all_scenes": true}', '{"settings": {}}'])
+def test_a_data_set_whose_settings_cannot_be_read_is_one_line(raw, tmp_path, content):
+    (there := tmp_path / "to/nyu_depth_v2_raw/1.0.0").mkdir(parents=True)
+    (there / "prepared.json").write_text(content)
+    with pytest.raises(InputError, match="is there, but not from this command"):
+        prepare(raw, tmp_path / "to")
+
+
+def test_where_nothing_can_be_written_to_is_named(raw, tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset.check_folder.__globals__["os"], "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(PermissionError, match="nothing can be written into .*: give another --to$"):
+        prepare(raw, tmp_path / "to")
+
+
+def test_a_folder_of_parts_that_is_a_link_keeps_what_else_it_holds(raw, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk/mine").write_text("")
+    (tmp_path / "to/nyu_depth_v2_raw").mkdir(parents=True)
+    (tmp_path / "to/nyu_depth_v2_raw/parts").symlink_to(tmp_path / "disk")
+    assert prepare(raw, tmp_path / "to") == 0
+    assert [path.name for path in (tmp_path / "to/nyu_depth_v2_raw").iterdir()] == ["1.0.0"]
+    assert (tmp_path / "disk/mine").exists()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         (SETTINGS._replace(count=0), "--count=0: expected 1 or more"),
+        (SETTINGS._replace(count=10**12), "--count=1000000000000: expected at most 1000000"),
         (SETTINGS._replace(size=(480, 641)), "--size=641x480: expected WIDTHxHEIGHT from 1x1 to 640x480"),
         (SETTINGS._replace(max_gap=-1.0), r"--max_gap=-1\.0: expected seconds above 0"),
         (SETTINGS._replace(max_gap=float("nan")), "--max_gap=nan: expected seconds above 0"),

@@ -54,6 +54,7 @@ def test_wrong_flags_are_one_line(beam, tmp_path, flags, message):
     [
         ("FlinkRunner", "'FlinkRunner' is no option"),
         ("--runner='Flink", "No closing quotation"),
+        ("--streaming --help", "--help is no option of a pipeline"),
         ("--direct_num_workers=many", "invalid int value: 'many'"),
     ],
 )

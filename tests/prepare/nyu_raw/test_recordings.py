@@ -1,12 +1,15 @@
 """Raw scenes in folders and archives, whole and damaged."""
 
+import contextlib
 import errno
 import os
 import pathlib
+import random
 import zipfile
 
 import pytest
 
+from jaxdepth.data.sources import frames_csv, tfds_shards
 from jaxdepth.errors import InputError
 from jaxdepth.prepare.nyu_raw import recordings
 
@@ -14,7 +17,7 @@ NAMES = ("INDEX.txt", "a-1.1-4.dump", "d-1.0-2.pgm", "r-1.0-1.ppm", "r-1.1-3.ppm
 
 
 def content(scene, name):
-    return f"{scene}/{name}".encode() * 100
+    return os.fsencode(f"{scene}/{name}") * 100
 
 
 def write_folder(folder, scene):
@@ -81,6 +84,69 @@ def test_what_is_left_out_is_named(tmp_path):
     assert [recording.scene for recording in found] == ["study_0001", "study_0002"]
     assert unreadable == [(f"{tmp_path}/cut.zip", "an archive that cannot be read (File is not a zip file)")]
     assert twice == [(f"{tmp_path}/study_0001: study_0001", f"a recording that {tmp_path}/zz.zip has too (2 pictures)")]
+
+
+def test_links_in_circles_pipes_and_links_to_nothing_end_nothing(tmp_path):
+    write_folder(tmp_path, "study_0001")
+    scene = tmp_path / "study_0001"
+    for link in (tmp_path / "again", scene / "again"):
+        link.symlink_to(tmp_path)
+    (scene / "notes.txt").symlink_to(tmp_path / "none")
+    (scene / "r-2.0-7.ppm").symlink_to(tmp_path / "none")
+    (tmp_path / "away.zip").symlink_to(tmp_path / "none")
+    for pipe in (scene / "r-3.0-8.ppm", tmp_path / "pipe.zip"):
+        os.mkfifo(pipe)
+    ((recording,), unreadable, twice) = recordings.find(tmp_path)
+    assert recording.files.keys() == {*NAMES, "notes.txt", "r-2.0-7.ppm"} and not twice
+    assert [what for what, _ in unreadable] == [f"{tmp_path}/away.zip"]
+    with recording.opened() as read, pytest.raises(FileNotFoundError, match=r"r-2\.0-7\.ppm"):
+        read("r-2.0-7.ppm")
+
+
+def test_names_of_scenes_are_such_as_a_data_set_may_have(tmp_path):
+    write_folder(tmp_path, "back\\slash")
+    write_folder(tmp_path, os.fsdecode(b"bytes\xff"))
+    write_folder(tmp_path, "new\nline")
+    with zipfile.ZipFile(tmp_path / "part.zip", "w") as archive:
+        for folder in ("/absolute/", "../above/", "../"):
+            archive.writestr(f"{folder}{NAMES[3]}", b"x")
+    found = recordings.find(tmp_path)
+    assert not found.twice
+    names = [recording.scene for recording in found.recordings]
+    assert names == ["above", "absolute", "back_slash", "bytes_udcff", "new_nline", "part"]
+    rows = [(f"{name}/r-1.0-1", name, 1.0, 0.01) for name in names]
+    tfds_shards.write_table(tmp_path / "frames.csv", rows)
+    assert frames_csv.read(tmp_path / "frames.csv").scenes == tuple(names)
+
+
+def test_whatever_is_damaged_in_an_archive_is_one_line(tmp_path):
+    rng = random.Random(0)
+    path = tmp_path / "part.zip"
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        write_archive(path, ["k\xfcche_0001"], method=method)
+        whole = path.read_bytes()
+        for _ in range(300):
+            data = bytearray(whole)
+            for _ in range(rng.choice((1, 2, 4))):
+                data[rng.randrange(len(data))] = rng.choice((0, 1, 255))
+            path.write_bytes(data)
+            with contextlib.suppress(InputError):
+                for recording in recordings.find(tmp_path).recordings:
+                    with recording.opened() as read:
+                        for name in recording.files:
+                            with contextlib.suppress(InputError):
+                                read(name)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    write_folder(tmp_path, "study_0001")
+    with open(tmp_path / "study_0001/r-1.0-1.ppm", "wb") as file:
+        file.truncate(1 << 40)
+    with zipfile.ZipFile(tmp_path / "part.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("study_0002/r-1.0-1.ppm", bytes(5_000_000))
+    for recording in recordings.find(tmp_path).recordings:
+        with recording.opened() as read, pytest.raises(InputError, match=r"r-1\.0-1\.ppm: .* bytes: expected at most"):
+            read("r-1.0-1.ppm")
 
 
 def test_no_scene_is_one_line(tmp_path):
