@@ -147,10 +147,9 @@ class PictureWindows:
         """The true depth of a picture, float32 [H, W] metres, negative beyond it."""
         del crop
         depth = self._frames.full_depth(index)
-        h, w = depth.shape
         if depth.shape != self._sizes[index]:
             raise InputError(f"{self._frames.name_of(index)}: depth {depth.shape}: expected {self._sizes[index]}")
-        kept = np.zeros_like(depth)
+        (h, w), kept = depth.shape, np.zeros_like(depth)
         part = self._protocol.part(depth.shape)
         kept[part] = depth[part]
         filled = -self.cut(kept)

@@ -48,9 +48,11 @@ def check(kind, path, *, max_depth=None, sheet=None) -> Report:
     chosen = set(np.linspace(0, len(found.examples) - 1, SHEET_PAIRS).astype(int).tolist())
     for i, example in enumerate(tqdm(found.examples, desc=kind, unit="picture", disable=None)):
         try:
-            picture, depth = found.read_image(example), found.read_depth(example)
+            picture, depth = found.image(example), found.read_depth(example)
             if depth.shape != tuple(example.size):
                 raise InputError(f"{example.name}: depth of {depth.shape}: expected {tuple(example.size)}")
+            if found.read_annotations is not None:
+                found.read_annotations(example)
         except (OSError, InputError) as error:
             errors.append(str(error))
             continue

@@ -9,10 +9,8 @@ from absl import logging
 from jaxdepth.data.frames import Frames, LazyArray, OwnSizes
 from jaxdepth.data.sources import testsets
 from jaxdepth.data.sources.pairs import hashed_ids
-from jaxdepth.errors import InputError
 from jaxdepth.geometry import framing, resize
 from jaxdepth.geometry.depth import mask_invalid
-from jaxdepth.paths import shown
 
 _KEPT = 32  # truths in memory: of two batches
 
@@ -32,11 +30,9 @@ def open_testset(kind, path, *, frame_size=(240, 320), invalid=(), max_depth=Non
 
     Raises:
       FileNotFoundError: if there is no such folder.
-      InputError: if it has another layout, or no pictures; when a frame is read, if its files are damaged.
+      InputError: as `Kind.find`; when a frame is read, if its files are damaged.
     """
     found = testsets.KINDS[kind].find(pathlib.Path(path))
-    if not found.examples:
-        raise InputError(f"{shown(found.folder)}: no pictures of {testsets.KINDS[kind].title} in it")
     max_depth = testsets.KINDS[kind].max_depth if max_depth is None else max_depth
     for note in found.notes:
         logging.info("%s: %s", found.folder, note)
@@ -50,7 +46,7 @@ def open_testset(kind, path, *, frame_size=(240, 320), invalid=(), max_depth=Non
     sizes = {}  # of the pictures that were read: many headers of PNGs take as long as the pictures
 
     def image(i):
-        picture = found.read_image(examples[i])
+        picture = found.image(examples[i])
         sizes[i] = picture.shape[:2]
         return framing.framed(picture, frame_size=(h, w))
 
