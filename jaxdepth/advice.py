@@ -2,7 +2,18 @@
 
 import pathlib
 import re
+import shlex
 import sys
+
+
+def command(name, *arguments):
+    """A command to copy into a shell: `typed`, and arguments with spaces or signs of the shell in quotes.
+
+    Args:
+      name: of the file in `launch`, without extension.
+      arguments: such as "--path=my pictures".
+    """
+    return typed(f"python launch/{name}.py {shlex.join(map(str, arguments))}")
 
 
 def typed(text):

@@ -6,6 +6,7 @@ remove NAME ...|all.
 
 import inspect
 import os
+import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -66,7 +67,7 @@ def _nyu():
 
     path = _FROM.value or nyu.fetch(_TO.value, _URL.value)
     print(summary.summary(selection.open_frames("nyu", path=path)))
-    print(f"train with: --config.data.path={path}")
+    print(f"train with: {shlex.quote(f'--config.data.path={path}')}")
 
 
 def _tfds():
@@ -76,7 +77,7 @@ def _tfds():
     file, _ = selection.find_nyu(_FROM.value or nyu.fetch(_TO.value, _URL.value))
     folder = tfds_builder.prepare(file, _TO.value)
     print(summary.summary(selection.open_frames("tfds", path=folder)))
-    print(f"train with: --config.data.source=tfds --config.data.path={folder}")
+    print(f"train with: --config.data.source=tfds {shlex.quote(f'--config.data.path={folder}')}")
 
 
 def _nyu_raw(folder):
@@ -115,7 +116,7 @@ def _check(folder):
 
 
 def _check_testset(folder):
-    cli.only_with("a folder of your own, not with --kind", ("image", "depth", "depth_scale", "invalid"))
+    cli.only_with("a folder of your own, not with --kind", ("image", "depth", "depth_scale", "invalid", *_INTRINSICS))
     from jaxdepth.prepare import check_testset
 
     report = check_testset.check(_KIND.value, folder, max_depth=_MAX_DEPTH.value, sheet=_OUTPUT.value or _SHEET)

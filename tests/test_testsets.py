@@ -2,6 +2,8 @@
 
 import functools
 import json
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -106,6 +108,18 @@ def test_a_networks_files_have_the_result_of_the_network(tmp_path):
     assert "each picture's own: depths are multiplied" in of_network["protocol"]["cameras"]
 
 
+def test_the_next_command_that_predict_tells_can_be_run(tmp_path):
+    ibims_set.write(tmp_path / "my set")
+    small.random_run(tmp_path / "run")
+    flags = ["--workdir=run", "--source=ibims", "--path=my set", "--output=my files"]
+    launch = small.ROOT / "launch"
+    done = subprocess.run([sys.executable, launch / "predict.py", *flags], cwd=tmp_path, capture_output=True, text=True)
+    told = done.stdout.splitlines()[-1]
+    assert told == "next: python launch/evaluate.py '--predictions=my files' --source=ibims '--path=my set'", (
+        done.stderr
+    )
+
+
 def test_a_damaged_picture_is_an_error_of_the_check_and_the_rest_is_read(tmp_path):
     expected = ibims_set.write(tmp_path / "set", raw=True)
     (tmp_path / "set/ibims1_core_raw/depth/corridor_10.png").write_bytes(b"no picture")
@@ -126,5 +140,7 @@ def test_what_does_not_belong_to_a_test_set_is_refused(tmp_path):
         train.train_and_evaluate(config, tmp_path / "run")
     done = prepare("check", tmp_path, "--kind=ibims", "--image=images/*")
     assert "--image=images/*: only with a folder of your own, not with --kind" in done.stderr and done.returncode == 1
+    done = prepare("check", tmp_path, "--kind=ibims", "--fx=500")
+    assert "--fx=500.0: only with a folder of your own, not with --kind" in done.stderr and done.returncode == 1
     with pytest.raises(InputError, match="kind='ibims2': expected one of ibims"):
         check_testset.check("ibims2", tmp_path)

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import pathlib
+import shlex
 import shutil
 import sys
 
@@ -82,7 +83,7 @@ def prepare(raw, to, settings, *, labeled=None, all_scenes=False, workers=1, opt
             work.rename(final)
         for part in ("parts", parallel.LOG, parallel.ELEMENTS):
             _remove(folder / part)
-    print(f"train with: --config.data.source=tfds --config.data.path={folder}")
+    print(f"train with: --config.data.source=tfds {shlex.quote(f'--config.data.path={folder}')}")
     return 0
 
 
