@@ -120,6 +120,29 @@ def test_the_next_command_that_predict_tells_can_be_run(tmp_path):
     )
 
 
+def test_names_are_escaped_in_the_check_and_in_what_evaluation_tells(tmp_path, caplog):
+    """A sequence of TUM RGB-D without a known camera is named in a note, and its pictures where predictions miss."""
+    tum_set.write(tmp_path / "set")
+    (tmp_path / "set" / "rgbd_dataset_freiburg1_desk").rename(tmp_path / "set" / "my\x1b[31m")
+    report = check_testset.check("tum_rgbd", tmp_path / "set", sheet=tmp_path / "sheet.png")
+    assert all(line.isprintable() for line in report.lines) and r"my\x1b[31m: no camera is known" in str(report)
+    with caplog.at_level("INFO", logger="absl"):
+        frames = selection.open_frames("tum_rgbd", path=tmp_path / "set")
+    assert all(record.getMessage().isprintable() for record in caplog.records) and caplog.records
+    kept, *others = [frames.file_name(i) for i in range(len(frames))]
+    for name in (kept, "extra\x1b[31m"):
+        file = tmp_path / "predictions" / f"{name}.npy"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, np.full((480, 640), 2.0, np.float32))
+    options = dict(source="tum_rgbd", path=tmp_path / "set")
+    with pytest.raises(InputError, match=r"frames without one: 3 of 4 \(my\\x1b") as raised:
+        evaluate.evaluate_predictions(tmp_path / "predictions", **options)
+    assert str(raised.value).isprintable()
+    result = evaluate.evaluate_predictions(tmp_path / "predictions", allow_missing=True, **options)
+    told = result["predictions"]["warnings"]
+    assert len(told) == 3 and all(line.isprintable() for line in told), told
+
+
 def test_a_damaged_picture_is_an_error_of_the_check_and_the_rest_is_read(tmp_path):
     expected = ibims_set.write(tmp_path / "set", raw=True)
     (tmp_path / "set/ibims1_core_raw/depth/corridor_10.png").write_bytes(b"no picture")

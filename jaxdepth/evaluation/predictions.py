@@ -84,7 +84,7 @@ def find(argument, frames, indices, *, allow_missing=False):
             found[index].append(path)
         else:
             extra.append(path)
-    examples = ", ".join(list(names.values())[:3])
+    examples = ", ".join(map(shown, list(names.values())[:3]))
     if not found:
         raise InputError(
             f"predictions={str(argument)!r}: none of {len(extra)} depth files belongs to one of {len(names)} frames: "
@@ -231,7 +231,7 @@ class Reader:
         if listing.missing:
             lines.append(f"frames without a prediction, not scored: {len(listing.missing)} ({_some(listing.missing)})")
         if listing.extra:
-            named = _some([shown(path.relative_to(listing.folder)) for path in listing.extra])
+            named = _some([path.relative_to(listing.folder) for path in listing.extra])
             lines.append(f"{len(listing.extra)} files are of none of these frames, and are not read: {named}")
         if self.not_finite_frames:
             lines.append(
@@ -367,4 +367,4 @@ def _last_part(name):
 
 
 def _some(names):
-    return ", ".join(map(str, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
+    return ", ".join(map(shown, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")

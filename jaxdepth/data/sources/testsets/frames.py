@@ -11,6 +11,7 @@ from jaxdepth.data.sources import testsets
 from jaxdepth.data.sources.pairs import hashed_ids
 from jaxdepth.geometry import framing, resize
 from jaxdepth.geometry.depth import mask_invalid
+from jaxdepth.paths import shown
 
 _KEPT = 32  # truths in memory: of two batches
 
@@ -35,7 +36,7 @@ def open_testset(kind, path, *, frame_size=(240, 320), invalid=(), max_depth=Non
     found = testsets.KINDS[kind].find(pathlib.Path(path))
     max_depth = testsets.KINDS[kind].max_depth if max_depth is None else max_depth
     for note in found.notes:
-        logging.info("%s: %s", found.folder, note)
+        logging.info("%s: %s", shown(found.folder), shown(note))
     examples, (h, w) = found.examples, frame_size
     ids = hashed_ids(example.name for example in examples)
 
@@ -73,7 +74,7 @@ def open_testset(kind, path, *, frame_size=(240, 320), invalid=(), max_depth=Non
         splits={"test": ((), tuple(ids.tolist()))},
         counts={},
         truth=found.truth,
-        description=f"{testsets.KINDS[kind].title} from {found.folder}: {len(ids)} pictures",
+        description=f"{testsets.KINDS[kind].title} from {shown(found.folder)}: {len(ids)} pictures",
         picture_size=picture_size,
         names=tuple(example.name for example in examples),
         scenes=_scenes(examples),
