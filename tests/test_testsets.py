@@ -108,6 +108,23 @@ def test_a_networks_files_have_the_result_of_the_network(tmp_path):
     assert "each picture's own: depths are multiplied" in of_network["protocol"]["cameras"]
 
 
+@pytest.mark.parametrize(
+    ("size", "warned"), [((352, 1216), True), ((375, 1242), False), ((384, 1248), False), ((338, 1118), False)]
+)
+def test_predictions_of_a_part_of_the_picture_are_suspected(size, warned, tmp_path):
+    """352x1216 is what many networks see of KITTI, and so near to the picture's shape that it would be stretched."""
+    expected = kitti_set.write(tmp_path / "set")
+    for name in expected:
+        file = tmp_path / "predictions" / f"{name}.npy"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, np.random.default_rng(0).uniform(2, 60, size).astype(np.float32))
+    options = dict(source="kitti", path=str(tmp_path / "set"))
+    told = evaluate.evaluate_predictions(tmp_path / "predictions", **options)["predictions"]["warnings"]
+    told = [line for line in told if "are they of a part" in line]
+    assert len(told) == warned
+    assert not warned or told[0].startswith("3 predictions are a little smaller") and "352x1216 of 375x1242" in told[0]
+
+
 def test_the_next_command_that_predict_tells_can_be_run(tmp_path):
     ibims_set.write(tmp_path / "my set")
     small.random_run(tmp_path / "run")
