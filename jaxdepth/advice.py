@@ -6,6 +6,16 @@ import shlex
 import sys
 
 
+def command(name, *arguments):
+    """A command to copy into a shell: `typed`, and arguments with spaces or signs of the shell in quotes.
+
+    Args:
+      name: of the file in `launch`, without extension.
+      arguments: such as "--path=my pictures".
+    """
+    return typed(f"python launch/{name}.py {shlex.join(map(str, arguments))}")
+
+
 def typed(text):
     """Text with its commands in the form in which the user has typed this one.
 
@@ -29,4 +39,4 @@ def train(*settings, config="kscale.py"):
       settings: flags, such as `--config.data.path=FOLDER`; quoted for a shell where that is needed.
       config: file in configs/, with its argument.
     """
-    return typed(f"next: python launch/train.py --config=configs/{config} {shlex.join(settings)}")
+    return f"next: {command('train', f'--config=configs/{config}', *settings)}"

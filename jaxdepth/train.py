@@ -195,8 +195,8 @@ def train_and_evaluate(config, folder, *, title=None):
         print(report.text(result))
         print(f"pictures: {folder / 'panel.png'}, {folder / 'curves.png'}")
         protocol = "full" if frames.name == "folder" else "eigen_crop"  # a window in NYU's frames
-        print(advice.typed(f"next: python launch/evaluate.py --workdir={folder} --protocol={protocol}"))
-        print(advice.typed(f"      python launch/predict.py --workdir={folder} PICTURE_OR_FOLDER"))
+        print(f"next: {advice.command('evaluate', f'--workdir={folder}', f'--protocol={protocol}')}")
+        print(f"      {advice.command('predict', f'--workdir={folder}', 'PICTURE_OR_FOLDER')}")
     return scores
 
 

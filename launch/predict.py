@@ -42,6 +42,7 @@ _SPLIT = flags.DEFINE_string("split", None, "Whose validation frames, or `all`; 
 _IMAGE = flags.DEFINE_string("image", None, "Pattern of a source folder's pictures; default: the run's.")
 _DEPTH = flags.DEFINE_string("depth", None, "Pattern of a source folder's depths; default: the run's.")
 _INTRINSICS = cli.define_intrinsics("the pictures", "from EXIF, else the training's")
+_OF_DATA = ("source", "path", "split", "image", "depth")
 _OF_PICTURES = ("formats", "overwrite", "edge", "viewer", "depth_frames", "smoothing")
 
 
@@ -51,7 +52,7 @@ def main(argv):
     if _SOURCE.value is not None:
         cli.only_with("pictures, not with --source", _OF_PICTURES)
         return _predict_frames()
-    cli.only_with("--source", ["path", "split", "image", "depth"])
+    cli.only_with("--source", _OF_DATA[1:])
     from jaxdepth import predict
 
     report = predict.predict_files(
@@ -77,15 +78,14 @@ def _predict_frames():
 
     if _OUTPUT.value is None:
         raise app.UsageError("--source: expected --output=DIR for the predictions")
-    data = dict(source=_SOURCE.value, path=_PATH.value, split=_SPLIT.value, image=_IMAGE.value, depth=_DEPTH.value)
+    data = {name: flags.FLAGS[name].value for name in _OF_DATA}
     data |= dict(intrinsics=cli.intrinsics(_INTRINSICS))
     options = dict(output=_OUTPUT.value, step=cli.step(_STEP.value), batch=_BATCH.value)
     count = predict.predict_frames(_WORKDIR.value, **options, **data)
-    place = f" --path={_PATH.value}" if _PATH.value else ""
     print(f"{count} frames: {_OUTPUT.value}")
-    print(
-        advice.typed(f"next: python launch/evaluate.py --predictions={_OUTPUT.value} --source={_SOURCE.value}{place}")
-    )
+    same = [flags.FLAGS[name] for name in (*_OF_DATA, *_INTRINSICS)]
+    told = [flag.serialize() for flag in same if flag.present]
+    print(f"next: {advice.command('evaluate', f'--predictions={_OUTPUT.value}', *told)}")
     return 0
 
 

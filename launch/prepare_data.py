@@ -6,7 +6,6 @@ remove NAME ...|all.
 
 import inspect
 import os
-import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -127,15 +126,15 @@ def _check(folder):
 
 
 def _check_testset(folder):
-    cli.only_with("a folder of your own, not with --kind", ("image", "depth", "depth_scale", "invalid"))
+    cli.only_with("a folder of your own, not with --kind", ("image", "depth", "depth_scale", "invalid", *_INTRINSICS))
     from jaxdepth.prepare import check_testset
 
     report = check_testset.check(_KIND.value, folder, max_depth=_MAX_DEPTH.value, sheet=_OUTPUT.value or _SHEET)
     print(report)
     if report.errors:
         return 1
-    place = shlex.join([f"--source={_KIND.value}", f"--path={folder}"])
-    print(advice.typed(f"next: python launch/evaluate.py --workdir=package {place}"))
+    next_ = advice.command("evaluate", "--workdir=package", f"--source={_KIND.value}", f"--path={folder}")
+    print(f"next: {next_}")
     return 0
 
 
@@ -156,8 +155,8 @@ def _rooms_folder(folder):
     print(f"{count} pictures and depths: {folder}")
     values = ",".join(f"{value:.1f}" for value in camera)
     print(f"their camera: '--config.data.folder.intrinsics=({values})'")
-    given = " ".join(f"--{name}={value:.1f}" for name, value in camera._asdict().items())
-    print(advice.typed(f"next: python launch/prepare_data.py check {shlex.quote(folder)} {given}"))
+    given = [f"--{name}={value:.1f}" for name, value in camera._asdict().items()]
+    print(f"next: {advice.command('prepare_data', 'check', folder, *given)}")
 
 
 def _compare(first, *others):

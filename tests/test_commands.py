@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shlex
 import subprocess
 import sys
 
@@ -116,6 +117,13 @@ def test_wrong_arguments_are_told_in_one_line(command, arguments, told):
 def test_advice_has_the_form_that_the_user_types(monkeypatch, started_as, typed):
     monkeypatch.setattr(sys, "argv", [started_as, "--batch=1"])
     assert advice.typed(ADVICE) == typed
+
+
+def test_a_command_can_be_copied_into_a_shell(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/clone/launch/predict.py"])
+    told = advice.command("evaluate", "--path=my pictures", "--source=ibims", "--output=a$b")
+    assert told == "python launch/evaluate.py '--path=my pictures' --source=ibims '--output=a$b'"
+    assert shlex.split(told)[2:] == ["--path=my pictures", "--source=ibims", "--output=a$b"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("predict", "--help"), ("train", "--help")])

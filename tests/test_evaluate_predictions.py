@@ -17,7 +17,7 @@ from PIL import Image
 from jaxdepth import evaluate, predict
 from jaxdepth.data.files import writing
 from jaxdepth.errors import InputError
-from jaxdepth.evaluation import mean_depth, predictions
+from jaxdepth.evaluation import mean_depth, predictions, report
 from jaxdepth.runs import record
 from jaxdepth.training import sharding
 
@@ -194,6 +194,7 @@ def test_missing_extra_odd_and_constant_predictions_are_counted(made, depths, tm
     said = result["predictions"]
     assert (result["frames"], result["frames_scored"]) == (3, 2)
     assert said["missing_count"] == 1 and said["missing"] == ["c/4"]
+    assert "3 frames, of which 2 were scored: the others have no prediction\n" in report.text(result)
     assert said["extra_count"] == 2 and said["extra"] == ["a/0.npy", "x/5.npy"]
     assert said["not_finite"] == {"pixels": 11, "frames": 1}
     for part in ("c/4", "a/0.npy, x/5.npy", "11 values in 1 files are no finite number above 0 (b/1)", "constant: b/3"):

@@ -2,6 +2,8 @@
 
 import functools
 import json
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -106,6 +108,58 @@ def test_a_networks_files_have_the_result_of_the_network(tmp_path):
     assert "each picture's own: depths are multiplied" in of_network["protocol"]["cameras"]
 
 
+@pytest.mark.parametrize(
+    ("size", "warned"), [((352, 1216), True), ((375, 1242), False), ((384, 1248), False), ((338, 1118), False)]
+)
+def test_predictions_of_a_part_of_the_picture_are_suspected(size, warned, tmp_path):
+    """352x1216 is what many networks see of KITTI, and so near to the picture's shape that it would be stretched."""
+    expected = kitti_set.write(tmp_path / "set")
+    for name in expected:
+        file = tmp_path / "predictions" / f"{name}.npy"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, np.random.default_rng(0).uniform(2, 60, size).astype(np.float32))
+    options = dict(source="kitti", path=str(tmp_path / "set"))
+    told = evaluate.evaluate_predictions(tmp_path / "predictions", **options)["predictions"]["warnings"]
+    told = [line for line in told if "are they of a part" in line]
+    assert len(told) == warned
+    assert not warned or told[0].startswith("3 predictions are a little smaller") and "352x1216 of 375x1242" in told[0]
+
+
+def test_the_next_command_that_predict_tells_can_be_run(tmp_path):
+    ibims_set.write(tmp_path / "my set")
+    small.random_run(tmp_path / "run")
+    flags = ["--workdir=run", "--source=ibims", "--path=my set", "--output=my files"]
+    launch = small.ROOT / "launch"
+    done = subprocess.run([sys.executable, launch / "predict.py", *flags], cwd=tmp_path, capture_output=True, text=True)
+    told = done.stdout.splitlines()[-1]
+    assert told == "next: python launch/evaluate.py '--predictions=my files' --source=ibims '--path=my set'", (
+        done.stderr
+    )
+
+
+def test_names_are_escaped_in_the_check_and_in_what_evaluation_tells(tmp_path, caplog):
+    """A sequence of TUM RGB-D without a known camera is named in a note, and its pictures where predictions miss."""
+    tum_set.write(tmp_path / "set")
+    (tmp_path / "set" / "rgbd_dataset_freiburg1_desk").rename(tmp_path / "set" / "my\x1b[31m")
+    report = check_testset.check("tum_rgbd", tmp_path / "set", sheet=tmp_path / "sheet.png")
+    assert all(line.isprintable() for line in report.lines) and r"my\x1b[31m: no camera is known" in str(report)
+    with caplog.at_level("INFO", logger="absl"):
+        frames = selection.open_frames("tum_rgbd", path=tmp_path / "set")
+    assert all(record.getMessage().isprintable() for record in caplog.records) and caplog.records
+    kept, *others = [frames.file_name(i) for i in range(len(frames))]
+    for name in (kept, "extra\x1b[31m"):
+        file = tmp_path / "predictions" / f"{name}.npy"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, np.full((480, 640), 2.0, np.float32))
+    options = dict(source="tum_rgbd", path=tmp_path / "set")
+    with pytest.raises(InputError, match=r"frames without one: 3 of 4 \(my\\x1b") as raised:
+        evaluate.evaluate_predictions(tmp_path / "predictions", **options)
+    assert str(raised.value).isprintable()
+    result = evaluate.evaluate_predictions(tmp_path / "predictions", allow_missing=True, **options)
+    told = result["predictions"]["warnings"]
+    assert len(told) == 3 and all(line.isprintable() for line in told), told
+
+
 def test_a_damaged_picture_is_an_error_of_the_check_and_the_rest_is_read(tmp_path):
     expected = ibims_set.write(tmp_path / "set", raw=True)
     (tmp_path / "set/ibims1_core_raw/depth/corridor_10.png").write_bytes(b"no picture")
@@ -126,5 +180,7 @@ def test_what_does_not_belong_to_a_test_set_is_refused(tmp_path):
         train.train_and_evaluate(config, tmp_path / "run")
     done = prepare("check", tmp_path, "--kind=ibims", "--image=images/*")
     assert "--image=images/*: only with a folder of your own, not with --kind" in done.stderr and done.returncode == 1
+    done = prepare("check", tmp_path, "--kind=ibims", "--fx=500")
+    assert "--fx=500.0: only with a folder of your own, not with --kind" in done.stderr and done.returncode == 1
     with pytest.raises(InputError, match="kind='ibims2': expected one of ibims"):
         check_testset.check("ibims2", tmp_path)

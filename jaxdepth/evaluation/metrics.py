@@ -143,10 +143,19 @@ class EdgeMap(NamedTuple):
     counts: jax.Array
 
 
-def true_edges(depth: jax.Array, *, min_depth: float = MIN_DEPTH, max_depth: float = MAX_DEPTH) -> EdgeMap:
-    """The EdgeMap of true depth [B, H, W], which can be compared with several predictions."""
+def true_edges(
+    depth: jax.Array, *, min_depth: float = MIN_DEPTH, max_depth: float = MAX_DEPTH, beyond: jax.Array | None = None
+) -> EdgeMap:
+    """The EdgeMap of true depth, which can be compared with several predictions.
+
+    Args:
+      depth, min_depth, max_depth: as for `depth_metrics`.
+      beyond: bool [B, H, W], where a smaller image was continued, in depth and predictions, with the values of its
+        border: this does not count, and the border is as that of an image by itself. None for images of one size.
+    """
     valid = valid_pixels(depth, min_depth=min_depth, max_depth=max_depth)
     counts = _in_valid_neighbourhood(valid)
+    counts = counts if beyond is None else counts & ~beyond
     levels = _edge_levels(jnp.where(valid, depth, 0.0).astype(jnp.float32)) * counts
     return EdgeMap(levels, _grown(levels), counts)
 

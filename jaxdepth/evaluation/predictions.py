@@ -19,6 +19,10 @@ KINDS = ("depth", "inverse_depth", "disparity")
 RECORD = "predictions.json"  # what `predict.py --source` says of the folder that it writes
 _NAMED = 5  # files or frames in a message
 _SHAPE_TOLERANCE = 0.05  # by which the ratio of the sides may differ from the frame's
+_CUT = (
+    0.8,
+    0.01,
+)  # a map of at least this share of the rows and columns, and so far off in shape, may be cut out of them
 _NEAREST = np.float32(1e-6)  # metres: log depth needs a positive number, which is clipped to the depth range later
 _NUMBERS = {"depth": "finite number above 0", "inverse_depth": "finite number", "disparity": "finite number"}
 _UNITS = {"millimetres": 1e-3, "centimetres": 1e-2}
@@ -84,7 +88,7 @@ def find(argument, frames, indices, *, allow_missing=False):
             found[index].append(path)
         else:
             extra.append(path)
-    examples = ", ".join(list(names.values())[:3])
+    examples = ", ".join(map(shown, list(names.values())[:3]))
     if not found:
         raise InputError(
             f"predictions={str(argument)!r}: none of {len(extra)} depth files belongs to one of {len(names)} frames: "
@@ -179,7 +183,7 @@ class Reader:
         self._interpolated = protocol.resize
         self._windows = make_windows(frames, protocol=protocol, crop_size=crop_size)
         self.not_finite_pixels, self.not_finite_frames, self.constant = 0, [], []
-        self._seen = set()
+        self._seen, self._cut = set(), []
 
     def __call__(self, index):
         """Log depth, or disparity, of the frame `index`, float32 [h, w] at the size that the protocol scores.
@@ -203,7 +207,7 @@ class Reader:
         missing = ~np.isfinite(values)
         if self._kind == "depth":
             missing |= values <= 0
-        self._count(int(index), values, missing)
+        self._count(int(index), values, missing, size)
         return self._sized(int(index), self._converted(values, missing), missing, size)
 
     def describe(self):
@@ -241,6 +245,11 @@ class Reader:
             )
         if self.constant:
             lines.append(f"{len(self.constant)} predictions are constant: {_some(self.constant)}")
+        if self._cut:
+            lines.append(
+                f"{len(self._cut)} predictions are a little smaller than their pictures, and stretched to them: are "
+                f"they of a part, such as KITTI's 352x1216? ({_some(self._cut[:1])})"
+            )
         return lines + _suspicions(per_frame, kind=self._kind, scale=self._scale)
 
     def _check_shape(self, index, shape, path):
@@ -258,11 +267,14 @@ class Reader:
             raise InputError(f"{str(path)!r}: {found}: expected the frame's shape, as {height}x{width}{swapped}")
         return size
 
-    def _count(self, index, values, missing):
+    def _count(self, index, values, missing, size):
         if index in self._seen:  # the padding of a last batch
             return
         self._seen.add(index)
         name = self._frames.file_name(index)
+        if _may_be_cut(values.shape, size):
+            (h, w), (height, width) = values.shape, size
+            self._cut.append(f"{name}, {h}x{w} of {height}x{width}")
         if missing.any():
             self.not_finite_pixels += int(missing.sum())
             self.not_finite_frames.append(name)
@@ -291,7 +303,19 @@ class Reader:
 
 def _same_shape(shape, size):
     """Whether two (height, width) have one ratio of the sides, about."""
-    return abs(shape[1] * size[0] / (shape[0] * size[1]) - 1) <= _SHAPE_TOLERANCE
+    return _difference(shape, size) <= _SHAPE_TOLERANCE
+
+
+def _may_be_cut(shape, size):
+    """Whether a map of `shape` (height, width) is more likely of a part of a picture of `size` than of all of it."""
+    share, difference = _CUT
+    inside = all(share * whole <= part <= whole for part, whole in zip(shape, size, strict=True))
+    return inside and _difference(shape, size) > difference
+
+
+def _difference(shape, size):
+    """By which share the ratio of the sides of two (height, width) differs."""
+    return abs(shape[1] * size[0] / (shape[0] * size[1]) - 1)
 
 
 def _suspicions(per_frame, *, kind, scale):

@@ -126,7 +126,10 @@ def heading(result):
     """The frames and the protocol of a result, in two lines."""
     p = result["protocol"]
     scored = result.get("frames_scored", result["frames"])  # earlier results do not have it
-    left_out = f", of which {scored} were scored: the others have no valid depth" if scored < result["frames"] else ""
+    missing = result.get("predictions", {}).get("missing_count", 0)
+    why = "no valid depth" if scored < result["frames"] - missing else ""
+    why = " or ".join(filter(None, ["no prediction" if missing else "", why]))
+    left_out = f", of which {scored} were scored: the others have {why}" if scored < result["frames"] else ""
     return (
         f"{p['source']}, split {p['split']} ({p['split_hash']}), {result['frames']} frames{left_out}\n"
         f"protocol {p['name']}: {_window(p)}, {p['truth']} up to {p['max_depth']:g} m, {p['pooling']}"

@@ -15,7 +15,8 @@ def measure(windows, truth, *, max_depth, detailed, fill=False, frame_by_frame=F
 
     Args:
       windows: {output: log depth [B, H, W]}.
-      truth: float32 [B, H, W], metres, 0 where there is none.
+      truth: float32 [B, H, W], metres, 0 where there is none; negative where it continues a smaller image, see
+        `windows.PictureWindows`.
       max_depth: metres.
       detailed: names of the outputs with aligned scores and edges, at least one.
       fill: whether NaN is replaced, see `fill_missing`. Otherwise it makes an image's scores NaN.
@@ -40,7 +41,7 @@ def measure(windows, truth, *, max_depth, detailed, fill=False, frame_by_frame=F
 def fill_missing(log_depth, truth, *, max_depth):
     """Log depth in which NaN is the end of the depth range that is farther from the truth in log."""
     middle = math.sqrt(MIN_DEPTH * max_depth)
-    farther = jnp.where(truth > middle, math.log(MIN_DEPTH), math.log(max_depth))
+    farther = jnp.where(jnp.abs(truth) > middle, math.log(MIN_DEPTH), math.log(max_depth))
     return jnp.where(jnp.isnan(log_depth), farther, log_depth)
 
 
@@ -51,7 +52,7 @@ def _measure_outputs(log_depths, truth, *, max_depth, details, fill):
     """
     edges = median = None
     if details:
-        edges = metrics.true_edges(truth, max_depth=max_depth)
+        edges = metrics.true_edges(jnp.abs(truth), beyond=truth < 0, max_depth=max_depth)
         median = alignment.median(truth, metrics.valid_pixels(truth, max_depth=max_depth))
     of_truth = dict(truth=truth, max_depth=max_depth, true_edges=edges, median_depth=median)
     measured = functools.partial(_measure_output, fill=fill, **of_truth)

@@ -107,8 +107,9 @@ class FrameWindows:
 class PictureWindows:
     """Windows of whole pictures, each at the size of its truth and with its own camera; see `make_windows`.
 
-    Arrays of several are filled up with zeros, below and to the right, to the size of the largest. A truth of 0 is not
-    scored, so this changes no value; neither is the truth outside of the protocol's part of the picture.
+    Arrays of several are filled up, below and to the right, to the size of the largest: with the values of the border,
+    and these negative in the truth. So they are not scored, and edges at the border are those of the picture by itself,
+    see `metrics.true_edges`. The truth outside of the protocol's part of the picture is 0.
     """
 
     of_crops = None  # differs from picture to picture, so it is not compiled: see `of_outputs`
@@ -143,15 +144,17 @@ class PictureWindows:
         }
 
     def truth(self, index, crop):
-        """The true depth of a picture, float32 [H, W] metres."""
+        """The true depth of a picture, float32 [H, W] metres, negative beyond it."""
         del crop
         depth = self._frames.full_depth(index)
         if depth.shape != self._sizes[index]:
             raise InputError(f"{self._frames.name_of(index)}: depth {depth.shape}: expected {self._sizes[index]}")
-        kept = np.zeros_like(depth)
+        (h, w), kept = depth.shape, np.zeros_like(depth)
         part = self._protocol.part(depth.shape)
         kept[part] = depth[part]
-        return self.cut(kept)
+        filled = -self.cut(kept)
+        filled[:h, :w] = kept
+        return filled
 
     def resized(self, index, values, picture_size):
         """Values [h, w] of a picture at the size of its truth, bilinearly, float32."""
@@ -160,9 +163,9 @@ class PictureWindows:
         return np.asarray(central_bilinear(values, size=size, frame_size=size, out_size=size))
 
     def cut(self, values):
-        """Values [h, w] of a picture, filled up to the size of the largest."""
+        """Values [h, w] of a picture, filled up to the size of the largest with those of its border."""
         (height, width), (h, w) = self._largest, values.shape
-        return np.pad(values, ((0, height - h), (0, width - w)))
+        return np.pad(values, ((0, height - h), (0, width - w)), mode="edge")
 
     def own(self, index, window):
         """The part of a window [H, W] that is the picture's, [h, w]."""

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from jaxdepth import paths
 from jaxdepth.data.files.writing import check_output
 from jaxdepth.data.sources import testsets
 from jaxdepth.errors import InputError
@@ -48,11 +49,13 @@ def check(kind, path, *, max_depth=None, sheet=None) -> Report:
     chosen = set(np.linspace(0, len(found.examples) - 1, SHEET_PAIRS).astype(int).tolist())
     for i, example in enumerate(tqdm(found.examples, desc=kind, unit="picture", disable=None)):
         try:
-            picture, depth = found.read_image(example), found.read_depth(example)
+            picture, depth = found.image(example), found.read_depth(example)
             if depth.shape != tuple(example.size):
                 raise InputError(f"{example.name}: depth of {depth.shape}: expected {tuple(example.size)}")
+            if found.read_annotations is not None:
+                found.read_annotations(example)
         except (OSError, InputError) as error:
-            errors.append(str(error))
+            errors.append(paths.shown(error))
             continue
         valid = survey.add(depth, example.name)
         sizes[picture.shape[:2], depth.shape] += 1
@@ -69,7 +72,7 @@ def check(kind, path, *, max_depth=None, sheet=None) -> Report:
         names, pictures, depths = zip(*shown, strict=True)
         figures.panel(sheet, np.stack(pictures), {"truth": np.stack(depths)}, row_titles=names, title=of_kind.title)
         lines.append(f"contact sheet: {sheet}")
-    return Report(lines, errors, refused="evaluation would fail at these pictures")
+    return Report([paths.shown(line) for line in lines], errors, refused="evaluation would fail at these pictures")
 
 
 def _camera_lines(examples):

@@ -4,6 +4,7 @@ import types
 
 import jax
 import numpy as np
+import numpy_edges
 import pytest
 from PIL import Image
 
@@ -66,7 +67,7 @@ def test_a_networks_output_lies_where_its_picture_was():
     for log_depth, i, window in zip(log_depths, (2, 0, 1), found, strict=True):
         h, w = SIZES[i]
         np.testing.assert_allclose(np.exp(window[:h, :w]), predicted(log_depth, i), rtol=1e-4)
-        assert not window[h:].any() and not window[:, w:].any()
+        assert (window[h:, :w] == window[h - 1, :w]).all() and (window[:h, w:] == window[:h, w - 1 : w]).all()
         np.testing.assert_array_equal(windows.own(i, window), window[:h, :w])
     unchanged = windows.of_outputs({"prediction": log_depths}, [2, 0, 1], camera=None)["prediction"]
     np.testing.assert_allclose(np.exp(unchanged[1][:48, :64]), predicted(log_depths[1], 0, camera=None), rtol=1e-4)
@@ -123,6 +124,30 @@ def test_scores_equal_those_of_numpy_picture_by_picture(protocol):
     found = scorer.make_scorer(None, frames, load=load, examine=examine, **options)(None)["prediction"]
     np.testing.assert_allclose(found["abs_rel"], [row[0] for row in expected["prediction"]], rtol=1e-4)
     assert examined == [(i, (60, 100), (60, 100), (60, 100)) for i in range(3)]
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_edges_at_the_border_are_those_of_each_picture_by_itself(missing):
+    """Steps of depth in the last columns and rows, of which half are in the other map: as numpy has them."""
+    frames, truths = made_frames()
+    predictions = []
+    for i, truth in enumerate(truths):
+        truth[:] = 2 + i
+        truth[:, :9] += 3
+        predictions.append(truth.astype(np.float64))
+        truth[-1, 20:] += 2
+        predictions[i][:, -1] += 2
+        if missing:  # which becomes the farther end of the range
+            predictions[i][-2:, -3:] = np.nan
+    options = dict(indices=np.arange(3), protocol=PROTOCOLS["full"], crop_size=CROP, mean_depth_image=None)
+    options |= dict(batch_size=3, mesh=sharding.make_mesh(jax.devices()[:1]), groups=("prediction",))
+    load = [np.log(prediction).astype(np.float32) for prediction in predictions].__getitem__
+    found = scorer.make_scorer(None, frames, load=load, **options)(None)["prediction"]
+    for i, truth in enumerate(truths):
+        filled = np.where(np.isnan(predictions[i]), 1e-3, predictions[i])
+        for threshold, expected in numpy_edges.edges(np.log(filled), truth, max_depth=8.0).items():
+            got = [found[f"edges.{threshold}.{name}"][i] for name in ("precision", "recall", "f1")]
+            np.testing.assert_allclose(got, expected, rtol=1e-5, err_msg=f"{SIZES[i]} {threshold}")
 
 
 def test_log_depth_may_be_interpolated_instead():

@@ -3,6 +3,8 @@
 import importlib
 from typing import Any, NamedTuple
 
+from jaxdepth.data.sources.testsets import testset
+
 
 class Kind(NamedTuple):
     """A test set, as `data.source` and `check --kind` name it.
@@ -22,8 +24,15 @@ class Kind(NamedTuple):
     options: dict[str, Any] = {}
 
     def find(self, path):
-        """The TestSet in a folder; raises InputError for another layout, FileNotFoundError for no folder."""
-        return importlib.import_module(f"{__name__}.{self.module}").find(path, **self.options)
+        """The TestSet in a folder.
+
+        Raises:
+          FileNotFoundError: if there is no such folder.
+          InputError: if it has another layout, or no pictures, or a picture twice.
+        """
+        found = importlib.import_module(f"{__name__}.{self.module}").find(path, **self.options)
+        testset.check_names(found)
+        return found
 
 
 KINDS = {

@@ -5,11 +5,32 @@ import pathlib
 
 import numpy as np
 
-from jaxdepth.data.files import depth_maps, pictures
+from jaxdepth.data.files import pictures
 from jaxdepth.data.sources.testsets import testset
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import Intrinsics
 from jaxdepth.paths import shown
+
+_16_BITS = dict(accepts=lambda mode: mode.startswith("I"), expected="one channel of 16 bits")
+
+
+def read_codes(file) -> np.ndarray:
+    """The codes of a 16-bit PNG, int64 [h, w].
+
+    Raises:
+      OSError: if it cannot be opened.
+      InputError: if it is damaged or of another kind: depth that was saved in 8 bits is no depth any more.
+    """
+    found = pictures.decode(file, lambda opened: np.asarray(opened, np.int64), **_16_BITS)
+    if found.min() < 0 or found.max() > 0xFFFF:
+        raise InputError(f"{shown(file)}: codes from {found.min()} to {found.max()}: expected 16 bits")
+    return found
+
+
+def size_of_codes(file) -> tuple[int, int]:
+    """The (height, width) of what `read_codes` reads, from its header; raises as it does."""
+    width, height = pictures.decode(file, lambda opened: opened.size, **_16_BITS)
+    return height, width
 
 
 def read_depth(file, metres, size) -> np.ndarray:
@@ -24,7 +45,7 @@ def read_depth(file, metres, size) -> np.ndarray:
       OSError: if it cannot be opened.
       InputError: if it is damaged or of another kind or size.
     """
-    depth, _ = depth_maps.read_depth(file, scale=metres)
+    depth = np.float32(metres * read_codes(file))
     if depth.shape != tuple(size):
         raise InputError(
             f"{shown(file)}: depth of {depth.shape[1]}x{depth.shape[0]} pixels: expected {size[1]}x{size[0]}"
@@ -70,6 +91,6 @@ def matrix_file(file, side) -> Intrinsics:
 def listed_path(file, folder, name) -> pathlib.Path:
     """The path of an entry of a list: `name` inside `folder`; raises InputError, which names the list, if it is not."""
     parts = pathlib.PurePosixPath(name)
-    if parts.is_absolute() or ".." in parts.parts or pathlib.Path(name).is_absolute():
+    if not parts.name or parts.is_absolute() or ".." in parts.parts or pathlib.Path(name).is_absolute():
         raise InputError(f"{shown(file)}: {shown(name)}: expected a path inside {shown(folder)}")
     return folder / name

@@ -9,7 +9,6 @@ from absl import logging
 from jaxdepth.data.frames import Frames, LazyArray, OwnSizes
 from jaxdepth.data.sources import testsets
 from jaxdepth.data.sources.pairs import hashed_ids
-from jaxdepth.errors import InputError
 from jaxdepth.geometry import framing, resize
 from jaxdepth.geometry.depth import mask_invalid
 from jaxdepth.paths import shown
@@ -32,14 +31,12 @@ def open_testset(kind, path, *, frame_size=(240, 320), invalid=(), max_depth=Non
 
     Raises:
       FileNotFoundError: if there is no such folder.
-      InputError: if it has another layout, or no pictures; when a frame is read, if its files are damaged.
+      InputError: as `Kind.find`; when a frame is read, if its files are damaged.
     """
     found = testsets.KINDS[kind].find(pathlib.Path(path))
-    if not found.examples:
-        raise InputError(f"{shown(found.folder)}: no pictures of {testsets.KINDS[kind].title} in it")
     max_depth = testsets.KINDS[kind].max_depth if max_depth is None else max_depth
     for note in found.notes:
-        logging.info("%s: %s", found.folder, note)
+        logging.info("%s: %s", shown(found.folder), shown(note))
     examples, (h, w) = found.examples, frame_size
     ids = hashed_ids(example.name for example in examples)
 
@@ -50,7 +47,7 @@ def open_testset(kind, path, *, frame_size=(240, 320), invalid=(), max_depth=Non
     sizes = {}  # of the pictures that were read: many headers of PNGs take as long as the pictures
 
     def image(i):
-        picture = found.read_image(examples[i])
+        picture = found.image(examples[i])
         sizes[i] = picture.shape[:2]
         return framing.framed(picture, frame_size=(h, w))
 
@@ -77,7 +74,7 @@ def open_testset(kind, path, *, frame_size=(240, 320), invalid=(), max_depth=Non
         splits={"test": ((), tuple(ids.tolist()))},
         counts={},
         truth=found.truth,
-        description=f"{testsets.KINDS[kind].title} from {found.folder}: {len(ids)} pictures",
+        description=f"{testsets.KINDS[kind].title} from {shown(found.folder)}: {len(ids)} pictures",
         picture_size=picture_size,
         names=tuple(example.name for example in examples),
         scenes=_scenes(examples),

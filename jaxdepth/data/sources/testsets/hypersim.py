@@ -25,6 +25,7 @@ import csv
 import functools
 import io
 import pathlib
+import re
 
 import numpy as np
 
@@ -42,8 +43,14 @@ _EXPECTED = (
     "scene_cam_XX_geometry_hdf5/frame.IIII.depth_meters.hdf5"
 )
 _SPLIT_COLUMNS = ("scene_name", "camera_name", "frame_id", "included_in_public_release", "split_partition_name")
+_FORMS = {
+    "scene_name": (re.compile("ai_[0-9]{3}_[0-9]{3}"), "a name such as ai_003_010"),
+    "camera_name": (re.compile("cam_[0-9]{2}"), "a name such as cam_00"),
+    "frame_id": (re.compile("[0-9]{1,4}"), "a number, such as 12"),
+}
 _MATRIX_COLUMNS = tuple(f"M_cam_from_uv_{i}{j}" for i in range(3) for j in range(3))
 _MAX_SHEAR = 0.5  # pixels at the image's border, up to which a sheared camera passes for a pinhole
+_MAX_ENTRY = 1e6  # of a matrix, far above that of any camera
 _DEFAULT = np.array([[CAMERA.fx, 0, CAMERA.cx], [0, CAMERA.fy, CAMERA.cy], [0, 0, 1]])
 
 
@@ -123,8 +130,9 @@ def _test_images(file):
     found = []
     for line, row in _rows(file, _SPLIT_COLUMNS):
         if row["split_partition_name"] == "test" and row["included_in_public_release"] == "True":
-            if not row["frame_id"].isdecimal():
-                raise InputError(f"{shown(file)}, line {line}: frame_id={row['frame_id']!r}: expected a number")
+            for name, (form, expected) in _FORMS.items():
+                if not form.fullmatch(row[name]):
+                    raise InputError(f"{shown(file)}, line {line}: {name}={row[name][:40]!r}: expected {expected}")
             found.append((row["scene_name"], row["camera_name"], int(row["frame_id"])))
     if not found:
         raise InputError(f"{shown(file)}: no image of the test partition: expected 7,690")
@@ -157,10 +165,10 @@ def _camera_matrix(cam_from_uv):
     """K [3, 3] in pixels counted from 0, of a pinhole camera that looks along the normal of the image plane.
 
     Raises:
-      ValueError: if the matrix is not finite, not invertible, or mirrors.
+      ValueError: if the matrix is not finite, or so large that K is not, not invertible, or mirrors.
     """
-    if not np.isfinite(cam_from_uv).all():
-        raise ValueError("not finite")
+    if not np.isfinite(cam_from_uv).all() or np.abs(cam_from_uv).max() > _MAX_ENTRY:
+        raise ValueError(f"not finite, or above {_MAX_ENTRY:g}")
     height, width = SIZE
     uv_from_pixel = np.array([[2 / width, 0, 1 / width - 1], [0, -2 / height, 1 - 1 / height], [0, 0, 1]])
     ray_from_pixel = np.diag([1.0, -1.0, -1.0]) @ cam_from_uv @ uv_from_pixel  # y down, z forward
@@ -188,4 +196,5 @@ def _read_depth(cameras, example):
     x, y = np.meshgrid(np.arange(SIZE[1]), np.arange(SIZE[0]))
     rays = np.stack([x, y, np.ones(SIZE)], axis=-1) @ np.linalg.inv(cameras.get(example.scene, _DEFAULT)).T
     valid = np.isfinite(distance) & (distance > 0)
-    return (np.where(valid, distance, 0) / np.linalg.norm(rays, axis=-1)).astype(np.float32)
+    with np.errstate(over="ignore"):  # of doubles that are infinite, and so beyond every cap
+        return (np.where(valid, distance, 0) / np.linalg.norm(rays, axis=-1)).astype(np.float32)

@@ -17,9 +17,8 @@ import pathlib
 import numpy as np
 import scipy.io
 
-from jaxdepth.data.files import depth_maps, pictures
-from jaxdepth.data.sources.pairs import natural
-from jaxdepth.data.sources.testsets import testset
+from jaxdepth.data.files import pictures
+from jaxdepth.data.sources.testsets import codes, testset
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import Intrinsics
 from jaxdepth.paths import shown
@@ -43,12 +42,12 @@ def find(path) -> testset.TestSet:
     if not path.is_dir():
         raise FileNotFoundError(f"{str(path)!r}: no such folder: expected {_EXPECTED}")
     for folder in (path / _MAT, path):
-        if mats := sorted(folder.glob("*.mat"), key=lambda file: natural(file.name)):
-            return _from_mat(path, folder, _listed(path, [file.stem for file in mats]))
+        if names := testset.stems(folder, ".mat"):
+            return _from_mat(path, folder, _listed(path, names))
     folder = path / _RAW if (path / _RAW).is_dir() else path
     if absent := [part for part in _PARTS if not (folder / part).is_dir()]:
         raise testset.wrong_layout(folder, f"no folder {absent[0]}", _EXPECTED)
-    names = _listed(path, sorted((file.stem for file in (folder / "rgb").glob("*.png")), key=natural))
+    names = _listed(path, testset.stems(folder / "rgb", ".png"))
     files = {part: ".txt" if part == "calib" else ".png" for part in _PARTS}
     testset.missing_files(folder, [folder / part / f"{name}{end}" for name in names for part, end in files.items()])
     examples = [
@@ -86,18 +85,23 @@ def _scene(name):
 
 
 def _camera(file):
+    """The Intrinsics of a text file."""
     try:
         values = [float(value) for value in file.read_text("utf-8-sig").replace(",", " ").split()]
-        if len(values) != 4 or not all(map(math.isfinite, values)) or min(values[:2]) <= 0:
-            raise ValueError
-    except ValueError as error:
-        raise InputError(f"{shown(file)}: not a camera: expected fx,fy,cx,cy in pixels") from error
+    except ValueError:
+        values = []
+    return _intrinsics(file, values)
+
+
+def _intrinsics(file, values):
+    """The Intrinsics of fx, fy, cx and cy, which are from a file."""
+    if len(values) != 4 or not all(map(math.isfinite, values)) or min(values[:2]) <= 0:
+        raise InputError(f"{shown(file)}: not a camera: expected fx,fy,cx,cy in pixels")
     return Intrinsics(*values)
 
 
 def _raw_depth(folder, example):
-    depth, _ = depth_maps.read_depth(folder / "depth" / f"{example.name}.png", scale=_METRES)
-    _check_shape(depth, folder / "depth" / f"{example.name}.png")
+    depth = codes.read_depth(folder / "depth" / f"{example.name}.png", _METRES, SIZE)
     for part in ("mask_invalid", "mask_transp"):
         file = folder / part / f"{example.name}.png"
         mask = pictures.read(file).pixels[..., 0]
@@ -114,7 +118,7 @@ def _check_shape(array, file):
 def _from_mat(path, folder, names):
     testset.missing_files(folder, [folder / f"{name}.mat" for name in names])
     examples = tuple(
-        testset.Example(name, file, file, SIZE, Intrinsics(*_field(_mat(file), file, "calib", (4,))), _scene(name))
+        testset.Example(name, file, file, SIZE, _mat_camera(file), _scene(name))
         for name in names
         for file in [folder / f"{name}.mat"]
     )
@@ -141,26 +145,27 @@ def _mat(file):
         raise InputError(f"{shown(file)}: not a .mat file of iBims-1 ({told}): expected a struct 'data'") from error
 
 
-def _field(data, file, name, shape):
-    """A field of the struct; a camera may lie in any shape of four numbers."""
+def _field(data, file, name, *shapes):
+    """A field of the struct, numbers in one of some shapes."""
     found = data[name] if name in (data.dtype.names or ()) else None
-    if name == "calib" and found is not None:
-        found = _pinhole(np.asarray(found, np.float64))
-    if found is None or found.shape != shape or found.dtype.kind not in "fiub":
-        raise InputError(f"{shown(file)}: field {name!r} is missing or of another shape: expected {shape}")
+    if found is None or found.shape not in shapes or found.dtype.kind not in "fiub":
+        raise InputError(f"{shown(file)}: field {name!r} is missing or of another shape: expected {shapes[0]}")
     return found
 
 
-def _pinhole(calib):
-    """fx, fy, cx, cy of a camera matrix [3, 3], or of four numbers."""
-    return np.array([calib[0, 0], calib[1, 1], calib[0, 2], calib[1, 2]]) if calib.shape == (3, 3) else calib.ravel()
+def _mat_camera(file):
+    """The Intrinsics of a camera matrix [3, 3], or of four numbers."""
+    calib = _field(_mat(file), file, "calib", (3, 3), (1, 4), (4, 1))
+    values = calib[[0, 1, 0, 1], [0, 1, 2, 2]] if calib.shape == (3, 3) else calib.ravel()
+    return _intrinsics(file, values.tolist())
 
 
 def _mat_depth(example):
     file, data = example.depth, _mat(example.depth)
     depth, *masks = (_field(data, file, name, SIZE) for name in ("depth", "mask_invalid", "mask_transp"))
     valid = (masks[0] > 0) & (masks[1] > 0) & np.isfinite(depth)
-    return np.where(valid, depth, 0).astype(np.float32)
+    with np.errstate(over="ignore"):  # of doubles that are infinite, and so beyond every cap
+        return np.where(valid, depth, 0).astype(np.float32)
 
 
 def _annotations(example):

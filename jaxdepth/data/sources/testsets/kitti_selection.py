@@ -27,7 +27,7 @@ def find(path) -> testset.TestSet:
     path = pathlib.Path(path)
     outer = path / "depth_selection"
     folder = testset.root(outer if outer.is_dir() else path, _PARTS, expected=_EXPECTED)
-    names = sorted(file.stem for file in (folder / "image").glob("*.png"))
+    names = testset.stems(folder / "image", ".png")
     if not names:
         raise testset.wrong_layout(folder, "no image/*.png", _EXPECTED)
     if other := [name for name in names if name.count("_sync_image_") != 1]:

@@ -16,7 +16,6 @@ others take other samples of the test scenes. They agree on millimetres and, nea
 import pathlib
 import re
 
-from jaxdepth.data.sources.pairs import natural
 from jaxdepth.data.sources.testsets import codes, testset
 from jaxdepth.errors import InputError
 from jaxdepth.paths import shown
@@ -50,7 +49,7 @@ def find(path) -> testset.TestSet:
         camera = _camera(scene)
         if camera is None:
             raise testset.wrong_layout(folder, f"no {scene.name}/{_CAMERAS[0]}", _EXPECTED)
-        names = sorted((file.stem for file in (scene / "color").glob("*.jpg")), key=natural)
+        names = testset.stems(scene / "color", ".jpg")
         if not names:
             raise testset.wrong_layout(folder, f"no {scene.name}/color/*.jpg", _EXPECTED)
         if not (scene / _CAMERAS[0]).is_file():  # a whole scan
@@ -98,6 +97,8 @@ def _scenes(path, folder):
     wanted = dict.fromkeys(
         scene for (scene,) in testset.lines_of(lists[0], columns=1, expected="the name of a scene, as scene0011_00")
     )
+    if not wanted:
+        raise InputError(f"{shown(lists[0])}: no lines: expected names of scenes, as scene0011_00")
     there = {scene.name: scene for scene in scenes}
     if absent := [scene for scene in wanted if scene not in there]:
         raise InputError(

@@ -28,8 +28,7 @@ import re
 import numpy as np
 import scipy.io
 
-from jaxdepth.data.files import pictures
-from jaxdepth.data.sources.testsets import testset
+from jaxdepth.data.sources.testsets import codes, testset
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import Intrinsics
 from jaxdepth.paths import shown
@@ -89,10 +88,9 @@ def _listed(folder, path):
 def _example(folder, name):
     picture = _only_file(folder, f"{name}/image", (".jpg", ".png"))
     depth = _only_file(folder, f"{name}/depth_bfx", (".png",))
-    width, height = _decode(depth, lambda opened: opened.size)  # pictures.size would look for EXIF behind the pixels
     camera = _camera(folder / name / "intrinsics.txt", first=0 if name.startswith(NYU) else 1)
     return testset.Example(
-        picture.relative_to(folder).with_suffix("").as_posix(), picture, depth, (height, width), camera
+        picture.relative_to(folder).with_suffix("").as_posix(), picture, depth, codes.size_of_codes(depth), camera
     )
 
 
@@ -120,12 +118,5 @@ def _camera(file, *, first):
 
 
 def _read_depth(example):
-    code = _decode(example.depth, lambda opened: np.asarray(opened, np.int64))
-    if code.max() > 0xFFFF:
-        raise InputError(f"{shown(example.depth)}: {code.max()}: expected 16 bits")
+    code = codes.read_codes(example.depth)
     return (((code >> 3) | (code << 13) & 0xFFFF) / 1000).astype(np.float32)
-
-
-def _decode(file, convert):
-    """`pictures.decode` of a depth."""
-    return pictures.decode(file, convert, accepts=lambda mode: mode.startswith("I"), expected="one channel of 16 bits")

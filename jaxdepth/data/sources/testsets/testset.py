@@ -1,5 +1,6 @@
 """The form in which the reader of each test set hands over its pictures and their truth."""
 
+import collections
 import dataclasses
 import os
 import pathlib
@@ -9,9 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxdepth.data.files import pictures
+from jaxdepth.data.sources.pairs import natural
 from jaxdepth.errors import InputError
 from jaxdepth.geometry.camera import Intrinsics
 from jaxdepth.paths import shown
+
+_SAME_VIEW = 0.05  # by which the ratio of a picture's sides may differ from that of its truth
 
 
 class Example(NamedTuple):
@@ -82,10 +86,30 @@ class TestSet:
     picture_size: Callable[[Example], tuple[int, int]] = size_of_picture
     read_annotations: Callable[[Example], Annotations] | None = None
 
+    def image(self, example) -> np.ndarray:
+        """What `read_image` gives; raises InputError if its shape is not that of the truth, to within _SAME_VIEW."""
+        read = self.read_image(example)
+        (h, w), (height, width) = example.size, read.shape[:2]
+        if abs(width * h / (height * w) - 1) > _SAME_VIEW:
+            raise InputError(
+                f"{shown(example.picture)}: {width}x{height} pixels: expected the shape of its truth, {w}x{h}"
+            )
+        return read
+
+
+def check_names(found):
+    """Raises InputError if a TestSet has no pictures, or a name twice: of two files, or of lines of its list."""
+    count = collections.Counter(example.name for example in found.examples)
+    if not count:
+        raise wrong_layout(found.folder, "no pictures to score", "some on its list and with truth")
+    (name, times), *_ = count.most_common(1)
+    if times > 1:
+        raise wrong_layout(found.folder, f"{name} is there {times} times", "each picture once")
+
 
 def wrong_layout(folder, found, expected):
     """The InputError of a folder whose layout is not the set's: what was found, and what was expected."""
-    return InputError(f"{shown(folder)}: {found}: expected {expected}")
+    return InputError(f"{shown(folder)}: {shown(found)}: expected {expected}")
 
 
 def root(path, names, *, expected):
@@ -113,6 +137,12 @@ def root(path, names, *, expected):
     return found[0]
 
 
+def stems(folder, suffix):
+    """Names of the files with a suffix in a folder, without it, in natural order; hidden ones are other systems'."""
+    files = (file for file in folder.glob(f"*{suffix}") if not file.name.startswith("."))
+    return sorted((file.stem for file in files), key=natural)
+
+
 def lines_of(file, *, columns=None, expected=""):
     """The lines of a text file as lists of columns, without empty ones and those that begin with #.
 
@@ -128,7 +158,7 @@ def lines_of(file, *, columns=None, expected=""):
     try:
         text = pathlib.Path(file).read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{shown(file)}: not a text: expected lines {expected}") from error
+        raise InputError(f"{shown(file)}: not a text: expected lines {expected or 'of text'}") from error
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
