@@ -133,8 +133,8 @@ def _check_testset(folder):
     print(report)
     if report.errors:
         return 1
-    next_ = advice.command("evaluate", "--workdir=package", f"--source={_KIND.value}", f"--path={folder}")
-    print(f"next: {next_}")
+    command = advice.command("evaluate", "--workdir=package", f"--source={_KIND.value}", f"--path={folder}")
+    print(f"next: {command}")
     return 0
 
 
