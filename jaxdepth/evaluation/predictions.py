@@ -19,10 +19,7 @@ KINDS = ("depth", "inverse_depth", "disparity")
 RECORD = "predictions.json"  # what `predict.py --source` says of the folder that it writes
 _NAMED = 5  # files or frames in a message
 _SHAPE_TOLERANCE = 0.05  # by which the ratio of the sides may differ from the frame's
-_CUT = (
-    0.8,
-    0.01,
-)  # a map of at least this share of the rows and columns, and so far off in shape, may be cut out of them
+_CUT = 0.8, 0.01  # a map of this share of the rows and columns or more, and so far off in shape, may be a part of them
 _NEAREST = np.float32(1e-6)  # metres: log depth needs a positive number, which is clipped to the depth range later
 _NUMBERS = {"depth": "finite number above 0", "inverse_depth": "finite number", "disparity": "finite number"}
 _UNITS = {"millimetres": 1e-3, "centimetres": 1e-2}
