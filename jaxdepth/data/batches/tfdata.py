@@ -61,22 +61,24 @@ def train_batches(
         example = (count // local) * batch_size + process_index * local + count % local
         return example, table[_rank(example, count=n, seed=seed)]
 
-    raised = []  # by a source that reads its files here
+    raised = {}  # by a source that reads its files here, for each frame
 
     def read(i):
         try:
-            return frames.images[i], frames.depths[i]
-        except (InputError, OSError) as error:
-            raised.append(error)
-            raise
+            return frames.images[i], frames.depths[i], False
+        except (InputError, OSError) as error:  # of which TensorFlow would log a traceback
+            raised[int(i)] = error
+            return np.zeros((*frames.size, 3), np.uint8), np.zeros(frames.size, np.float32), True
 
     def load(example, index):
-        image, depth = tf.numpy_function(read, [index], (tf.uint8, tf.float32), stateful=False)
+        types = tf.uint8, tf.float32, tf.bool
+        image, depth, failed = tf.numpy_function(read, [index], types, stateful=False)
         image.set_shape((*frames.size, 3))
         depth.set_shape(frames.size)
+        failed.set_shape(())
         key = tf.random.fold_in(tf.stack([tf.cast(seed, tf.int32), 1]), tf.cast(example, tf.int32))
         image, depth = tfdata_augment.augment(image, depth, key, **augmentation)
-        return {"image": image, "depth": depth, "index": index}
+        return {"image": image, "depth": depth, "index": index, "failed": failed}
 
     dataset = tf.data.Dataset.range(start_step * local, np.iinfo(np.int64).max).map(locate)
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -103,17 +105,15 @@ def _rank(example, *, count, seed):
 def _closed_at_exit(dataset, raised):
     """The dataset's elements as numpy; closed before the interpreter ends, which would wait for its threads forever.
 
-    An error of TensorFlow is replaced by the one in `raised` that it comes from.
+    At a batch in which a frame has "failed" its error in `raised`, {index: error}, is raised.
     """
-    import tensorflow as tf
 
     def generate():
-        try:
-            yield from dataset.as_numpy_iterator()
-        except tf.errors.OpError:
-            if raised:
-                raise raised[0] from None
-            raise
+        for batch in dataset.as_numpy_iterator():
+            failed = batch.pop("failed")
+            if failed.any():
+                raise raised[int(batch["index"][failed][0])]
+            yield batch
 
     batches = generate()
     alive = weakref.ref(batches)

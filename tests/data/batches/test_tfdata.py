@@ -76,14 +76,44 @@ def test_seeds_beyond_32_bits_and_late_steps():
     assert set(late["index"]) <= set(INDICES) and np.isfinite(late["image"]).all()
 
 
+def run(script, **variables):
+    path = os.pathsep.join([str(pathlib.Path(__file__).parents[2]), *sys.path])
+    options = dict(env={**os.environ, "PYTHONPATH": path, **variables}, capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "-c", script], check=True, **options)
+
+
 def test_the_interpreter_ends_while_batches_are_prefetched():
-    script = (
+    done = run(
         "import small_frames as s; from jaxdepth.data.batches import tfdata;"
         "b = tfdata.train_batches(s.FRAMES, s.INDICES, batch_size=4, seed=0, **s.AUGMENTATION);"
         "print(next(b)['index'].shape)"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(pathlib.Path(__file__).parents[2]), *sys.path])}
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=True
-    )
     assert done.stdout.strip() == "(4,)"
+
+
+def test_a_frame_that_cannot_be_read_is_raised_at_its_batch_and_nothing_else_is_told():
+    order = np.concatenate([batch["index"] for batch in batches(3)]).tolist()
+    done = run(
+        """
+import small_frames as s
+from jaxdepth.data.batches import tfdata
+from jaxdepth.data.frames import LazyArray
+from jaxdepth.errors import InputError
+
+def depth(i):
+    if i == BROKEN:
+        raise InputError(f"frame {i} is broken")
+    return s.FRAMES.depths[i]
+
+frames = s.frames_of(s.FRAMES.images, LazyArray(depth, s.FRAMES.depths.shape, s.FRAMES.depths.dtype))
+batches = tfdata.train_batches(frames, s.INDICES, batch_size=4, seed=0, **s.AUGMENTATION)
+try:
+    for step in range(3):
+        next(batches)
+except InputError as error:
+    print(step, error)
+""".replace("BROKEN", str(order[6])),
+        TF_CPP_MIN_LOG_LEVEL="1",  # as jax has it
+    )
+    assert done.stdout == f"1 frame {order[6]} is broken\n"
+    assert "Traceback" not in done.stderr and "is broken" not in done.stderr
