@@ -58,7 +58,7 @@ def train_and_evaluate(config, folder, *, title=None):
     settings.rename_old(config)
     settings.check(config)
     splits.check_name(config.data.split)
-    selection.check_trainable(config.data.source)
+    selection.refuse_test_set(config.data.source)
     packed.refuse(folder)
     workdir.refuse_foreign(folder)
     began_with = lineage.of_init(folder, config.init_from)

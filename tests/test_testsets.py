@@ -17,6 +17,7 @@ from jaxdepth import evaluate, predict, train
 from jaxdepth.data.sources import selection, testsets
 from jaxdepth.errors import InputError
 from jaxdepth.prepare import check_testset
+from jaxdepth.studies import compare
 from jaxdepth.training import sharding
 
 WRITERS = {
@@ -178,6 +179,8 @@ def test_what_does_not_belong_to_a_test_set_is_refused(tmp_path):
     told = "config.data.source='ibims': a test set, for evaluate.py: expected one of auto"
     with pytest.raises(InputError, match=told):
         train.train_and_evaluate(config, tmp_path / "run")
+    with pytest.raises(InputError, match=told):
+        compare.compare(tmp_path / "a.png", {"a": tmp_path}, source="ibims", count=1)
     done = prepare("check", tmp_path, "--kind=ibims", "--image=images/*")
     assert "--image=images/*: only with a folder of your own, not with --kind" in done.stderr and done.returncode == 1
     done = prepare("check", tmp_path, "--kind=ibims", "--fx=500")

@@ -39,6 +39,7 @@ def compare(path, folders, *, source=None, data_path=None, split=None, count=8):
         raise InputError("no workdir: expected one or more")
     if count < 1:
         raise InputError(f"count={count}: expected 1 or more")
+    selection.refuse_test_set(source)
     check_output(path)
     *_, last = folders.values()
     of_last = dict(source=source, path=data_path, split=split, frames_of=last)

@@ -110,8 +110,8 @@ def open_frames(
     return frames
 
 
-def check_trainable(source):
-    """Raises InputError for a test set, which is for evaluation only."""
+def refuse_test_set(source):
+    """Raises InputError for a test set, where frames of one size and camera are needed."""
     if source in testsets.KINDS:
         raise InputError(
             f"config.data.source={source!r}: a test set, for evaluate.py: expected one of {', '.join(SOURCES)}"
