@@ -27,7 +27,7 @@ def is_possible() -> bool:
     return importlib.util.find_spec("apache_beam") is not None
 
 
-def measure(configs, *, scenes=6, pictures=200, seconds=20):
+def measure(configs, *, scenes=8, pictures=300, seconds=20):
     """Measures `prepare_data.py nyu_raw` by number of worker processes, and batches from what it has made.
 
     Rooms are written as raw scenes, colour and depth as the Kinect's recorder wrote them.
@@ -39,8 +39,8 @@ def measure(configs, *, scenes=6, pictures=200, seconds=20):
       seconds: of the measurement of batches.
 
     Yields:
-      Rows: what it takes to start, pictures per second with 1 and 2 workers without the start, bytes read and written,
-      and examples per second.
+      Rows: for 1 and 2 workers what it takes to start, and pictures per second without the start; bytes read and
+      written; examples per second.
 
     Raises:
       InputError: if Apache Beam is not installed, or `configs` does not have `kscale`.
@@ -52,16 +52,17 @@ def measure(configs, *, scenes=6, pictures=200, seconds=20):
         folder = pathlib.Path(folder)
         for i in range(scenes):
             write_scene(folder / "raw" / f"room_{i:04d}", i, pictures)
-        write_scene(folder / "little" / "room_0000", 0, 2)
+        for i in range(max(_WORKERS)):
+            write_scene(folder / "little" / f"room_{i:04d}", i, 2)
         _prepare(folder / "little", folder / "before", workers=1)  # so that the disk cache has the programs
-        start = _prepare(folder / "little", folder / "start", workers=1)
-        yield row("raw recordings, start", unit="s", ours=start)
         count, rates = round(pictures / _SHARE), {}
         for workers in _WORKERS:
+            words = f"{workers} worker" + "s" * (workers > 1)
+            start = _prepare(folder / "little", folder / f"start{workers}", workers=workers)
+            yield row(f"raw recordings, start of {words}", unit="s", ours=start)
             took = _prepare(folder / "raw", folder / str(workers), workers=workers, count=count) - start
             rates[workers] = scenes * pictures / took
             against = dict(peer=rates[1], peer_name="1 worker") if workers > 1 else {}
-            words = f"{workers} worker" + "s" * (workers > 1)
             yield row(f"raw recordings, {words}", unit="pictures/s", ours=rates[workers], **against)
         read = sum(file.stat().st_size for file in (folder / "raw").rglob("*.p[pg]m"))
         yield row("raw recordings, size of a picture with its depth", unit="MB", ours=read / scenes / pictures / 1e6)
