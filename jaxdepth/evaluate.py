@@ -181,7 +181,8 @@ def frames_of_run(run, *, frames_of=None, data=Data(), rules=Rules()):
       data, rules: see `Data` and `Rules`.
 
     Returns:
-      A Frames, a Split, whose `val` are the frames, and how many of them the network has seen in training.
+      A Frames, a Split, whose `val` are the frames, and how many of them the network has seen in training, see
+      `lineage.count_seen`.
     """
     other = record.read(network_folder(frames_of)).config if frames_of else run.config
     there = dict(source=data.source, path=data.path, frame_size=run.config["data"]["frame_size"])

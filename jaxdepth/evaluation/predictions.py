@@ -33,7 +33,7 @@ def _is_size(value):
 _IN_RECORD = dict.fromkeys(("frame_size", "crop_size"), _is_size)
 _IN_RECORD |= dict.fromkeys(("network", "split", "split_hash", "trained_on"), lambda value: isinstance(value, str))
 _IN_RECORD |= dict.fromkeys(("flip_tta", "complete"), lambda value: isinstance(value, bool))
-_IN_RECORD |= {"frames_seen_in_training": lambda value: isinstance(value, int)}
+_IN_RECORD |= {"frames_seen_in_training": lambda value: value is None or isinstance(value, int)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ from jaxdepth.evaluation import mean_depth, summary
 from jaxdepth.evaluation.metrics import METRIC_NAMES
 from jaxdepth.evaluation.page.frames import Shown
 
+SEEN_UNKNOWN = "the source has other frames or lists than at the training: some of these may have been trained on"
 _COLUMNS = ("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10", "silog")
 _INTERNAL = ("mean_log_depth", "slope", "log_median_ratio")  # of the frames' values: for checks
 
@@ -152,6 +153,7 @@ def text(result):
     """A result to read: the protocol, a row for each output, the edges, and further measures."""
     seen = result["protocol"].get("frames_seen_in_training", 0)
     warnings = [f"the network was trained on {seen} of these frames or of their scenes"] if seen else []
+    warnings += [SEEN_UNKNOWN] if seen is None else []
     warnings += result.get("predictions", {}).get("warnings", [])
     baseline, floor = result.get("baseline") or {}, result["mean_depth_baseline"]
     fitted = ", fitted in disparity" if result["protocol"].get("fitted") else ""

@@ -66,13 +66,26 @@ def count_seen(run, frames, indices, *, path=None):
 
     Returns:
       How many of the n frames it saw in training. Between NYU's labelled frames and its raw recordings, all frames
-      count whose scene it saw.
+      count whose scene it saw. None if that is not known: at the run's path are other frames or lists than then.
     """
     same_path = not path or (bool(run.data_path) and _resolved(path) == _resolved(run.data_path))
     *earlier, own = run.trained_on
+    if same_path and _has_changed(own, frames):
+        return None
     seen = [_seen_ids(entry, frames, same_path=False) for entry in earlier]
     seen.append(_seen_ids(own, frames, same_path=same_path))
     return int(np.isin(frames.ids[indices], np.concatenate(seen)).sum())
+
+
+def _has_changed(entry, frames):
+    """Whether a folder or dataset has other frames in its split than one training had."""
+    if entry.source != frames.name or entry.source == "rooms" or splits.has_official_ids(frames.splits):
+        return False
+    if entry.split_hash is None or entry.mix and entry.source not in entry.mix:
+        return False
+    if entry.split not in frames.splits:
+        return True
+    return splits.split(entry.split, frames.ids, lists=frames.splits, parts=()).hash != entry.split_hash
 
 
 def _seen_ids(entry, frames, *, same_path):

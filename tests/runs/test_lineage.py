@@ -14,7 +14,7 @@ def frames(name, ids, own_splits, scenes=None):
     return types.SimpleNamespace(name=name, ids=np.array(ids, np.int64), splits=own_splits, scenes=scenes)
 
 
-def run(source, split, *, path=None, began_with=(), seed=0, scenes=(), **data):
+def run(source, split, *, path=None, began_with=(), seed=0, scenes=(), split_hash=None, **data):
     data = {
         "source": source,
         "split": split,
@@ -23,7 +23,7 @@ def run(source, split, *, path=None, began_with=(), seed=0, scenes=(), **data):
         "path": path,
         "rooms_frames": (24, 5),
     } | data
-    return RunRecord({"data": data, "seed": seed}, split_hash="?", scenes=scenes, began_with=tuple(began_with))
+    return RunRecord({"data": data, "seed": seed}, split_hash=split_hash, scenes=scenes, began_with=tuple(began_with))
 
 
 def rooms(seed, train, val):
@@ -87,3 +87,23 @@ def test_frames_of_another_kind_are_not_seen():
     assert lineage.count_seen(run("folder", "blocks", path="mine"), of_folder, every, path="./mine") == 2
     assert lineage.count_seen(run("folder", "blocks", path="mine"), of_folder, every, path="other") == 0
     assert lineage.count_seen(run("folder", "blocks"), of_folder, every, path="other") == 0
+
+
+def test_a_folder_that_has_changed_since_the_training_tells_nothing():
+    """Frames that were trained on may now be held back, as after an edit of train.txt, or with a scene more."""
+    lists = {"lists": ((1, 2), (3,)), "blocks": ((1, 3), (2,))}
+    before, every = frames("folder", [1, 2, 3], lists), np.arange(3)
+    of_lists = splits.split("lists", before.ids, lists=lists).hash
+    trained = run("folder", "lists", path="mine", split_hash=of_lists)
+    assert lineage.count_seen(trained, before, every) == 2
+    changed = (
+        frames("folder", [1, 2, 3], {"lists": ((3, 2), (1,)), "blocks": lists["blocks"]}),
+        frames("folder", [1, 2, 3], {"blocks": lists["blocks"]}),
+        frames("folder", [1, 2, 3, 4], {"lists": ((1, 2), (3, 4)), "blocks": lists["blocks"]}),
+    )
+    for after in changed:
+        assert lineage.count_seen(trained, after, np.array([0])) is None
+        assert lineage.count_seen(trained, after, np.array([0]), path="./mine") is None
+        assert lineage.count_seen(trained, after, np.array([0]), path="other") == 0
+    of_nyu = frames("nyu", [1, 2], splits.nyu_lists())
+    assert lineage.count_seen(trained, of_nyu, np.arange(2)) == 0

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from jaxdepth.evaluation.report import SEEN_UNKNOWN
+
 # {metric: (title, what it is)}; an arrow tells which direction is better.
 METRICS = {
     "delta1": ("delta1 ↑", "share of pixels within a factor 1.25 of the truth"),
@@ -89,7 +91,7 @@ def warnings(result: Mapping) -> list[str]:
     """What a reader has to know before the numbers, a sentence each."""
     given = result.get("predictions", {})
     told = list(given.get("warnings") or ())
-    seen = result["protocol"].get("frames_seen_in_training") or 0
+    seen = result["protocol"].get("frames_seen_in_training", 0)
     empty = result["frames"] - result.get("frames_scored", result["frames"]) - (given.get("missing_count") or 0)
     if "fitted" in result["protocol"]:
         told.insert(0, f"all numbers are of predictions fitted to the truth: {result['protocol']['fitted']}")
@@ -97,6 +99,8 @@ def warnings(result: Mapping) -> list[str]:
         told.insert(
             0, f"the network was trained on {seen} of these frames or of their scenes: the numbers are too good"
         )
+    if seen is None:
+        told.insert(0, SEEN_UNKNOWN)
     if empty > 0:
         told.append(f"frames without valid depth, which are not scored: {empty} of {result['frames']}")
     return told

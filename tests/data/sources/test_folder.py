@@ -21,6 +21,8 @@ from jaxdepth.data.sources import pairs, selection
 from jaxdepth.data.sources.folder import open_folder
 from jaxdepth.data.sources.nyu import open_nyu
 from jaxdepth.errors import InputError
+from jaxdepth.evaluation import report
+from jaxdepth.evaluation.page import words
 from jaxdepth.training import sharding
 
 SIZE = (60, 80)
@@ -406,6 +408,13 @@ def test_a_run_on_scenes_is_scored_by_scenes_and_test_frames_alone(tmp_path):
         [f"{trained_on}/1", f"{trained_on}/2"],
     )
     assert tested["protocol"]["frames_seen_in_training"] == 2, "test.txt came later"
+    (tmp_path / "own/e/images/0.png").unlink()
+    (tmp_path / "own/e/depths/0.png").unlink()
+    changed = evaluate.evaluate_checkpoint(tmp_path / "run", protocol="paper", split="test")
+    assert changed["protocol"]["frames_seen_in_training"] is None and report.SEEN_UNKNOWN in report.text(changed)
+    assert report.SEEN_UNKNOWN in words.warnings(changed) and not any(
+        "None of these" in s for s in words.protocol(changed)
+    )
     (tmp_path / "own/test.txt").unlink()
     with pytest.raises(InputError, match="split='test': this source has scenes, blocks, all"):
         evaluate.evaluate_checkpoint(tmp_path / "run", protocol="paper", split="test")
