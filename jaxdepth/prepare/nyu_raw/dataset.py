@@ -174,11 +174,11 @@ def _make(raw, parts_folder, work, settings, dataset, labeled, sheet, decided, r
     if sheet is not None:
         _draw(sheet, frames, title=dataset)
     scenes = {scene_of(part["scene"]) for part in told.values() if part["frames"]}
-    print(f"{len(frames)} frames of {len(scenes)} scenes, {size / 1e9:.3g} GB in {len(cut)} shards")
+    print(f"{len(frames)} frames of {len(scenes)} scenes, {size / 1e9:.3g} GB, shards: {len(cut)}")
     if labeled is not None:
         print(f"left out: {len(found.recordings) - len(wanted)} recordings of scenes of the official test frames")
     if left_out := _left_out(told):
-        print(f"left out of the others: {left_out}")
+        print(f"left out{' of the others' if labeled else ''}: {left_out}")
     each = [frame for part in told.values() for frame in part["frames"]]
     print(
         f"depth: median of the frames' medians {np.median([frame['median'] for frame in each]):.2f} m, "

@@ -75,7 +75,7 @@ def test_bad_files_are_counted_and_the_others_taken(what, files, raw, tmp_path, 
     assert prepare(raw, tmp_path / "to", EVERY) == 0
     out = capsys.readouterr().out
     assert f"{5 + remaining} frames of {1 + bool(remaining)} scenes" in out
-    assert f"left out of the others: {told}" in out if told else "left out" not in out
+    assert f"left out: {told}" in out if told else "left out" not in out
     before = content(tmp_path / "to")
     assert prepare(raw, tmp_path / "to", EVERY) == 0 and content(tmp_path / "to") == before
 
