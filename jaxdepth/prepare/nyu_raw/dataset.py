@@ -104,7 +104,7 @@ def _check(settings, workers):
 
 @contextlib.contextmanager
 def _alone(folder):
-    """Makes this process the only one that writes into a folder, while the context lasts."""
+    """Makes this process the only one that writes into a folder, while the context lasts. Left empty, it is removed."""
     try:
         held = lock.acquire(folder)
     except filelock.Timeout:
@@ -115,6 +115,8 @@ def _alone(folder):
         if held is not None:
             _remove(folder / lock.NAME)
             held.release()
+            with contextlib.suppress(OSError):  # it holds something
+                folder.rmdir()
 
 
 def _check_same(final, decided):

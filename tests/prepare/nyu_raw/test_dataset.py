@@ -206,3 +206,10 @@ def test_a_changed_setting_or_changed_raw_files_are_other_parts(raw):
     assert names(SETTINGS) == first
     next((raw / "den_0001").glob("r-*.ppm")).unlink()
     assert [a == b for a, b in zip(first, names(SETTINGS), strict=True)] == [False, True, True, True]
+
+
+def test_a_folder_without_recordings_leaves_nothing_behind(tmp_path):
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(InputError, match="no raw scene"):
+        prepare(tmp_path / "raw", tmp_path / "to")
+    assert list(tmp_path.rglob("*nyu*")) == []
