@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from jaxdepth.prepare.nyu_raw import calibration, projection
 from jaxdepth.prepare.nyu_raw.calibration import COLOUR, DEPTH, ROTATION, SIZE, TRANSLATION
@@ -132,6 +133,17 @@ def test_nothing_shows_through_a_nearer_surface():
     outside = ~box & ~edge & (found > 0)
     near_wall = np.abs(found - expected)[outside] <= (half_step(expected) + change_in_half_a_pixel(expected))[outside]
     assert near_wall.mean() > 0.999
+
+
+def test_nothing_shows_through_single_holes_of_a_nearer_surface():
+    """Every third pixel of the box is without a measurement; the wall beside it is seen past its edge."""
+    codes = codes_of([WALL, BOX])
+    box_codes = codes < 1092.5 - 351.3 / 2
+    codes[box_codes & ((ROWS + COLUMNS) % 3 == 0)] = calibration.NO_DEPTH
+    found = projection.projected_depth(codes)
+    inside = ndimage.binary_erosion(cast(np.zeros(3), rays_of(COLOUR.intrinsics), [BOX]) < np.inf, iterations=2)
+    assert (found[inside] == 0).any()
+    assert found[inside].max() < 1.6
 
 
 def test_the_colour_picture_is_undistorted():
